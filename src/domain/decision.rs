@@ -1,0 +1,123 @@
+//! Where a request goes, and why.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{EndpointName, Pico, RuleName, TierName};
+
+/// Why an endpoint is no candidate, whatever it would cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "gate", rename_all = "snake_case")]
+pub enum Gate {
+    /// The prompt and the output it must leave room for do not fit into the context window.
+    ContextWindow {
+        /// Tokens needed.
+        needed: u64,
+        /// Tokens there are.
+        window: u64,
+    },
+    /// It takes no images.
+    Images,
+    /// It takes no sound.
+    Audio,
+    /// It takes no tools.
+    Tools,
+    /// It does not answer to a JSON schema.
+    JsonSchema,
+    /// The caller's key does not allow its tier.
+    NotAllowed,
+}
+
+/// An endpoint that was left out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct GatedOut {
+    /// Which.
+    pub endpoint: EndpointName,
+    /// Why.
+    #[serde(flatten)]
+    pub gate: Gate,
+}
+
+/// An endpoint to try.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Candidate {
+    /// Which.
+    pub endpoint: EndpointName,
+    /// The tier it is tried as part of; `None` where a rule or the client names the endpoint itself.
+    pub tier: Option<TierName>,
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Try the candidates in their order.
+    Forward,
+    /// Refuse, with the rule's own words.
+    Deny(Arc<str>),
+    /// No endpoint can take it: every one was left out.
+    NoneFits,
+}
+
+/// A reason, in the order in which it counted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Reason {
+    /// The rule was the first whose `when` held.
+    Rule {
+        /// Which.
+        rule: RuleName,
+        /// The rule's `why`.
+        why: Arc<str>,
+    },
+    /// The client named a tier or an endpoint instead of a name that the rules route.
+    RequestedByName {
+        /// The name.
+        name: String,
+    },
+    /// The client wished for a tier in a header.
+    RequestedTier {
+        /// The tier.
+        tier: TierName,
+    },
+    /// The rule's date passed, so its declared fallback counts.
+    RuleExpired {
+        /// Which.
+        rule: RuleName,
+    },
+    /// A share of the traffic goes elsewhere, and this request fell into it.
+    Split {
+        /// Where.
+        to: Arc<str>,
+    },
+    /// The tier cannot take the request, so the tier it escalates to does.
+    Escalated {
+        /// From.
+        from: TierName,
+        /// To.
+        to: TierName,
+    },
+}
+
+/// Where a request goes, and why: a pure function of rules, facts and the moment's situation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Decision {
+    /// What is to be done.
+    pub outcome: Outcome,
+    /// The rule that matched; `None` where the client named a tier or an endpoint.
+    pub rule: Option<RuleName>,
+    /// The tier that was chosen; `None` where a single endpoint was.
+    pub tier: Option<TierName>,
+    /// The endpoints to try, in order: the tier's own, then those of the tier it escalates to.
+    pub candidates: Vec<Candidate>,
+    /// The endpoints left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gated_out: Vec<GatedOut>,
+    /// Every reason.
+    pub reasons: Vec<Reason>,
+    /// The dearest that one attempt can cost; `None` if a candidate is unpriced.
+    pub ceiling: Option<Pico>,
+    /// Whether a human is to look at the answer before it is used.
+    pub human_review: bool,
+}

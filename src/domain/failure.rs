@@ -1,0 +1,160 @@
+//! Why a request was not answered: one type for the whole request path.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    /// The caller asked for something that cannot be done, or hung up.
+    Caller,
+    /// The far side failed.
+    Upstream,
+    /// We failed, or are at a limit of ours.
+    Us,
+}
+
+impl Fault {
+    /// The word used in metrics and the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Caller => "caller",
+            Fault::Upstream => "upstream",
+            Fault::Us => "us",
+        }
+    }
+}
+
+/// What went wrong; also the label in metrics and the ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum FailureKind {
+    /// No key, or one that is unknown, expired or contradictory.
+    Unauthenticated,
+    /// The key may not use what was asked for.
+    Forbidden,
+    /// No such path.
+    UnknownPath,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The body is not what the dialect defines.
+    Malformed,
+    /// The body's coding or media type is not one we read.
+    Unsupported,
+    /// The body or its head is over a limit.
+    TooLarge,
+    /// The body came too slowly.
+    TooSlow,
+    /// No model, tier or endpoint of that name.
+    UnknownModel,
+    /// No endpoint's context window holds the prompt.
+    ContextTooLong,
+    /// No endpoint can do what the prompt needs (images, tools …).
+    NoneCapable,
+    /// A rule refuses it.
+    Denied,
+    /// The caller's request rate is used up.
+    RateLimited,
+    /// We are at a limit of ours: connections, ledger queue, draining.
+    Overloaded,
+    /// Every candidate failed: refused, reset, unreachable, or answered with what is no answer.
+    UpstreamFailed,
+    /// Every candidate took too long.
+    UpstreamTimeout,
+    /// The caller hung up.
+    ClientGone,
+    /// A fault of ours.
+    Internal,
+}
+
+impl FailureKind {
+    /// The word used in metrics and the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureKind::Unauthenticated => "unauthenticated",
+            FailureKind::Forbidden => "forbidden",
+            FailureKind::UnknownPath => "unknown_path",
+            FailureKind::MethodNotAllowed => "method_not_allowed",
+            FailureKind::Malformed => "malformed",
+            FailureKind::Unsupported => "unsupported",
+            FailureKind::TooLarge => "too_large",
+            FailureKind::TooSlow => "too_slow",
+            FailureKind::UnknownModel => "unknown_model",
+            FailureKind::ContextTooLong => "context_too_long",
+            FailureKind::NoneCapable => "none_capable",
+            FailureKind::Denied => "denied",
+            FailureKind::RateLimited => "rate_limited",
+            FailureKind::Overloaded => "overloaded",
+            FailureKind::UpstreamFailed => "upstream_failed",
+            FailureKind::UpstreamTimeout => "upstream_timeout",
+            FailureKind::ClientGone => "client_gone",
+            FailureKind::Internal => "internal",
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn fault(self) -> Fault {
+        match self {
+            FailureKind::UpstreamFailed | FailureKind::UpstreamTimeout => Fault::Upstream,
+            FailureKind::Overloaded | FailureKind::Internal => Fault::Us,
+            _ => Fault::Caller,
+        }
+    }
+
+    /// Whether the same request may succeed if it is simply sent again.
+    pub fn may_be_retried(self) -> bool {
+        matches!(
+            self,
+            FailureKind::RateLimited
+                | FailureKind::Overloaded
+                | FailureKind::UpstreamFailed
+                | FailureKind::UpstreamTimeout
+                | FailureKind::TooSlow
+                | FailureKind::Internal
+        )
+    }
+}
+
+/// Why a request was not answered. The message tells the caller what to do; it never holds prompt text or a secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// What to tell the caller.
+    pub message: String,
+    /// The field of the body that is at fault, if one is.
+    pub param: Option<&'static str>,
+    /// After how long it is worth asking again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure of this kind, with what to tell the caller.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), param: None, retry_after: None }
+    }
+
+    /// Names the field of the body that is at fault.
+    #[must_use]
+    pub fn with_param(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// Says after how long it is worth asking again.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,213 @@
+//! A request body, read once: spans into the bytes as they came.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// A wire format.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+pub enum Dialect {
+    /// OpenAI's Chat Completions.
+    #[serde(rename = "openai-chat")]
+    OpenaiChat,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: &'static [Dialect] = &[Dialect::OpenaiChat];
+
+    /// The dialect's name in configuration, ledger and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dialect::OpenaiChat => "openai-chat",
+        }
+    }
+}
+
+/// A range of bytes of the body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// The first byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The number of bytes.
+    pub fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// A JSON string of the body, its quotes included, escapes not yet undone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Text(pub Span);
+
+/// Who speaks in a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Role {
+    /// Instructions: `system` and `developer`.
+    System,
+    /// The human, or what a tool sends in the human's name.
+    User,
+    /// The model.
+    Assistant,
+    /// What a tool returned.
+    Tool,
+    /// A role this dialect does not define; it is forwarded as it came.
+    Other,
+}
+
+/// How closely the model is asked to look at an image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ImageDetail {
+    /// One low-resolution view.
+    Low,
+    /// Full resolution.
+    High,
+    /// The provider decides.
+    #[default]
+    Auto,
+}
+
+/// Where an image is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ImageSource {
+    /// In the body, as base64: the span of the base64 text alone.
+    Inline(Span),
+    /// Behind a URL, which is never fetched.
+    Url,
+}
+
+/// An image of the prompt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Where it is.
+    pub source: ImageSource,
+    /// How closely to look.
+    pub detail: ImageDetail,
+}
+
+/// A part of a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Piece {
+    /// Written text.
+    Text(Text),
+    /// A picture.
+    Image(Image),
+    /// Sound as base64: the span of the base64 text.
+    Audio(Span),
+    /// A file (PDF and the like) or a part this dialect does not define, as it stands in the body.
+    Other(Span),
+    /// Calls of tools that the model made, as they stand in the body.
+    ToolCalls(Span),
+}
+
+/// One message of the conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub pieces: Vec<Piece>,
+}
+
+/// The form in which the answer is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputFormat {
+    /// As the model likes.
+    #[default]
+    Text,
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that fits a schema.
+    JsonSchema,
+}
+
+/// A request body, parsed once. The bytes stay as they came; everything else points into them.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// The body, decoded if it was compressed; valid UTF-8 and valid JSON.
+    pub body: Bytes,
+    /// The wire format it is in.
+    pub dialect: Dialect,
+    /// The model that the client named.
+    pub model: String,
+    /// Where that name stands, quotes included.
+    pub model_span: Span,
+    /// Whether the answer is asked for as a stream.
+    pub stream: bool,
+    /// Where the value of `stream` stands; `None` if the client sent none.
+    pub stream_span: Option<Span>,
+    /// Whether the client itself asked for usage in the stream.
+    pub wants_usage: bool,
+    /// Where the value of `stream_options` stands (an object or `null`); `None` if the client sent none.
+    pub stream_options: Option<Span>,
+    /// The conversation.
+    pub turns: Vec<Turn>,
+    /// The definitions of tools, as they stand in the body.
+    pub tools: Option<Span>,
+    /// How many tools are defined.
+    pub tool_count: u32,
+    /// The schema or format asked for, as it stands in the body.
+    pub response_format: Option<Span>,
+    /// What that format is.
+    pub output: OutputFormat,
+    /// The most output tokens that the client allows, each answer; `None`: the model's own limit.
+    pub max_output: Option<u64>,
+    /// How many answers are asked for (`n`), at least 1.
+    pub answers: u32,
+}
+
+impl Prompt {
+    /// The bytes of a span.
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        self.body.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// The text of a JSON string, escapes undone. Borrowed where there are none.
+    pub fn text(&self, text: Text) -> Cow<'_, str> {
+        let raw = self.bytes(text.0);
+        let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+        if memchr::memchr(b'\\', inner).is_none() {
+            return String::from_utf8_lossy(inner);
+        }
+        serde_json::from_slice::<String>(raw).map_or(Cow::Borrowed(""), Cow::Owned)
+    }
+
+    /// The written text of one turn, its parts joined by newlines.
+    pub fn turn_text(&self, turn: &Turn) -> Cow<'_, str> {
+        let mut texts = turn.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(self.text(*text)),
+            _ => None,
+        });
+        let first = texts.next().unwrap_or_default();
+        texts.fold(first, |mut joined, text| {
+            let whole = joined.to_mut();
+            whole.push('\n');
+            whole.push_str(&text);
+            joined
+        })
+    }
+
+    /// The images, in order.
+    pub fn images(&self) -> impl Iterator<Item = &Image> {
+        self.turns.iter().flat_map(|turn| &turn.pieces).filter_map(|piece| match piece {
+            Piece::Image(image) => Some(image),
+            _ => None,
+        })
+    }
+
+    /// Whether any turn holds sound.
+    pub fn has_audio(&self) -> bool {
+        self.turns.iter().flat_map(|turn| &turn.pieces).any(|piece| matches!(piece, Piece::Audio(_)))
+    }
+}

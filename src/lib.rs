@@ -1,0 +1,7 @@
+//! Weighbridge: an LLM request routing proxy.
+//!
+//! Each request is assessed, routed by the rules of `routes.toml`, forwarded, metered and recorded. `ARCHITECTURE.md`
+//! has the map; the story of one request is `proxy::answer`.
+
+pub mod domain;
+pub mod record;
