@@ -1,13 +1,24 @@
-//! Keys as configured: by the hash of their secret, never the secret.
+//! Keys: by the hash of their secret, never the secret.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::domain::{KeyName, Label, TierName};
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::domain::{Failure, FailureKind, KeyName, Label, TierName};
 
 /// The SHA-256 of a key's secret. Secrets are 256 random bits, so a fast hash is enough: there is nothing to guess.
 pub type Digest = [u8; 32];
+
+/// The digest of a secret.
+pub fn digest(secret: &str) -> Digest {
+    Sha256::digest(secret.as_bytes()).into()
+}
 
 /// One caller's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +65,37 @@ impl Keys {
         self.by_digest.values()
     }
 
-    /// The key with this digest.
-    pub fn find(&self, digest: &Digest) -> Option<&Arc<Key>> {
-        self.by_digest.get(digest)
+    /// The key with this digest. The table is searched by a hash of the secret, and the match compared in constant time.
+    fn find(&self, digest: &Digest) -> Option<&Key> {
+        self.by_digest.get(digest).filter(|key| bool::from(key.digest.ct_eq(digest))).map(Arc::as_ref)
     }
+}
+
+/// Where clients put their key, in the order in which it is looked for.
+const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
+
+/// The key that the headers present.
+pub(super) fn authenticate<'k>(headers: &HeaderMap, keys: &'k Keys, now: SystemTime) -> Result<&'k Key, Failure> {
+    let refused = |message: &str| Failure::new(FailureKind::Unauthenticated, message);
+    let bearer = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let others = KEY_HEADERS.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok());
+    let mut presented = bearer.chain(others).filter(|secret| !secret.is_empty()).map(digest);
+    let first = presented.next().ok_or_else(|| {
+        refused("no key was sent: set your tool's API key to a Weighbridge key (header `authorization: Bearer <key>`)")
+    })?;
+    if presented.any(|other| !bool::from(other.ct_eq(&first))) {
+        return Err(refused("two keys were sent and they differ: send one"));
+    }
+    let key = keys.find(&first).ok_or_else(|| {
+        refused("the key is not known: check it for typing errors, or ask the owner of routes.toml for one")
+    })?;
+    let millis = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    if key.expires_millis.is_some_and(|expires| millis >= expires) {
+        let name = &key.name;
+        return Err(refused(&format!("the key `{name}` has expired: ask the owner of routes.toml for a new one")));
+    }
+    Ok(key)
 }
