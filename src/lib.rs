@@ -8,5 +8,7 @@ pub mod dialect;
 pub mod domain;
 pub mod forward;
 pub mod listen;
+pub mod meter;
+pub mod observe;
 pub mod read;
 pub mod record;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::domain::{Dialect, Failure, Prompt, RequestId};
 
-pub use answer::{Answer, Event};
+pub use answer::{Answer, Event, Piece};
 
 /// What a request's JSON may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
