@@ -4,8 +4,10 @@
 //! has the map; the story of one request is `proxy::answer`.
 
 pub mod admit;
+pub mod config;
 pub mod domain;
 pub mod forward;
 pub mod listen;
 pub mod read;
 pub mod record;
+pub mod route;
