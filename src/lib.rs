@@ -4,6 +4,7 @@
 //! has the map; the story of one request is `proxy::answer`.
 
 pub mod admit;
+pub mod config;
 pub mod dialect;
 pub mod domain;
 pub mod forward;
@@ -12,3 +13,4 @@ pub mod meter;
 pub mod observe;
 pub mod read;
 pub mod record;
+pub mod route;
