@@ -4,6 +4,7 @@
 //! has the map; the story of one request is `proxy::answer`.
 
 pub mod admit;
+pub mod assess;
 pub mod config;
 pub mod dialect;
 pub mod domain;
