@@ -5,6 +5,7 @@
 
 pub mod admit;
 pub mod assess;
+pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod domain;
