@@ -55,6 +55,7 @@ pub(super) const GROUPS: &[Group] = &[
     group("tuning", &[(PERFORMANCE, 0.8)], "readahead | read ahead | read-ahead | queue depth | buffer size | lazy load* | eager load* | select_related | prefetch_related | pagination of | paginate the | virtualize* | virtualise* | web worker | bundle size | lighthouse | startup time | start-up time | cold start | boot time | load times | loads slowly | response time | response times | render time | frame rate | fps | jank | stutter* | heap snapshot | heap dump | hprof | memory profil* | cpu profil* | \
         o(n^2) | o(n2) | quadratic | exponential time | nested loops | big o | millions of | 1m rows | 1 million | 10 million | 100k | 50k lines | 3 million | gigabyte* | terabyte* | large table | huge table | large dataset | big data | cache the | add caching | cache it | caching strategy | use redis as cache | debounce | throttle the | connection reuse | keep connections | bulk insert | insert many | copy from | materialized view | denormali* | sharding | shard | read replica | replicas for reads | partition* by | \
         throughput of | msg per second | events per second | events/s | messages per second | requests/s | 1000 users | 10k users | 100k users | double the traffic | more traffic | traffic spike | black friday"),
+    group("speed-topic", &[(PERFORMANCE, 0.6)], "faster | fast | fastest | quicker | janky | jank | lag | lags | laggy | delay | delays | too many head | too many calls | too many | so many | extra call | extra calls | extra request | unneeded | duplicate calls | duplicate requests | double loop | nested loop | loops over | vectorize | replace this loop | per hour | per day | grows by | grow by | keeps growing | growing | grows over time | heap | ram | memory | cpu | load | takes hours | takes days | 3 days | inserts per second | per second | docs per | on 2m | rows per | schneller | langsamer | más rápido | 更快 | 太慢 | 占用 | 速く | 早く | 遅く"),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -64,4 +65,7 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("takes", "duration", 14, &[(PERFORMANCE, 0.8)]),
     pair("slowish", "size", 80, &[(PERFORMANCE, 0.3)]),
     pair("slowish", "duration", 100, &[(PERFORMANCE, 0.2)]),
+    pair("speed-topic", "size", 80, &[(PERFORMANCE, 0.25)]),
+    pair("speed-topic", "duration", 100, &[(PERFORMANCE, 0.2)]),
+    pair("speed-topic", "takes", 40, &[(PERFORMANCE, 0.15)]),
 ];
