@@ -279,8 +279,7 @@ fn is_lookup(after: &str, literal: &str) -> bool {
         "http",
     ];
     let lower = plain.to_ascii_lowercase();
-    let called =
-        after.starts_with(['(', '[']) || literal.contains('(') || literal.contains('[');
+    let called = after.starts_with(['(', '[']) || literal.contains('(') || literal.contains('[');
     literal.starts_with('$') || called || lookups.iter().any(|lookup| lower.starts_with(lookup))
 }
 
