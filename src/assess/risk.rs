@@ -26,7 +26,7 @@ const SEVERAL: f32 = 0.4;
 /// A long report tells what an error would look like, so one is seen sooner.
 const LONG_TELLS: f32 = 0.25;
 /// So much at stake is not low even where no tag is known.
-const DOUBTFUL_STAKES: f32 = 0.7;
+const DOUBTFUL_STAKES: f32 = 0.3;
 
 /// One human turn and what was found in it.
 pub(super) struct Heard {

@@ -37,7 +37,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "permitted",
         &[],
-        "may we | can we | are we allowed | is it ok to | allowed to | must we | have to keep | must keep | how long | where may | what must we | which fields may | is it legal | legal | dürfen | wie lange | müssen wir | podemos | debemos | puedo | 可以吗 | 有没有问题 | 能不能 | 多久 | いつまで | よいですか | いいですか",
+        "is it ok to copy | must not | before we store | may we | can we | are we allowed | is it ok to | allowed to | must we | have to keep | must keep | how long | where may | what must we | which fields may | is it legal | legal | dürfen | wie lange | müssen wir | podemos | debemos | puedo | 可以吗 | 有没有问题 | 能不能 | 多久 | いつまで | よいですか | いいですか",
     ),
     group(
         "subject-data",
@@ -58,7 +58,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "people-data",
         &[(COMPLIANCE, 0.45)],
-        "consent | who is online | online when | when employees | track employees | monitor employees | hr wants | hr asked | legal asked | legal team | lawyer | auditor | auditors | audit | request body | full request body | customer names | user names and | addresses of | birth dates | health data | location history | kundendaten | mitarbeiterdaten | nutzerdaten | datos de clientes | datos de usuarios | 员工数据 | 客户数据 | 社員 | 従業員",
+        "blur faces | faces | bought list | list of contacts | contacts | before the user agrees | user agrees | user consents | must not track | track before | tracking | without the notice | copy this | snippet into our product | into our product | cold mails | mailing list | consent | who is online | online when | when employees | track employees | monitor employees | hr wants | hr asked | legal asked | legal team | lawyer | auditor | auditors | audit | request body | full request body | customer names | user names and | addresses of | birth dates | health data | location history | kundendaten | mitarbeiterdaten | nutzerdaten | datos de clientes | datos de usuarios | 员工数据 | 客户数据 | 社員 | 従業員",
     ),
 ];
 

@@ -86,7 +86,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "entities",
         &[],
-        "orders | customers | products | tickets | users | accounts | bookings | comments | contracts | timestamps | events | articles | subscriptions | members | attendees | employees | students | patients | prices in | messages | attachments | documents | devices | pedidos | clientes | bestellungen | datensätze | datensatz | artikel | 订单 | 数据 | 商品 | 注文 | データ",
+        "tenant | tenants | rows | entries | contacts | transactions | payments | sessions | documents | stores | totals | orders | customers | products | tickets | users | accounts | bookings | comments | contracts | timestamps | events | articles | subscriptions | members | attendees | employees | students | patients | prices in | messages | attachments | documents | devices | pedidos | clientes | bestellungen | datensätze | datensatz | artikel | 订单 | 数据 | 商品 | 注文 | データ",
     ),
     group(
         "moving",
@@ -129,7 +129,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "state-wrong",
         &[(DATA, 0.55)],
-        "overwrites | overwritten | overwriting | overwrite | loses the | loses all | loses its | loses modification | changed back | reverts to | reverted to | by itself | doubles everything | doubled | twice in the | second run | run twice | rows less | fewer rows | rows more | is null after | field is null | after reload | ids collide | id collision | collide | wrong value | wrong values | old value | old values | old ones | stale | out of date | inconsistent | diverge* | differs from the primary | replica has | mismatch | keep the values | keep the data | keep existing | existing data | preserve | without losing | verliert | überschreibt | doppelte datensätze | löscht | gelöscht | inactivos | perder datos | 保留数据 | 不丢 | 重复数据 | 数据错 | 消さずに | 重複",
+        "deleted the wrong | deleted by mistake | wrong tenant | wrong customer | wrong account | come back | bring back | only his | only hers | second one fails | first one succeeds | both or none | all or nothing | no longer match | don't match | do not match | doesn't match | match the detail | existing rows | existing accounts | existing users | existing records | incl. existing | too early | left behind | half written | partly written | write happens | two stores | both stores | summary table | out of step | overwrites | overwritten | overwriting | overwrite | loses the | loses all | loses its | loses modification | changed back | reverts to | reverted to | by itself | doubles everything | doubled | twice in the | second run | run twice | rows less | fewer rows | rows more | is null after | field is null | after reload | ids collide | id collision | collide | wrong value | wrong values | old value | old values | old ones | stale | out of date | inconsistent | diverge* | differs from the primary | replica has | mismatch | keep the values | keep the data | keep existing | existing data | preserve | without losing | verliert | überschreibt | doppelte datensätze | löscht | gelöscht | inactivos | perder datos | 保留数据 | 不丢 | 重复数据 | 数据错 | 消さずに | 重複",
     ),
     group(
         "store-topic",

@@ -47,7 +47,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "money-topic",
         &[(MONEY, 0.5)],
-        "expense | expenses | currencies | currency | euros | credit the | what do we credit | credit back | mid-month | pro rata | pro-rata | per month charge | stock option | vesting | shares | dividend | trading | trade price | broker fee | fee | fees | price | prices | pricing | cost of | budget | invoice | bill | bills | tax | vat | sum of the positions | rechnungssumme | rechnungs* | betrag | beträge | kosten | preise | cent | gebühr* | coste | costes | importe | 费用 | 金额 | 计费 | 费率 | 手数料 | 金額 | 価格 | 税込",
+        "discount | discounts | rappen | centime | renewal | renewed although | subscription renewed | accountant | misses the refunds | points expire | points | spend them | business customers | net price | gross price | price rounding | round to 5 | round up to | expense | expenses | currencies | currency | euros | credit the | what do we credit | credit back | mid-month | pro rata | pro-rata | per month charge | stock option | vesting | shares | dividend | trading | trade price | broker fee | fee | fees | price | prices | pricing | cost of | budget | invoice | bill | bills | tax | vat | sum of the positions | rechnungssumme | rechnungs* | betrag | beträge | kosten | preise | cent | gebühr* | coste | costes | importe | 费用 | 金额 | 计费 | 费率 | 手数料 | 金額 | 価格 | 税込",
     ),
 ];
 

@@ -74,7 +74,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "speed-topic",
         &[(PERFORMANCE, 0.6)],
-        "faster | fast | fastest | quicker | janky | jank | lag | lags | laggy | delay | delays | too many head | too many calls | too many | so many | extra call | extra calls | extra request | unneeded | duplicate calls | duplicate requests | double loop | nested loop | loops over | vectorize | replace this loop | per hour | per day | grows by | grow by | keeps growing | growing | grows over time | heap | ram | memory | cpu | load | takes hours | takes days | 3 days | inserts per second | per second | docs per | on 2m | rows per | schneller | langsamer | más rápido | 更快 | 太慢 | 占用 | 速く | 早く | 遅く",
+        "quicker | through 20gb | 20gb | 10gb | 1e6 | 1e9 | 80m | from 12 minutes | build from | cut the | cut docker | allocate | allocate less | fewer allocations | will one * hold | hold 80m | how much memory | how much ram | enough for | freezes when i type | when i type | less memory | smaller image | too big | too large | faster | fast | fastest | quicker | janky | jank | lag | lags | laggy | delay | delays | too many head | too many calls | too many | so many | extra call | extra calls | extra request | unneeded | duplicate calls | duplicate requests | double loop | nested loop | loops over | vectorize | replace this loop | per hour | per day | grows by | grow by | keeps growing | growing | grows over time | heap | ram | memory | cpu | load | takes hours | takes days | 3 days | inserts per second | per second | docs per | on 2m | rows per | schneller | langsamer | más rápido | 更快 | 太慢 | 占用 | 速く | 早く | 遅く",
     ),
 ];
 

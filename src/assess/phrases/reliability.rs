@@ -104,7 +104,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "trouble-topic",
         &[(RELIABILITY, 0.5)],
-        "broken pipe | disconnected | gets disconnected | disconnects | unreliable | unstable | stability | robust | robustness | survive | survives | survived | restart | restarts | restarted | reconnection | crash | crashes | crashing | crashed | answers with errors | with errors for | errors for | fails for | every friday | once a day | every night | every hour | at peak | blocks the whole | whole partition | without interrupt* | laufende sitzungen | abbrechen | abgebrochen | hängt sich | abstürz* | se reinicia | se cae | 挂掉 | 堆积 | 崩 | 卡 | 不稳定 | 落ち | 不安定 | 切断",
+        "requests fail | fail since | failing since | in-flight | in flight | gets killed | get killed | pod gets killed | to be up before | wait for postgres | wait for the db | wait for the database | before the app starts | pages us | paged | paging us | disk 9* | disk usage | glitch | network glitch | blip | hiccup | never resumes | doesn't resume | does not resume | resume after | error path | leaks socket | leaks a socket | switched the load balancer | after the switch | broken pipe | disconnected | gets disconnected | disconnects | unreliable | unstable | stability | robust | robustness | survive | survives | survived | restart | restarts | restarted | reconnection | crash | crashes | crashing | crashed | answers with errors | with errors for | errors for | fails for | every friday | once a day | every night | every hour | at peak | blocks the whole | whole partition | without interrupt* | laufende sitzungen | abbrechen | abgebrochen | hängt sich | abstürz* | se reinicia | se cae | 挂掉 | 堆积 | 崩 | 卡 | 不稳定 | 落ち | 不安定 | 切断",
     ),
     group(
         "running-thing",
