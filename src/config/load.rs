@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use super::check::{Checker, Surroundings};
 use super::problem::Findings;
 use super::raw::RawFile;
+use super::schema::schema;
 use super::{Config, Problem, Problems, Severity, shape};
 use crate::domain::RulesVersion;
 
@@ -79,12 +80,4 @@ pub fn parse(text: &str, file: &str, surroundings: &Surroundings<'_>) -> Result<
 fn deserialised(document: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Option<RawFile> {
     let raw = RawFile::deserialize(toml::Deserializer::from(document));
     raw.map_err(|error| findings.error(error.span().unwrap_or(0..0), error.message().to_owned()).severity).ok()
-}
-
-/// The JSON Schema of the file, for editors.
-pub fn schema() -> schemars::Schema {
-    schemars::generate::SchemaSettings::draft07()
-        .with(|settings| settings.definitions_path = "/definitions".into())
-        .into_generator()
-        .into_root_schema_for::<RawFile>()
 }

@@ -8,6 +8,7 @@ mod load;
 mod located;
 pub mod problem;
 mod raw;
+mod schema;
 mod secrets;
 mod shape;
 mod text;
@@ -16,8 +17,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use check::Surroundings;
-pub use load::{Strictness, load, parse, schema};
+pub use load::{Strictness, load, parse};
 pub use problem::{Problem, Problems, Severity};
+pub use schema::schema;
 
 use crate::domain::{EndpointName, RulesVersion};
 use crate::{admit, forward, listen, read, route};

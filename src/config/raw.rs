@@ -225,7 +225,7 @@ pub struct RawKey {
     /// Requests a minute. Default: no limit.
     pub requests_per_minute: Option<Located<u32>>,
     /// From this date on it is refused.
-    #[schemars(with = "Option<DateText>")]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub expires: Option<Located<Datetime>>,
 }
 
@@ -278,10 +278,10 @@ pub struct RawRule {
     /// Who answers for it.
     pub owner: Option<Located<String>>,
     /// When it should be looked at again; `check` warns from then on.
-    #[schemars(with = "Option<DateText>")]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub review_by: Option<Located<Datetime>>,
     /// From this date on its `fallback` counts.
-    #[schemars(with = "Option<DateText>")]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub expires: Option<Located<Datetime>>,
     /// What counts once it has expired: a tier, or `skip` to act as if the rule were not there.
     pub fallback: Option<Located<String>>,
@@ -346,6 +346,7 @@ pub struct RawWhen {
 /// One word or several.
 #[derive(Deserialize, JsonSchema, Clone, Debug)]
 #[serde(untagged)]
+#[schemars(rename = "OneOrMany_{T}")]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -366,6 +367,7 @@ impl<T> OneOrMany<T> {
 /// Words that must or must not be there.
 #[derive(Deserialize, JsonSchema, Clone, Debug)]
 #[serde(untagged)]
+#[schemars(rename = "RawWords_{T}")]
 pub enum RawWords<T> {
     /// This word.
     One(T),
@@ -378,6 +380,7 @@ pub enum RawWords<T> {
 /// Words that must or must not be there.
 #[derive(Deserialize, JsonSchema, Clone, Debug)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RawSets_{T}")]
 pub struct RawSets<T> {
     /// At least one of these.
     pub any: Option<Vec<T>>,
@@ -444,7 +447,7 @@ pub struct RawTest {
     /// Further fields of the request, such as `{ stream = true, max_tokens = 100 }`.
     pub body: RawObject,
     /// When it is asked. Default: now.
-    #[schemars(with = "Option<DateTimeText>")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub at: Option<Located<Datetime>>,
     /// Who asks.
     #[serde(rename = "as")]
@@ -522,10 +525,6 @@ texts! {
     AmountText { "pattern": "^ *(>=|<=|>|<|=)? *[0-9][0-9_]*( *, *(>=|<=|>|<|=)? *[0-9][0-9_]*)* *$" }
     /// A time of day, such as `09:30`.
     ClockText { "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" }
-    /// A date, such as `2027-03-31`, without quotes.
-    DateText { "format": "date" }
-    /// A date with a time, such as `2027-03-31T09:00:00Z`, without quotes.
-    DateTimeText { "format": "date-time" }
 }
 
 /// A closed list of words.

@@ -154,7 +154,13 @@ impl<'s> Fitting<'s, '_, '_> {
 
     fn resolved(&self, schema: &'s Value) -> &'s Value {
         let reference = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
-        reference.and_then(|pointer| self.schema.pointer(pointer)).unwrap_or(schema)
+        if let Some(meant) = reference.and_then(|pointer| self.schema.pointer(pointer)) {
+            return self.resolved(meant);
+        }
+        match schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([only]) => self.resolved(only),
+            _ => schema,
+        }
     }
 
     /// The types that a schema takes, in words.

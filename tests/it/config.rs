@@ -50,7 +50,3 @@ fn a_small_file_is_accepted() {
 fn every_problem_is_told_at_once() {
     insta::assert_snapshot!(told(include_str!("bad_routes.toml")));
 }
-#[test]
-fn schema_dump() {
-    std::fs::write("/tmp/schema.json", serde_json::to_string_pretty(&weighbridge::config::schema()).unwrap()).unwrap();
-}

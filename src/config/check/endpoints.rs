@@ -262,25 +262,23 @@ impl Checker<'_, '_> {
         let rates =
             Rates { input, output, cache_read: cache_read.unwrap_or(input), cache_write: cache_write.unwrap_or(input) };
         if let Some(known) = known {
-            self.compare(raw, &rates, known);
+            self.compare(raw, known);
         }
         Price::Fixed(rates)
     }
 
     /// A price for a thousand tokens, or for one, written where one for a million belongs.
-    fn compare(&mut self, raw: &RawPrice, rates: &Rates, known: &Known) {
+    fn compare(&mut self, raw: &RawPrice, known: &Known) {
         let at = self.surroundings.now;
         let listed = |usage: &Usage| Price::Catalogue(known.price.clone()).cost(usage, at, None);
         let input = listed(&Usage { input: 1, ..Usage::default() });
         let output = listed(&Usage { output: 1, ..Usage::default() });
-        for (written, rate, listed, key) in
-            [(&raw.input, rates.input, input, "input"), (&raw.output, rates.output, output, "output")]
-        {
+        for (written, listed, key) in [(&raw.input, input, "input"), (&raw.output, output, "output")] {
             let (Some(written), Some(listed)) = (written, listed.filter(|listed| *listed > Pico::ZERO)) else {
                 continue;
             };
-            let ratio = rate as f64 / listed.get() as f64;
-            if rate > 0 && !(1.0 / 300.0..300.0).contains(&ratio) {
+            let ratio = **written * 1e6 / listed.get() as f64;
+            if **written > 0.0 && !(1.0 / 300.0..300.0).contains(&ratio) {
                 let listed = listed.get() as f64 / 1e6;
                 let message = format!("`price.{key}` is `{}`, but the catalogue says {listed}", written.value());
                 self.findings.error(written.span(), message).hint("prices are USD for a million tokens");
