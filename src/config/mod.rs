@@ -8,6 +8,7 @@ mod load;
 mod located;
 pub mod problem;
 mod raw;
+mod reload;
 mod schema;
 mod secrets;
 mod shape;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use check::Surroundings;
 pub use load::{Strictness, load, parse};
+pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use problem::{Problem, Problems, Severity};
 pub use schema::schema;
 
@@ -53,19 +55,7 @@ pub struct Config {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogSettings {
     /// In which form.
-    pub format: LogFormat,
+    pub format: crate::observe::LogFormat,
     /// What is told: a level, or a filter.
     pub level: String,
-}
-
-/// The form of log lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum LogFormat {
-    /// Human on a terminal, JSON otherwise.
-    #[default]
-    Auto,
-    /// For people.
-    Human,
-    /// For machines.
-    Json,
 }
