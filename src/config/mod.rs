@@ -19,12 +19,12 @@ use std::sync::Arc;
 
 pub use check::Surroundings;
 pub use load::{Strictness, load, parse};
-pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use problem::{Problem, Problems, Severity};
+pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
 
 use crate::domain::{EndpointName, RulesVersion};
-use crate::{admit, forward, listen, read, route};
+use crate::{admit, forward, listen, read, record, route};
 
 /// Everything that `routes.toml` says, checked.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Config {
     pub endpoints: HashMap<EndpointName, Arc<forward::Endpoint>>,
     /// The endpoint that tells what a request would have cost without routing; `None`: no baseline is set.
     pub baseline: Option<EndpointName>,
+    /// How the ledger is kept.
+    pub ledger: record::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
     /// What is doubtful about the file, though it was accepted.

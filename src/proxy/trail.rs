@@ -290,7 +290,8 @@ impl Drop for Trail {
             (Ending::ClientGone, 499, FailureKind::ClientGone)
         };
         let failure = Some((kind.as_str(), kind.fault()));
-        self.end(End { status, ending, failure, upstream: None, tally: None, streamed: false });
+        // Nobody is left to wait for the receipt; the entry is written all the same.
+        drop(self.end(End { status, ending, failure, upstream: None, tally: None, streamed: false }));
     }
 }
 
