@@ -1,0 +1,9 @@
+//! OpenAI's Chat Completions: `POST /v1/chat/completions`.
+
+mod answer;
+mod error;
+mod request;
+
+pub use answer::{read_answer, read_event, without_usage};
+pub use error::{error_body, error_event};
+pub use request::{parse, request_body};
