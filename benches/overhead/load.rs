@@ -19,6 +19,10 @@ const MOST_UNDER_WAY: usize = 512;
 /// The longest wait for what is under way when a load ends.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// The bounds of what is recorded, in nanoseconds.
+const SHORTEST: u64 = 1_000;
+const LONGEST: u64 = 60_000_000_000;
+
 /// A target's address, the requests to send it in turn, and connections to it that are free.
 pub struct Client {
     address: SocketAddr,
@@ -139,7 +143,7 @@ async fn finish(mut under_way: JoinSet<()>) {
 
 impl Seen {
     fn new() -> Result<Self, Error> {
-        let histogram = || Histogram::new(3);
+        let histogram = || Histogram::new_with_bounds(SHORTEST, LONGEST, 3);
         Ok(Self { answered: 0, failed: 0, wall: Duration::ZERO, whole: histogram()?, first_byte: histogram()? })
     }
 

@@ -1,6 +1,6 @@
 //! The plan: targets take turns for so many rounds, then each is started afresh to see what an idle stream holds.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::time::sleep;
@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use crate::Error;
 use crate::load::{Client, Seen};
 use crate::options::Options;
+use crate::process::{cpu_of, machine_busy};
 use crate::prompt::Prompts;
 use crate::stub::{Manner, Stub};
 use crate::target::{KEY, Kind, Target};
@@ -19,6 +20,8 @@ pub struct Results {
     pub body_bytes: usize,
     /// Who was left out, and why.
     pub left_out: Vec<(Kind, String)>,
+    /// How many cores' worth of time went to programs that have nothing to do with this one, during the rounds.
+    pub foreign_cores: f64,
     /// For each round, a turn of each target.
     pub rounds: Vec<Vec<Turn>>,
     /// What idle streams hold, by target.
@@ -69,7 +72,13 @@ pub async fn all(options: &Options) -> Result<Results, Error> {
     let prompts = Prompts::new(options.tokens, &tokenizer);
     drop(tokenizer);
     let stub = Stub::start().await?;
-    let mut results = Results { body_bytes: prompts.body_bytes(), left_out: vec![], rounds: vec![], memory: vec![] };
+    let mut results = Results {
+        body_bytes: prompts.body_bytes(),
+        left_out: vec![],
+        foreign_cores: 0.0,
+        rounds: vec![],
+        memory: vec![],
+    };
 
     let mut targets = vec![Target::start(Kind::Direct, stub.address, options).await?];
     for &kind in &options.targets {
@@ -81,6 +90,7 @@ pub async fn all(options: &Options) -> Result<Results, Error> {
             }
         }
     }
+    let (begin, foreign_before) = (Instant::now(), foreign_cpu(&targets)?);
     for round in 0..options.rounds {
         let mut turns = Vec::new();
         for place in 0..targets.len() {
@@ -92,6 +102,8 @@ pub async fn all(options: &Options) -> Result<Results, Error> {
         turns.sort_by_key(|turn| targets.iter().position(|target| target.kind == turn.kind));
         results.rounds.push(turns);
     }
+    let foreign = foreign_cpu(&targets)?.saturating_sub(foreign_before);
+    results.foreign_cores = foreign.as_secs_f64() / begin.elapsed().as_secs_f64();
     let kinds: Vec<Kind> = targets.iter().map(|target| target.kind).filter(|&kind| kind != Kind::Direct).collect();
     drop(targets);
     if options.streams > 0 {
@@ -101,6 +113,15 @@ pub async fn all(options: &Options) -> Result<Results, Error> {
         }
     }
     Ok(results)
+}
+
+/// CPU time of whatever is neither this program nor a target.
+fn foreign_cpu(targets: &[Target]) -> Result<Duration, Error> {
+    let mut known = cpu_of("self")?;
+    for process in targets.iter().filter_map(|target| target.process.as_ref()) {
+        known += process.cpu()?;
+    }
+    Ok(machine_busy()?.saturating_sub(known))
 }
 
 async fn turn(target: &Target, stub: &Stub, prompts: &Prompts, options: &Options) -> Result<Turn, Error> {

@@ -48,15 +48,7 @@ impl Process {
 
     /// User and system time of the program and its children, since each began.
     pub fn cpu(&self) -> Result<Duration, Error> {
-        let mut ticks = 0;
-        for pid in self.pids() {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-            // The second field is the program's name in parentheses, and may hold spaces.
-            let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());
-            let times = fields.ok_or("no fields")?.skip(11).take(2).map(str::parse::<u64>);
-            ticks += times.sum::<Result<u64, _>>()?;
-        }
-        Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
+        self.pids().into_iter().map(|pid| cpu_of(&pid.to_string())).sum()
     }
 
     /// Resident memory of the program and its children.
@@ -87,6 +79,25 @@ impl Process {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(8)..].join("\n")
     }
+}
+
+/// User and system time of one process, `self` being this one.
+pub fn cpu_of(pid: &str) -> Result<Duration, Error> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the program's name in parentheses, and may hold spaces.
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());
+    let times = fields.ok_or("no fields")?.skip(11).take(2).map(str::parse::<u64>);
+    Ok(Duration::from_secs(times.sum::<Result<u64, _>>()?) / TICKS_PER_SECOND)
+}
+
+/// The time that all cores together spent on anything at all, since the machine started.
+pub fn machine_busy() -> Result<Duration, Error> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let fields: Vec<u64> = stat.split_whitespace().skip(1).map_while(|field| field.parse().ok()).take(8).collect();
+    let [user, nice, system, _idle, _waiting, irq, softirq, steal] = fields[..] else {
+        return Err("no times of cores".into());
+    };
+    Ok(Duration::from_secs(user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND)
 }
 
 /// Linux tells processes' times in hundredths of a second, whatever its own clock (USER_HZ).

@@ -122,6 +122,9 @@ fn write_memory(text: &mut String, results: &Results) -> std::fmt::Result {
     writeln!(text)
 }
 
+/// With less than so many cores' worth of other work, the machine counts as quiet.
+const QUIET: f64 = 0.1;
+
 /// What would make a figure mean less than it seems to.
 fn write_notes(text: &mut String, results: &Results) -> std::fmt::Result {
     for kind in kinds(results) {
@@ -139,6 +142,13 @@ fn write_notes(text: &mut String, results: &Results) -> std::fmt::Result {
                 kind.name()
             )?;
         }
+    }
+    if results.foreign_cores > QUIET {
+        writeln!(
+            text,
+            "- Other programs used {:.2} cores meanwhile: p99 figures, and greatest throughput, tell of them as well.",
+            results.foreign_cores
+        )?;
     }
     for (kind, why) in &results.left_out {
         writeln!(text, "- {} was left out: {why}.", kind.name())?;
@@ -186,7 +196,7 @@ fn ratios(results: &Results, kind: Kind, figure: &Figure) -> Vec<f64> {
     pairs
         .filter_map(|(own, haproxy)| own.zip(haproxy))
         .filter(|(_, haproxy)| *haproxy > 0.0)
-        .map(|(own, haproxy)| own / haproxy)
+        .map(|(own, haproxy)| own.max(0.0) / haproxy)
         .collect()
 }
 

@@ -113,11 +113,11 @@ fn free_port() -> Result<SocketAddr, Error> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-/// One thread, upstream connections kept and shared.
+/// One thread, upstream connections kept and shared. Without `http-no-delay` it holds a stream's events back to fill packets.
 fn haproxy(Ports { own, upstream, .. }: &Ports) -> String {
     format!(
         "global\n    nbthread 1\n    maxconn 8192\n\
-         defaults\n    mode http\n    timeout connect 5s\n    timeout client 600s\n    timeout server 600s\n\
+         defaults\n    mode http\n    option http-no-delay\n    timeout connect 5s\n    timeout client 600s\n    timeout server 600s\n\
          frontend load\n    bind {own}\n    default_backend upstream\n\
          backend upstream\n    http-reuse always\n    server stub {upstream}\n"
     )
