@@ -1,3 +1,5 @@
-//! The tests that see Weighbridge from the outside.
+//! The tests that see Weighbridge from the outside: sockets on port 0, a scripted upstream, one binary.
 
 mod config;
+mod support;
+mod way;
