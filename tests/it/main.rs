@@ -1,5 +1,7 @@
 //! The tests that see Weighbridge from the outside: sockets on port 0, a scripted upstream, one binary.
 
 mod config;
+mod floors;
+mod refusals;
 mod support;
 mod way;
