@@ -240,7 +240,7 @@ impl Far {
                     }
                     Step::Pause(time) => tokio::time::sleep(time).await,
                     Step::Reset => {
-                        let _ = stream.set_linger(Some(Duration::ZERO));
+                        stream.set_zero_linger().expect("a socket");
                         return;
                     }
                     Step::Close => return,
