@@ -23,6 +23,7 @@ mod checkpoint;
 pub mod entry;
 mod file;
 mod insert;
+pub mod query;
 mod queue;
 #[cfg(test)]
 mod sample;
