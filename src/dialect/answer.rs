@@ -35,6 +35,8 @@ pub enum Event {
 pub struct Piece {
     /// Whether it holds content: text, reasoning, a refusal, a tool call, sound, or the end of the answer.
     pub has_content: bool,
+    /// Whether the model says with it that it is done.
+    pub is_end: bool,
     /// Whether the bytes hold a usage field, even one that is null.
     pub has_usage_field: bool,
     /// What the provider counted so far; cumulative, so it replaces what came before.

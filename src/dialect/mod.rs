@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::domain::{Dialect, Failure, Prompt, RequestId};
 
-pub use answer::{Answer, Event};
+pub use answer::{Answer, Event, Piece};
 
 /// What a request's JSON may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub fn without_usage(dialect: Dialect, frame: &Bytes) -> Option<Bytes> {
 }
 
 /// The body of an error of ours.
-pub fn error_body(dialect: Dialect, failure: &Failure, id: RequestId) -> Bytes {
+pub fn error_body(dialect: Dialect, failure: &Failure, id: Option<RequestId>) -> Bytes {
     match dialect {
         Dialect::OpenaiChat => openai_chat::error_body(failure, id),
     }

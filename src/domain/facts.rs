@@ -56,6 +56,8 @@ pub struct Facts {
     pub tokens: TokenCount,
     /// The most output tokens that the client allows, all answers together; `None`: the model's own limit.
     pub max_output: Option<u64>,
+    /// How many answers are asked for, at least 1.
+    pub answers: u32,
     /// The risks it touches.
     pub tags: TagSet,
     /// How much damage a wrong answer does.

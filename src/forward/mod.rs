@@ -1,5 +1,204 @@
 //! Gets an answer from one of the decision's endpoints.
+//!
+//! The candidates are tried in their order. One that fails may be asked again where that helps; then the next has its
+//! turn, and in the end the tier that this one escalates to. All that ends with the first byte of content: from then on
+//! the answer is the caller's, and what breaks is told, not mended. Forwarding knows no rules and no prices.
 
+mod attempt;
+mod breaker;
+mod connect;
 mod endpoint;
+mod headers;
+mod pool;
+mod problem;
+mod retry;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::{HeaderMap, StatusCode};
+
+use crate::dialect;
+use crate::domain::{Candidate, EndpointName, Failure, FailureKind, Prompt, TierName};
+
+pub use attempt::{AnswerBody, AnswerStream, Got};
+pub use breaker::BreakerState;
 pub use endpoint::{Endpoint, HttpVersion, Retries, TimeLimits};
+pub use pool::Pool;
+use problem::Problem;
+use retry::Next;
+
+/// One try, as it goes into the ledger.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The endpoint.
+    pub endpoint: EndpointName,
+    /// The tier it was tried as part of.
+    pub tier: Option<TierName>,
+    /// The model it was asked for.
+    pub model: Arc<str>,
+    /// When it began.
+    pub started: Instant,
+    /// When it failed or its answer became the caller's; `None` while neither has happened.
+    pub ended: Option<Instant>,
+    /// The provider's status.
+    pub status: Option<StatusCode>,
+    /// `ok`, or the word for what went wrong; `abandoned` while it is under way, so that a caller who hangs up leaves
+    /// a true line behind.
+    pub outcome: &'static str,
+    /// The provider's own request id.
+    pub provider_request_id: Option<String>,
+}
+
+/// What is to be sent, and to whom it may go.
+pub struct Errand<'a> {
+    /// The request.
+    pub prompt: &'a Prompt,
+    /// The caller's headers.
+    pub headers: &'a HeaderMap,
+    /// The endpoints to try, in order.
+    pub candidates: &'a [Candidate],
+    /// Every endpoint's settings.
+    pub endpoints: &'a HashMap<EndpointName, Arc<Endpoint>>,
+    /// A random number, for jitter.
+    pub draw: u64,
+}
+
+/// An answer, and whose it is.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The answer.
+    pub got: Got,
+    /// The endpoint that gave it.
+    pub endpoint: Arc<Endpoint>,
+    /// The tier it was tried as part of.
+    pub tier: Option<TierName>,
+}
+
+/// Gets an answer from one of the candidates. Every try is noted in `tried` as it happens.
+///
+/// # Errors
+/// `UpstreamFailed` or `UpstreamTimeout` when no candidate answered. A provider's own error is an answer.
+pub async fn send(pool: &Pool, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> Result<Upstream, Failure> {
+    let mut last: Option<(Problem, &Arc<Endpoint>, &Candidate)> = None;
+    let mut resting: Option<Duration> = None;
+    for (place, candidate) in errand.candidates.iter().enumerate() {
+        // `check` makes sure that every name in a decision has its settings.
+        let Some(endpoint) = errand.endpoints.get(&candidate.endpoint) else { continue };
+        let state = pool.state(&endpoint.name);
+        if let Err(pause) = state.breaker.admit(Instant::now()) {
+            resting = Some(resting.map_or(pause, |shortest| shortest.min(pause)));
+            continue;
+        }
+        let is_last = place + 1 == errand.candidates.len();
+        match ask(&state, endpoint, candidate, errand, is_last, tried).await {
+            Ok(got) => {
+                return Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone() });
+            }
+            Err(problem) if problem.next() == Next::Stop => return ending(problem, endpoint, candidate),
+            Err(problem) => last = Some((problem, endpoint, candidate)),
+        }
+    }
+    let Some((problem, endpoint, candidate)) = last else {
+        let message = "every endpoint for this request failed lately and is left alone for a moment: try again";
+        let pause = resting.unwrap_or(Duration::from_secs(1));
+        return Err(Failure::new(FailureKind::UpstreamFailed, message).with_retry_after(pause));
+    };
+    ending(problem, endpoint, candidate)
+}
+
+fn ending(problem: Problem, endpoint: &Arc<Endpoint>, candidate: &Candidate) -> Result<Upstream, Failure> {
+    let got = problem.into_ending()?;
+    Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone() })
+}
+
+/// Asks one endpoint, again where that helps.
+async fn ask(
+    state: &pool::EndpointState,
+    endpoint: &Arc<Endpoint>,
+    candidate: &Candidate,
+    errand: &Errand<'_>,
+    is_last: bool,
+    tried: &mut Vec<Tried>,
+) -> Result<Got, Problem> {
+    let client = state.client(endpoint).map_err(|error| Problem::Settings(error.to_string()))?;
+    let body = dialect::request_body(errand.prompt, &endpoint.model, endpoint.ask_usage);
+    let give_up = Instant::now() + endpoint.limits.total;
+    let (mut retries, mut reconnected) = (0, false);
+    loop {
+        let outgoing =
+            attempt::Outgoing { endpoint, body: body.clone(), headers: errand.headers, stream: errand.prompt.stream };
+        let problem = match noted(state, &client, outgoing, candidate, tried).await {
+            Ok(got) => return Ok(got),
+            Err(problem) => problem,
+        };
+        // A kept connection that the upstream had just given up says nothing about the upstream: once, at once.
+        if matches!(problem, Problem::Closed) && !reconnected {
+            reconnected = true;
+            continue;
+        }
+        let here = match problem.next() {
+            Next::Again => true,
+            Next::Elsewhere => is_last && !matches!(problem, Problem::Timeout(_)),
+            Next::Stop => false,
+        };
+        let pause = problem.retry_after().unwrap_or_else(|| retry::backoff(&endpoint.retries, retries, errand.draw));
+        let is_worth_it = pause <= endpoint.retries.cap && Instant::now() + pause < give_up;
+        if !here || retries >= endpoint.retries.max || !is_worth_it {
+            return Err(problem);
+        }
+        retries += 1;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// One attempt with its line for the ledger, its word to the breaker, and its time for the average.
+async fn noted(
+    state: &pool::EndpointState,
+    client: &pool::HttpClient,
+    outgoing: attempt::Outgoing<'_>,
+    candidate: &Candidate,
+    tried: &mut Vec<Tried>,
+) -> Result<Got, Problem> {
+    let endpoint = outgoing.endpoint;
+    let started = Instant::now();
+    tried.push(Tried {
+        endpoint: endpoint.name.clone(),
+        tier: candidate.tier.clone(),
+        model: Arc::clone(&endpoint.model),
+        started,
+        ended: None,
+        status: None,
+        outcome: "abandoned",
+        provider_request_id: None,
+    });
+    let result = attempt::attempt(client, outgoing).await;
+    let ended = Instant::now();
+    match &result {
+        Ok(_) => {
+            state.breaker.succeeded();
+            state.observe_latency(ended - started);
+        }
+        Err(problem) if problem.is_fault() => state.breaker.failed(ended),
+        // A refusal is a sign of life.
+        Err(_) => state.breaker.succeeded(),
+    }
+    if let Some(line) = tried.last_mut() {
+        line.ended = Some(ended);
+        line.outcome = result.as_ref().map_or_else(Problem::word, |_| "ok");
+        line.status = result.as_ref().map_or_else(Problem::provider_status, |got| Some(got.status));
+        line.provider_request_id = match &result {
+            Ok(got) => request_id(&got.headers),
+            Err(Problem::Status { headers, .. }) => request_id(headers),
+            Err(_) => None,
+        };
+    }
+    result
+}
+
+/// The id by which the provider's support knows the request.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("x-request-id").or_else(|| headers.get("request-id"))?;
+    Some(value.to_str().ok()?.chars().take(128).collect())
+}

@@ -229,6 +229,7 @@ pub fn read_event(data: &[u8]) -> Event {
     let (text, has_content) = chunk.content();
     Event::Piece(Piece {
         has_content,
+        is_end: chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some()),
         has_usage_field: chunk.usage.is_some(),
         usage: chunk.usage(),
         service_tier: chunk.service_tier.as_deref().map(str::to_owned),

@@ -1,0 +1,62 @@
+//! What did an answer use, and how did it end?
+//!
+//! A streamed answer passes through a [`Metered`] body: events go on as they came, their usage is read, and the last
+//! one is held back until the request's entry is in the ledger, so that no caller has a whole answer of which there is
+//! no record. The meter does not know what is recorded: it is handed a closure that does it.
+
+mod stream;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+use crate::domain::Usage;
+
+pub use stream::{Metered, Watch};
+
+/// How much of an answer's text is kept for counting where the provider sends no usage.
+pub const MAX_COUNTED_BYTES: usize = 1 << 20;
+
+/// What an answer used, as far as it came.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// What the provider counted.
+    pub usage: Option<Usage>,
+    /// The service tier that it named.
+    pub service_tier: Option<String>,
+    /// What the model wrote, up to [`MAX_COUNTED_BYTES`]; empty once the provider's usage is known.
+    pub text: String,
+    /// How much the model wrote beyond that, in bytes.
+    pub uncounted_bytes: u64,
+    /// Bytes that went to the caller.
+    pub bytes: u64,
+    /// When the first content came.
+    pub first_content: Option<Instant>,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// Whole.
+    Complete,
+    /// The upstream broke off, or failed in the middle.
+    Cut,
+    /// A time limit passed.
+    TimedOut,
+    /// The process is ending.
+    Stopped,
+    /// The caller hung up.
+    ClientGone,
+}
+
+/// An answer's end.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How it came.
+    pub how: How,
+    /// What it used.
+    pub tally: Tally,
+}
+
+/// Records an answer's end; the future is ready when the last bytes may go.
+pub type Finish = Box<dyn FnOnce(Ended) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;

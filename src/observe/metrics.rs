@@ -1,0 +1,334 @@
+//! Prometheus metrics, in base units.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::{Gauges, ReloadResult, RequestEnded, process, trace};
+use crate::domain::{EndpointName, RuleName, TierName, Usage};
+
+macro_rules! label_value {
+    ($($name:ty),+) => {$(
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+                EncodeLabelValue::encode(&self.as_str(), encoder)
+            }
+        }
+    )+};
+}
+label_value!(EndpointName, RuleName, TierName);
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct RequestLabels {
+    door: &'static str,
+    rule: Option<RuleName>,
+    tier: Option<TierName>,
+    status: u16,
+    ending: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct FailureLabels {
+    kind: &'static str,
+    fault: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct AttemptLabels {
+    endpoint: EndpointName,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct TimeLabels {
+    tier: Option<TierName>,
+    streamed: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct EndpointLabel {
+    endpoint: EndpointName,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct TokenLabels {
+    endpoint: EndpointName,
+    bucket: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct SpendLabels {
+    tier: Option<TierName>,
+    endpoint: EndpointName,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+type Usd = Counter<f64, AtomicU64>;
+
+/// Every metric.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    failures: Family<FailureLabels, Counter>,
+    attempts: Family<AttemptLabels, Counter>,
+    duration: Family<TimeLabels, Histogram>,
+    first_byte: Family<TimeLabels, Histogram>,
+    overhead: Histogram,
+    tokens: Family<TokenLabels, Counter>,
+    cost: Family<SpendLabels, Usd>,
+    savings: Family<SpendLabels, Gauge<f64, AtomicU64>>,
+    unpriced: Family<EndpointLabel, Counter>,
+    estimated: Family<EndpointLabel, Counter>,
+    in_flight: Gauge,
+    connections: Gauge,
+    breakers: Family<EndpointLabel, Gauge>,
+    reloads: Family<ResultLabel, Counter>,
+    reload_ok: Gauge,
+    reload_at: Gauge,
+    ledger_queued: Gauge,
+    ledger_oldest: Gauge<f64, AtomicU64>,
+    ledger_wal: Gauge,
+    ledger_written: Gauge,
+    ledger_commits: Gauge,
+    ledger_failures: Gauge,
+    ledger_late: Gauge,
+    ledger_rejected: Gauge,
+    ledger_failing: Gauge,
+    panics: Counter,
+    cpu: Gauge<f64, AtomicU64>,
+    resident: Gauge,
+    open_fds: Gauge,
+}
+
+/// 1 ms to about nine minutes, each bucket twice the one before.
+fn answer_times() -> Histogram {
+    Histogram::new(std::iter::successors(Some(0.001), |bound| Some(bound * 2.0)).take(20))
+}
+
+/// 10 µs to about 0.3 s, each bucket twice the one before.
+fn overhead_times() -> Histogram {
+    Histogram::new(std::iter::successors(Some(0.000_01), |bound| Some(bound * 2.0)).take(16))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("weighbridge");
+        macro_rules! register {
+            ($name:literal, $help:literal, $metric:expr) => {{
+                let metric = $metric;
+                registry.register($name, $help, metric.clone());
+                metric
+            }};
+            ($name:literal, $help:literal, $unit:expr, $metric:expr) => {{
+                let metric = $metric;
+                registry.register_with_unit($name, $help, $unit, metric.clone());
+                metric
+            }};
+        }
+        let usd = || Unit::Other("usd".to_owned());
+        Self {
+            requests: register!("requests", "Requests that have ended", Family::default()),
+            failures: register!("failures", "Requests that failed, by kind and whose fault", Family::default()),
+            attempts: register!("attempts", "Tries at endpoints, by outcome", Family::default()),
+            duration: register!(
+                "request_duration",
+                "From a request's arrival to the end of its answer",
+                Unit::Seconds,
+                Family::new_with_constructor(answer_times as fn() -> Histogram)
+            ),
+            first_byte: register!(
+                "time_to_first_byte",
+                "From a request's arrival to the first byte of content",
+                Unit::Seconds,
+                Family::new_with_constructor(answer_times as fn() -> Histogram)
+            ),
+            overhead: register!(
+                "overhead",
+                "What the proxy itself adds before an upstream is asked",
+                Unit::Seconds,
+                overhead_times()
+            ),
+            tokens: register!("tokens", "Tokens, by bucket", Family::default()),
+            cost: register!("cost", "What answers cost, where that is known", usd(), Family::default()),
+            savings: register!(
+                "savings",
+                "Cost on the baseline tier less cost, since the start; may fall",
+                usd(),
+                Family::default()
+            ),
+            unpriced: register!("unpriced_requests", "Answers whose cost is unknown", Family::default()),
+            estimated: register!("estimated_requests", "Answers whose tokens were counted here", Family::default()),
+            in_flight: register!("in_flight_requests", "Requests under way", Gauge::default()),
+            connections: register!("open_connections", "Connections on the data port", Gauge::default()),
+            breakers: register!("breaker_state", "0 closed, 1 half open, 2 open", Family::default()),
+            reloads: register!("config_reloads", "Changes of routes.toml, accepted and refused", Family::default()),
+            reload_ok: register!(
+                "config_last_reload_successful",
+                "Whether the last change of routes.toml was accepted",
+                Gauge::default()
+            ),
+            reload_at: register!(
+                "config_last_reload_success_timestamp",
+                "When routes.toml was last accepted, in seconds since 1970",
+                Unit::Seconds,
+                Gauge::default()
+            ),
+            ledger_queued: register!("ledger_queue_entries", "Entries that wait to be written", Gauge::default()),
+            ledger_oldest: register!(
+                "ledger_oldest_queued",
+                "How long the oldest waiting entry has waited",
+                Unit::Seconds,
+                Gauge::default()
+            ),
+            ledger_wal: register!("ledger_wal", "Size of the write-ahead log", Unit::Bytes, Gauge::default()),
+            ledger_written: register!("ledger_written_entries", "Entries written since the start", Gauge::default()),
+            ledger_commits: register!("ledger_commits", "Transactions since the start", Gauge::default()),
+            ledger_failures: register!("ledger_write_failures", "Failed writes since the start", Gauge::default()),
+            ledger_late: register!(
+                "ledger_late_answers",
+                "Answers released before their entry was written, since the start",
+                Gauge::default()
+            ),
+            ledger_rejected: register!("ledger_rejected_entries", "Entries given up since the start", Gauge::default()),
+            ledger_failing: register!(
+                "ledger_failing",
+                "Whether entries cannot be written at present",
+                Gauge::default()
+            ),
+            panics: register!("panics", "Requests that ended in a panic", Counter::default()),
+            cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
+            resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
+            open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// A request has arrived.
+    pub fn request_began(&self) {
+        self.in_flight.inc();
+    }
+
+    /// A request has ended: counts it and writes its log line.
+    pub fn request_ended(&self, event: &RequestEnded) {
+        self.in_flight.dec();
+        let (door, status, ending) = (event.door, event.status, event.ending);
+        let labels = RequestLabels { door, rule: event.rule.clone(), tier: event.tier.clone(), status, ending };
+        self.requests.get_or_create(&labels).inc();
+        if let Some((kind, fault)) = event.failure.zip(event.fault) {
+            self.failures.get_or_create(&FailureLabels { kind, fault: fault.as_str() }).inc();
+        }
+        for tried in &event.tried {
+            let labels = AttemptLabels { endpoint: tried.endpoint.clone(), outcome: tried.outcome };
+            self.attempts.get_or_create(&labels).inc();
+        }
+        if event.endpoint.is_some() {
+            let streamed = if event.streamed { "true" } else { "false" };
+            let labels = TimeLabels { tier: event.tier.clone(), streamed };
+            self.duration.get_or_create(&labels).observe(event.total.as_secs_f64());
+            if let Some(time) = event.first_byte {
+                self.first_byte.get_or_create(&labels).observe(time.as_secs_f64());
+            }
+            self.overhead.observe(event.overhead.as_secs_f64());
+        }
+        self.spend(event);
+        trace::request_ended(event);
+    }
+
+    fn spend(&self, event: &RequestEnded) {
+        let (Some(endpoint), Some(usage)) = (&event.endpoint, &event.usage) else { return };
+        for (bucket, tokens) in buckets(usage) {
+            if tokens > 0 {
+                self.tokens.get_or_create(&TokenLabels { endpoint: endpoint.clone(), bucket }).inc_by(tokens);
+            }
+        }
+        let endpoint_label = EndpointLabel { endpoint: endpoint.clone() };
+        if event.usage_source == Some(crate::domain::UsageSource::Estimated) {
+            self.estimated.get_or_create(&endpoint_label).inc();
+        }
+        let Some(cost) = event.cost else {
+            self.unpriced.get_or_create(&endpoint_label).inc();
+            return;
+        };
+        let labels = SpendLabels { tier: event.tier.clone(), endpoint: endpoint.clone() };
+        self.cost.get_or_create(&labels).inc_by(cost.usd());
+        if let Some(baseline) = event.baseline {
+            self.savings.get_or_create(&labels).inc_by((baseline - cost).usd());
+        }
+    }
+
+    /// `routes.toml` changed.
+    pub fn reloaded(&self, result: ReloadResult, unix_seconds: u64) {
+        let accepted = result == ReloadResult::Accepted;
+        let word = if accepted { "accepted" } else { "refused" };
+        self.reloads.get_or_create(&ResultLabel { result: word }).inc();
+        self.started(accepted, unix_seconds);
+    }
+
+    /// The configuration in use, at the start.
+    pub fn started(&self, accepted: bool, unix_seconds: u64) {
+        self.reload_ok.set(i64::from(accepted));
+        if accepted {
+            self.reload_at.set(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// A request ended in a panic.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// Everything, in OpenMetrics text.
+    pub fn render(&self, gauges: &Gauges) -> String {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.connections.set(whole(gauges.connections));
+        for breaker in &gauges.breakers {
+            let label = EndpointLabel { endpoint: breaker.endpoint.clone() };
+            self.breakers.get_or_create(&label).set(i64::from(breaker.state));
+        }
+        let ledger = &gauges.ledger;
+        self.ledger_queued.set(whole(ledger.queued));
+        self.ledger_oldest.set(Duration::as_secs_f64(&ledger.oldest_queued));
+        self.ledger_wal.set(whole(ledger.wal_bytes));
+        self.ledger_written.set(whole(ledger.written));
+        self.ledger_commits.set(whole(ledger.commits));
+        self.ledger_failures.set(whole(ledger.failures));
+        self.ledger_late.set(whole(ledger.late));
+        self.ledger_rejected.set(whole(ledger.rejected));
+        self.ledger_failing.set(i64::from(ledger.failing));
+        if let Some(process) = process::read() {
+            self.cpu.set(process.cpu_seconds);
+            self.resident.set(whole(process.resident_bytes));
+            self.open_fds.set(whole(process.open_fds));
+        }
+        let mut text = String::with_capacity(16 << 10);
+        // Writing into a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn buckets(usage: &Usage) -> [(&'static str, u64); 9] {
+    [
+        ("input", usage.input),
+        ("cache_read", usage.cache_read),
+        ("cache_write_5m", usage.cache_write_5m),
+        ("cache_write_1h", usage.cache_write_1h),
+        ("output", usage.output),
+        ("reasoning", usage.reasoning),
+        ("audio_input", usage.audio_input),
+        ("audio_output", usage.audio_output),
+        ("image", usage.image),
+    ]
+}

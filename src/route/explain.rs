@@ -1,0 +1,213 @@
+//! Why a request goes where it goes: each rule with its match or the first condition that failed, and what it would
+//! cost on each tier. The conditions are asked by the code that decides, not by a second copy of it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::choose::{ExpectedCost, expected_cost, gate};
+use super::condition::Condition;
+use super::rule::{Conditional, Rules, Tier};
+use super::{Situation, decide};
+use crate::domain::{Decision, EndpointName, Facts, Gate, Outcome, Pico, Reason, RuleName, TierName};
+
+/// Why a request goes where it goes.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Explanation {
+    /// Whether the rules decide; not if the client named a tier or an endpoint as the model.
+    pub routed_by_rules: bool,
+    /// Every rule, in the order of the file.
+    pub rules: Vec<RuleVerdict>,
+    /// The decision; `None` if the request is refused before one is made.
+    pub decision: Option<Decision>,
+    /// Why there is no decision.
+    pub refusal: Option<String>,
+    /// What the request likely costs on each tier.
+    pub costs: Vec<TierCost>,
+}
+
+/// What became of a rule.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RuleVerdict {
+    /// Which.
+    pub rule: RuleName,
+    /// What became of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// What became of a rule.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It decides.
+    Matched,
+    /// Its time is over.
+    Expired,
+    /// One of its conditions does not hold.
+    Missed {
+        /// The first that does not, by its key.
+        matcher: String,
+        /// What it asks for.
+        wanted: String,
+        /// What the request has.
+        found: String,
+    },
+    /// An earlier rule decided, or the rules were not asked.
+    NotReached,
+}
+
+/// What a request likely costs on a tier.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TierCost {
+    /// The tier.
+    pub tier: TierName,
+    /// Its first endpoint that the request fits; `None` if it fits none.
+    pub endpoint: Option<EndpointName>,
+    /// The prompt tokens expected.
+    pub input_tokens: u64,
+    /// The output tokens assumed; `None` if there is no cost to tell.
+    pub output_tokens: Option<u64>,
+    /// The cost; `None` if the endpoint is unpriced.
+    pub cost_usd: Option<Pico>,
+}
+
+/// Explains what [`decide`] does with a request.
+pub fn explain(rules: &Rules, facts: &Facts, situation: &Situation) -> Explanation {
+    let routed_by_rules = rules.routes(&facts.requested_model);
+    let (decision, refusal) = match decide(rules, facts, situation) {
+        Ok(decision) => (Some(decision), None),
+        Err(failure) => (None, Some(failure.to_string())),
+    };
+    Explanation {
+        routed_by_rules,
+        rules: verdicts(rules, facts, routed_by_rules),
+        decision,
+        refusal,
+        costs: rules.tiers().iter().map(|tier| tier_cost(tier, facts)).collect(),
+    }
+}
+
+fn verdicts(rules: &Rules, facts: &Facts, asked: bool) -> Vec<RuleVerdict> {
+    let mut decided = !asked;
+    let mut verdicts = Vec::with_capacity(rules.conditional().len() + 1);
+    for conditional in rules.conditional() {
+        let verdict = if decided { Verdict::NotReached } else { verdict(conditional, facts) };
+        decided |= verdict == Verdict::Matched;
+        verdicts.push(RuleVerdict { rule: conditional.rule.name.clone(), verdict });
+    }
+    let verdict = if decided { Verdict::NotReached } else { Verdict::Matched };
+    verdicts.push(RuleVerdict { rule: rules.last().name.clone(), verdict });
+    verdicts
+}
+
+fn verdict(conditional: &Conditional, facts: &Facts) -> Verdict {
+    if conditional.is_past(facts.at_millis) {
+        return Verdict::Expired;
+    }
+    conditional.when.first_miss(facts).map_or(Verdict::Matched, |miss| missed(miss, facts))
+}
+
+fn missed(condition: &Condition, facts: &Facts) -> Verdict {
+    Verdict::Missed { matcher: condition.key(), wanted: condition.to_string(), found: condition.found(facts) }
+}
+
+fn tier_cost(tier: &Tier, facts: &Facts) -> TierCost {
+    let fitting = tier.members().iter().find(|member| gate(&member.target, facts).is_none());
+    let expected: Option<ExpectedCost> = fitting.and_then(|member| expected_cost(&member.target, facts));
+    TierCost {
+        tier: tier.name().clone(),
+        endpoint: fitting.map(|member| member.target.name.clone()),
+        input_tokens: facts.tokens.expected,
+        output_tokens: expected.map(|expected| expected.output),
+        cost_usd: expected.map(|expected| expected.cost),
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "rules")?;
+        let width = self.rules.iter().map(|verdict| verdict.rule.as_str().len()).max().unwrap_or(0);
+        for RuleVerdict { rule, verdict } in &self.rules {
+            writeln!(f, "  {:width$}  {verdict}", rule.as_str())?;
+        }
+        writeln!(f, "decision")?;
+        match (&self.decision, &self.refusal) {
+            (Some(decision), _) => write_decision(f, decision)?,
+            (None, refusal) => writeln!(f, "  refused: {}", refusal.as_deref().unwrap_or_default())?,
+        }
+        writeln!(f, "expected cost")?;
+        let width = self.costs.iter().map(|cost| cost.tier.as_str().len()).max().unwrap_or(0);
+        self.costs.iter().try_for_each(|cost| writeln!(f, "  {:width$}  {cost}", cost.tier.as_str()))
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Matched => f.write_str("matched"),
+            Verdict::Expired => f.write_str("no: it expired"),
+            Verdict::NotReached => f.write_str("not reached"),
+            Verdict::Missed { matcher, wanted, found } => write!(f, "no: {matcher} is {found}, asked for {wanted}"),
+        }
+    }
+}
+
+impl fmt::Display for TierCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(endpoint) = &self.endpoint else { return f.write_str("fits none of its endpoints") };
+        match (self.cost_usd, self.output_tokens) {
+            (Some(cost), Some(output)) => {
+                write!(f, "${cost} on {endpoint} ({} tokens in, {output} out assumed)", self.input_tokens)
+            }
+            _ => write!(f, "unpriced on {endpoint}"),
+        }
+    }
+}
+
+fn write_decision(f: &mut fmt::Formatter<'_>, decision: &Decision) -> fmt::Result {
+    match &decision.outcome {
+        Outcome::Forward => {}
+        Outcome::Deny(words) => writeln!(f, "  refused by rule: {words}")?,
+        Outcome::NoneFits => writeln!(f, "  refused: no endpoint can take it")?,
+    }
+    for (place, candidate) in decision.candidates.iter().enumerate() {
+        let tier = candidate.tier.as_ref().map_or(String::new(), |tier| format!(" (tier {tier})"));
+        writeln!(f, "  {}. {}{tier}", place + 1, candidate.endpoint)?;
+    }
+    for left_out in &decision.gated_out {
+        writeln!(f, "  left out: {}, {}", left_out.endpoint, gate_text(left_out.gate))?;
+    }
+    for reason in &decision.reasons {
+        writeln!(f, "  because {}", reason_text(reason))?;
+    }
+    if let Some(ceiling) = decision.ceiling {
+        writeln!(f, "  one attempt costs at most ${ceiling}")?;
+    }
+    if decision.human_review {
+        writeln!(f, "  a human is to look at the answer before it is used")?;
+    }
+    Ok(())
+}
+
+fn gate_text(gate: Gate) -> String {
+    match gate {
+        Gate::ContextWindow { needed, window } => format!("{needed} tokens do not fit into its window of {window}"),
+        Gate::Images => "it takes no images".to_owned(),
+        Gate::Audio => "it takes no sound".to_owned(),
+        Gate::Tools => "it takes no tools".to_owned(),
+        Gate::JsonSchema => "it does not answer to a JSON schema".to_owned(),
+        Gate::NotAllowed => "the key does not allow it".to_owned(),
+    }
+}
+
+fn reason_text(reason: &Reason) -> String {
+    match reason {
+        Reason::Rule { rule, why } => format!("rule {rule} matched: {why}"),
+        Reason::RequestedByName { name } => format!("the client asked for {name} by name"),
+        Reason::RequestedTier { tier } => format!("the client wished for tier {tier}"),
+        Reason::RuleExpired { rule } => format!("rule {rule} expired, so its fallback counts"),
+        Reason::Split { to } => format!("the split sent it to {to}"),
+        Reason::Escalated { from, to } => format!("tier {from} cannot take it, so it goes to {to}"),
+    }
+}

@@ -1,0 +1,173 @@
+//! What can be said of conditions without any request: that they can never hold, or that one is part of another.
+//!
+//! Both answers err on the safe side: a `true` is certain, a `false` means "not seen". Conditions of different kinds
+//! are taken as independent of each other.
+
+use super::condition::{Condition, Range, SetTest, When, full_sets};
+use super::pattern::Pattern;
+
+/// Why no request can meet these conditions, or `None` if none was found.
+pub fn contradiction(when: &When) -> Option<String> {
+    when.0.iter().find_map(impossible).or_else(|| pairwise(when))
+}
+
+/// Whether every request that meets `narrow` meets `wide` too.
+pub fn implies(narrow: &When, wide: &When) -> bool {
+    wide.0.iter().all(|wanted| follows(narrow, wanted))
+}
+
+fn follows(narrow: &When, wanted: &Condition) -> bool {
+    match wanted {
+        Condition::All(whens) => return whens.iter().all(|when| implies(narrow, when)),
+        Condition::Any(whens) if whens.iter().any(|when| implies(narrow, when)) => return true,
+        _ => {}
+    }
+    narrow.0.iter().any(|given| within(given, wanted))
+}
+
+/// Whether every request that meets `given` meets `wanted`.
+fn within(given: &Condition, wanted: &Condition) -> bool {
+    use Condition as C;
+    match (given, wanted) {
+        (C::Any(givens), _) => givens.iter().all(|given| follows(given, wanted)),
+        (C::All(givens), _) => givens.iter().any(|given| follows(given, wanted)),
+        // What is ruled out by the wider is ruled out by the narrower.
+        (C::Not(given), C::Not(wanted)) => implies(wanted, given),
+        (C::Tags(given), C::Tags(wanted)) => set_within(given, wanted, full_sets().0),
+        (C::Content(given), C::Content(wanted)) => set_within(given, wanted, full_sets().1),
+        (C::Risk(given), C::Risk(wanted)) => subset(given, wanted),
+        (C::Kind(given), C::Kind(wanted)) => subset(given, wanted),
+        (C::Output(given), C::Output(wanted)) => subset(given, wanted),
+        (C::Dialect(given), C::Dialect(wanted)) => subset(given, wanted),
+        (C::Tokens(given), C::Tokens(wanted))
+        | (C::Context(given), C::Context(wanted))
+        | (C::Tools(given), C::Tools(wanted))
+        | (C::Images(given), C::Images(wanted)) => inside(*given, *wanted),
+        (C::Named(name, given), C::Named(other, wanted)) => name == other && covered(given, wanted),
+        (C::Named(name, _), C::Present(other, true)) => name == other,
+        _ => given == wanted,
+    }
+}
+
+fn inside(given: Range, wanted: Range) -> bool {
+    wanted.min <= given.min && given.max <= wanted.max
+}
+
+fn subset<T: PartialEq>(given: &[T], wanted: &[T]) -> bool {
+    given.iter().all(|word| wanted.contains(word))
+}
+
+fn covered(given: &[Pattern], wanted: &[Pattern]) -> bool {
+    given.iter().all(|narrow| wanted.iter().any(|wide| wide.covers(narrow)))
+}
+
+/// The operations on sets that are needed here; `TagSet` and `ContentSet` have them.
+trait Words: Copy + PartialEq {
+    fn both(self, other: Self) -> Self;
+    fn holds_none(self) -> bool;
+    /// Whether each of these words is in `other`.
+    fn within(self, other: Self) -> bool {
+        self.both(other) == self
+    }
+}
+
+impl Words for crate::domain::TagSet {
+    fn both(self, other: Self) -> Self {
+        self.intersection(other)
+    }
+    fn holds_none(self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Words for crate::domain::ContentSet {
+    fn both(self, other: Self) -> Self {
+        self.intersection(other)
+    }
+    fn holds_none(self) -> bool {
+        self.is_empty()
+    }
+}
+
+fn set_within<S: Words>(given: &SetTest<S>, wanted: &SetTest<S>, full: S) -> bool {
+    let any = wanted.any.holds_none()
+        || (!given.any.holds_none() && given.any.within(wanted.any))
+        || !given.all.both(wanted.any).holds_none();
+    let forbids_everything = given.none == full;
+    any && wanted.all.within(given.all) && (wanted.none.within(given.none) || forbids_everything)
+}
+
+fn set_contradiction<S: Words + std::fmt::Display>(key: &str, test: &SetTest<S>) -> Option<String> {
+    if !test.all.both(test.none).holds_none() {
+        return Some(format!("`{key}` asks for `{}` in `all` and forbids it in `none`", test.all.both(test.none)));
+    }
+    let forbidden = !test.any.holds_none() && test.any.within(test.none);
+    forbidden.then(|| format!("`{key}` forbids in `none` everything that it asks for in `any`"))
+}
+
+/// Why one condition alone can never hold.
+fn impossible(condition: &Condition) -> Option<String> {
+    match condition {
+        Condition::Tags(test) => set_contradiction("tags", test),
+        Condition::Content(test) => set_contradiction("content", test),
+        Condition::Tokens(range) | Condition::Context(range) | Condition::Tools(range) | Condition::Images(range) => {
+            range.is_empty().then(|| format!("no number meets `{}`", condition.key()))
+        }
+        Condition::Risk(levels) => levels.is_empty().then(|| "no risk level meets `risk`".to_owned()),
+        Condition::Any(whens) => {
+            let reasons: Option<Vec<String>> = whens.iter().map(contradiction).collect();
+            reasons.map(|reasons| format!("nothing in `any` can hold: {}", reasons.join("; ")))
+        }
+        Condition::All(whens) => whens.iter().find_map(contradiction),
+        Condition::Not(when) => when.0.is_empty().then(|| "`not` rules out everything".to_owned()),
+        _ => None,
+    }
+}
+
+/// Why two conditions of one rule can never hold together.
+fn pairwise(when: &When) -> Option<String> {
+    let flat: Vec<&Condition> = flattened(when).collect();
+    let pairs =
+        flat.iter().enumerate().flat_map(|(place, first)| flat[place + 1..].iter().map(move |second| (first, second)));
+    pairs
+        .filter(|(first, second)| apart(first, second))
+        .map(|(first, second)| format!("`{}` and `{}` cannot hold together", text(first), text(second)))
+        .next()
+}
+
+fn text(condition: &Condition) -> String {
+    format!("{} {condition}", condition.key())
+}
+
+/// The conditions that must all hold, those inside `all` included.
+fn flattened(when: &When) -> Box<dyn Iterator<Item = &Condition> + '_> {
+    Box::new(when.0.iter().flat_map(|condition| -> Box<dyn Iterator<Item = &Condition> + '_> {
+        match condition {
+            Condition::All(whens) => Box::new(whens.iter().flat_map(flattened)),
+            other => Box::new(std::iter::once(other)),
+        }
+    }))
+}
+
+fn apart(first: &Condition, second: &Condition) -> bool {
+    use Condition as C;
+    match (first, second) {
+        (C::Not(out), given) | (given, C::Not(out)) => implies(&When(vec![given.clone()]), out),
+        (C::Tokens(a), C::Tokens(b)) | (C::Context(a), C::Context(b)) => disjoint(*a, *b),
+        // The context holds the prompt, so it cannot be smaller.
+        (C::Tokens(prompt), C::Context(whole)) | (C::Context(whole), C::Tokens(prompt)) => whole.max < prompt.min,
+        (C::Tools(a), C::Tools(b)) | (C::Images(a), C::Images(b)) => disjoint(*a, *b),
+        (C::Risk(a), C::Risk(b)) => !a.iter().any(|level| b.contains(level)),
+        (C::Kind(a), C::Kind(b)) => !a.iter().any(|kind| b.contains(kind)),
+        (C::Stream(a), C::Stream(b)) => a != b,
+        (C::Turn(a), C::Turn(b)) => a != b,
+        (C::Conversation(a), C::Conversation(b)) => a != b,
+        (C::Present(a, false), C::Named(b, _)) | (C::Named(b, _), C::Present(a, false)) => a == b,
+        (C::Present(a, there), C::Present(b, here)) => a == b && there != here,
+        _ => false,
+    }
+}
+
+fn disjoint(a: Range, b: Range) -> bool {
+    a.max < b.min || b.max < a.min
+}

@@ -1,0 +1,3 @@
+//! The tests that see Weighbridge from the outside.
+
+mod config;
