@@ -23,7 +23,10 @@ mod checkpoint;
 pub mod entry;
 mod file;
 mod insert;
+pub mod period;
+pub mod query;
 mod queue;
+pub mod report;
 #[cfg(test)]
 mod sample;
 mod schema;
