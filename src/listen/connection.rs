@@ -36,12 +36,7 @@ const MAX_HEADERS: usize = 128;
 /// The most streams on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 250;
 
-pub(super) async fn serve(
-    stream: TcpStream,
-    settings: &Settings,
-    service: impl Answering,
-    mut lifecycle: Lifecycle,
-) {
+pub(super) async fn serve(stream: TcpStream, settings: &Settings, service: impl Answering, mut lifecycle: Lifecycle) {
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&has_asked);
     let service = service_fn(move |request| {

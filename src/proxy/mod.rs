@@ -29,8 +29,8 @@ use crate::route::{self, Situation};
 
 use door::Door;
 pub use reply::Body;
-use trail::Trail;
 pub use trail::Books;
+use trail::Trail;
 
 /// The tier that a caller wishes for.
 const TIER_HEADER: &str = "x-weighbridge-tier";
@@ -206,7 +206,8 @@ fn check(decision: &Decision, facts: &Facts) -> Result<(), Failure> {
                 );
                 return Err(Failure::new(FailureKind::ContextTooLong, message).with_param("messages"));
             }
-            let gates: Vec<String> = decision.gated_out.iter().map(|out| format!("{}: {:?}", out.endpoint, out.gate)).collect();
+            let gates: Vec<String> =
+                decision.gated_out.iter().map(|out| format!("{}: {:?}", out.endpoint, out.gate)).collect();
             let message = format!("no model of this tier can do what the request needs ({})", gates.join(", "));
             Err(Failure::new(FailureKind::NoneCapable, message))
         }

@@ -8,7 +8,7 @@ use super::reply::{self, Body};
 use crate::admit;
 use crate::config::Config;
 use crate::dialect;
-use crate::domain::{Dialect, Failure, FailureKind, RequestId};
+use crate::domain::{Dialect, Failure, FailureKind, RequestId, TierName};
 use crate::route::Served;
 
 /// All of them, or the one with this id. The list is no prompt: nothing of it goes into the ledger.
@@ -17,10 +17,11 @@ pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Re
         Ok(admitted) => admitted,
         Err(failure) => return refuse(&failure),
     };
-    let allowed = config.rules.models().into_iter().filter(|(_, served)| match served {
+    let may_use = |tier: &str| TierName::parse(tier).is_ok_and(|tier| admitted.caller.may_use(&tier));
+    let allowed = config.rules.models().into_iter().filter(|(name, served)| match served {
         Served::Routed => true,
-        Served::Tier(tier) => admitted.may_choose && admitted.caller.may_use(tier),
-        Served::Endpoint(_) => admitted.may_choose && admitted.caller.tiers.is_none(),
+        Served::Tier => admitted.may_choose && may_use(name),
+        Served::Endpoint => admitted.may_choose && admitted.caller.tiers.is_none(),
     });
     // When a model was made is not known here; clients want a number.
     let models: Vec<Value> = allowed

@@ -138,9 +138,10 @@ impl Trail {
     pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
         self.has_ended = true;
         let now = Instant::now();
-        let spent = end.upstream.zip(end.tally.as_ref()).map_or(Spent::default(), |((endpoint, _), tally)| {
-            self.spent(endpoint, tally)
-        });
+        let spent = end
+            .upstream
+            .zip(end.tally.as_ref())
+            .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
         let entry = self.entry(&end, &spent, now);
         self.books.metrics.request_ended(&self.event(&entry, &end));
         let receipt = self.books.ledger.append(entry);

@@ -1,0 +1,35 @@
+//! The commands: each parses, calls a room, prints.
+
+pub mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A command did what it was asked, and found nothing wrong.
+pub const OK: u8 = 0;
+/// A command found something that needs attention.
+pub const FOUND: u8 = 1;
+/// A command could not run.
+pub const FAILED: u8 = 2;
+
+/// An LLM request routing proxy.
+#[derive(Parser, Debug)]
+#[command(name = "weighbridge", version, about, long_about = None)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the proxy.
+    Serve(serve::Args),
+}
+
+/// Runs the command that the process was called with.
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+    }
+}
