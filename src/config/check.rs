@@ -3,8 +3,10 @@
 
 mod endpoints;
 mod keys;
+mod ledger;
 mod rules;
 mod server;
+mod tests;
 mod tiers;
 mod when;
 
@@ -20,9 +22,10 @@ use super::located::Located;
 use super::problem::{Findings, likely, quoted};
 use super::raw::{DurationText, Named, RawFile};
 use super::shape::TakenOut;
-use super::{Config, LogFormat, LogSettings, Strictness, raw, text};
+use super::{Config, LogSettings, Strictness, raw, text};
 use crate::domain::{EndpointName, Price, RulesVersion};
 use crate::forward::Endpoint;
+use crate::observe::LogFormat;
 use crate::route::{Rules, Target, Tier};
 
 /// The version of the price catalogue that is built in.
@@ -83,7 +86,10 @@ impl Checker<'_, '_> {
         let routed = self.routed(&raw.routing, &declared);
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
+        let ledger = self.ledger(&raw.ledger);
         let log = self.log(&raw.log);
+        let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
+        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
         let (conditional, last) = rules?;
         let mut endpoints: Vec<&CheckedEndpoint> = declared.endpoints.values().collect();
         endpoints.sort_by_key(|endpoint| endpoint.target.name.clone());
@@ -99,7 +105,9 @@ impl Checker<'_, '_> {
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
+            ledger,
             log,
+            tests,
             warnings: Vec::new(),
         })
     }

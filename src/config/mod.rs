@@ -8,10 +8,13 @@ mod load;
 mod located;
 pub mod problem;
 mod raw;
+mod reload;
+pub mod rule_tests;
 mod schema;
 mod secrets;
 mod shape;
 mod text;
+mod trial;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,10 +22,14 @@ use std::sync::Arc;
 pub use check::Surroundings;
 pub use load::{Strictness, load, parse};
 pub use problem::{Problem, Problems, Severity};
+pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
+pub use trial::{Assess, Trial};
 
 use crate::domain::{EndpointName, RulesVersion};
-use crate::{admit, forward, listen, read, route};
+use crate::observe::LogFormat;
+use crate::{admit, forward, listen, read, record, route};
+use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
 #[derive(Debug)]
@@ -43,8 +50,12 @@ pub struct Config {
     pub endpoints: HashMap<EndpointName, Arc<forward::Endpoint>>,
     /// The endpoint that tells what a request would have cost without routing; `None`: no baseline is set.
     pub baseline: Option<EndpointName>,
+    /// How the record of each request is kept.
+    pub ledger: record::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
+    /// Requests, and what the rules must do with them.
+    pub tests: Vec<RuleTest>,
     /// What is doubtful about the file, though it was accepted.
     pub warnings: Vec<Problem>,
 }
@@ -56,16 +67,4 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// What is told: a level, or a filter.
     pub level: String,
-}
-
-/// The form of log lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum LogFormat {
-    /// Human on a terminal, JSON otherwise.
-    #[default]
-    Auto,
-    /// For people.
-    Human,
-    /// For machines.
-    Json,
 }

@@ -108,6 +108,7 @@ fn facts() -> Facts {
         app: App::from_user_agent("OpenAI/Python 2.1"),
         tokens: TokenCount { low: 1900, expected: 2000, high: 2100 },
         max_output: Some(1024),
+        answers: 1,
         tags: [Tag::Money].into_iter().collect(),
         risk: Risk::Medium,
         kind: Kind::Refactor,
