@@ -233,7 +233,7 @@ pub struct RawKey {
 #[derive(Deserialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawLedger {
-    /// The SQLite file, relative to this one. Default `ledger/ledger.db`.
+    /// The SQLite file, relative to this one. Default `ledger/weighbridge.db`.
     pub path: Option<Located<String>>,
     /// `full`: an entry survives the loss of power; `normal`: it survives the end of the process. Default `normal`.
     pub synchronous: Option<SynchronousWord>,

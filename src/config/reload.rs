@@ -4,8 +4,8 @@
 //! whole, and the one before it stays.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +21,8 @@ use crate::domain::RulesVersion;
 #[derive(Debug)]
 pub struct Live {
     current: ArcSwap<Config>,
+    /// Held by whoever reloads: a signal and a changed file may come at once.
+    reloading: Mutex<()>,
 }
 
 /// What came of a reload.
@@ -42,7 +44,7 @@ pub enum ReloadEvent {
 impl Live {
     /// Begins with this configuration.
     pub fn new(config: Config) -> Self {
-        Self { current: ArcSwap::from_pointee(config) }
+        Self { current: ArcSwap::from_pointee(config), reloading: Mutex::new(()) }
     }
 
     /// The configuration in use at this moment, for one whole request.
@@ -58,6 +60,7 @@ impl Live {
         env: &dyn Fn(&str) -> Option<String>,
         assess: &Assess<'_>,
     ) -> ReloadEvent {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.snapshot();
         let config = match load(path, now, env, Strictness::Serve) {
             Ok(config) => config,

@@ -8,7 +8,7 @@ use crate::record::{OnFailure, Settings, Synchronous};
 
 /// Where the ledger is kept unless the file says otherwise. A folder of its own: the file's folder is watched for
 /// changes, and a ledger is written all the time.
-const PATH: &str = "ledger/ledger.db";
+const PATH: &str = "ledger/weighbridge.db";
 
 impl Checker<'_, '_> {
     pub(super) fn ledger(&mut self, raw: &RawLedger) -> Settings {
