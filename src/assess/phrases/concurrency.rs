@@ -55,12 +55,28 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "webhook | callback | cron | scheduler | queue | worker | consumer | listener | job | handler | event",
     ),
-    group("threading", &[(CONCURRENCY, 0.75)], "thread | threads | threading | multithread* | multi-thread* | thread pool | threadpool | executor | executorservice | goroutine | coroutine | completablefuture | mutex | semaphore | asyncio | tokio | rayon | multiprocessing | openmp | in parallel | parallelize | parallelise | dispatchqueue | actor isolation | sendable | seqcst | memory_order | \
-        relaxed instead | acquire release | nebenläufig* | hilo | 线程 | 协程 | スレッド"),
-    group("at-once", &[(CONCURRENCY, 0.6)], "at once | at the same moment | same moment | both servers | two servers | on both | both nodes | both pods | two pods | two replicas | two people | two users | two customers | two tabs | two clients | two jobs | two processes | two threads | several clients | last one wins | last write wins | sold to two | double click | clicking twice | run together | runs together | \
-        overlap* | in flight at | high traffic | traffic is high | zwei prozesse | zwei nutzer | dos usuarios | dos procesos | 两个请求 | 两个人 | 两个用户 | 同一时间 | 2人 | 二人"),
-    group("counting-off", &[], "counter | count | total count | number of | stock | seats | inventory | balance | id generator | sequence number | invoice number | sequence | number allocation | 9,9* | 99* | recomputes | once"),
-    group("unsteady", &[], "sometimes | occasionally | when traffic | under load | load test | clicks | from the load test | now and then | gone | missing | less than | fewer than | instead of 10 | 1000 requests | double | twice | duplicates | gaps"),
+    group(
+        "threading",
+        &[(CONCURRENCY, 0.75)],
+        "thread | threads | threading | multithread* | multi-thread* | thread pool | threadpool | executor | executorservice | goroutine | coroutine | completablefuture | mutex | semaphore | asyncio | tokio | rayon | multiprocessing | openmp | in parallel | parallelize | parallelise | dispatchqueue | actor isolation | sendable | seqcst | memory_order | \
+        relaxed instead | acquire release | nebenläufig* | hilo | 线程 | 协程 | スレッド",
+    ),
+    group(
+        "at-once",
+        &[(CONCURRENCY, 0.6)],
+        "at once | at the same moment | same moment | both servers | two servers | on both | both nodes | both pods | two pods | two replicas | two people | two users | two customers | two tabs | two clients | two jobs | two processes | two threads | several clients | last one wins | last write wins | sold to two | double click | clicking twice | run together | runs together | \
+        overlap* | in flight at | high traffic | traffic is high | zwei prozesse | zwei nutzer | dos usuarios | dos procesos | 两个请求 | 两个人 | 两个用户 | 同一时间 | 2人 | 二人",
+    ),
+    group(
+        "counting-off",
+        &[],
+        "counter | count | total count | number of | stock | seats | inventory | balance | id generator | sequence number | invoice number | sequence | number allocation | 9,9* | 99* | recomputes | once",
+    ),
+    group(
+        "unsteady",
+        &[],
+        "sometimes | occasionally | when traffic | under load | load test | clicks | from the load test | now and then | gone | missing | less than | fewer than | instead of 10 | 1000 requests | double | twice | duplicates | gaps",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[

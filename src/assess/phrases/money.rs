@@ -33,7 +33,11 @@ pub(super) const GROUPS: &[Group] = &[
         &[(MONEY, 0.5)],
         "stripe.charge | stripe.refund | gateway.charge | .charge( | charge(userid | capture_payment | create_invoice | ledger.post | calculate_refund | calculate_tax | apply_discount | amount_cents | unit_amount | price_cents",
     ),
-    group("plans", &[(MONEY, 0.5)], "yearly plan | annual plan | monthly plan | plan cancelled | cancel the plan | upgrade plan | downgrade plan | trial | give back | money back | paid | pay out | payouts | paying | shipping cost | shipping fee | shipping | gift cards | voucher | instalment | installment | deposit | tip | tips | rent | settle | settles | settle page | owed | owes | owe | utxo | coins | wallet fee | credit card | card number | luhn | iban | gutschein | versandkosten | zahlen | bezahlt | guthaben | envío | pagan | 运费 | 实付 | 分钱 | 多付 | 支払*"),
+    group(
+        "plans",
+        &[(MONEY, 0.5)],
+        "yearly plan | annual plan | monthly plan | plan cancelled | cancel the plan | upgrade plan | downgrade plan | trial | give back | money back | paid | pay out | payouts | paying | shipping cost | shipping fee | shipping | gift cards | voucher | instalment | installment | deposit | tip | tips | rent | settle | settles | settle page | owed | owes | owe | utxo | coins | wallet fee | credit card | card number | luhn | iban | gutschein | versandkosten | zahlen | bezahlt | guthaben | envío | pagan | 运费 | 实付 | 分钱 | 多付 | 支払*",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
