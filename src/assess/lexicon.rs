@@ -2,6 +2,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 
+use super::content::capitalised;
 use super::phrases::{self, Group};
 use super::prose::Prose;
 use crate::domain::Signal;
@@ -58,8 +59,15 @@ impl Lexicon {
         for (number, group) in (0..).zip(&groups) {
             for phrase in group.phrases.split('|').map(str::trim).filter(|phrase| !phrase.is_empty()) {
                 let text = phrase.strip_suffix('*');
-                phrases.push(Phrase { group: number, goes_on: text.is_some() });
-                texts.push(text.unwrap_or(phrase));
+                let goes_on = text.is_some();
+                let text = text.unwrap_or(phrase);
+                phrases.push(Phrase { group: number, goes_on });
+                texts.push(text.to_owned());
+                // The automaton folds the case of ASCII letters only.
+                if text.starts_with(|first: char| !first.is_ascii()) {
+                    phrases.push(Phrase { group: number, goes_on });
+                    texts.push(capitalised(text));
+                }
             }
         }
         let number_of = |name| (0..).zip(&groups).find(|(_, group)| group.name == name).map(|(number, _)| number);

@@ -29,7 +29,24 @@ pub(super) const GROUPS: &[Group] = &[
         "services | modules | packages | teams | api | apis | clients | plugins | interfaces | schema per | components | subsystem | layer | platform | saas | database | message bus | event bus | queue | backend | frontend | library | framework | \
         dienste | módulos | servicios | 服务 | 模块 | サービス | モジュール",
     ),
+    group(
+        "evolving",
+        &[(ARCHITECTURE, 0.8)],
+        "deprecate | deprecated in favor | provide replacement | remove legacy | legacy api | next major | major version | semver | interface look like | break them each release | don't break them | third parties | add-ons | addons | plugin authors | extension api | own service | service of its own | \
+        services talk | talk between | one by one | step by step plan | our plan: | migration plan | worth it | worth the | new module | split into | split it | extract a service | own backend | changed interface | changed the interface | changed variable names | public method | public class | api surface | stable api | contract between | einführen | reicht uns | migrationsplan | merece la pena | 拆成 | 要不要 | 值得 | 導入すべき | 分割",
+    ),
+    group(
+        "technology",
+        &[],
+        "postgres | mysql | mongodb | sqlite | redis | kafka | rabbitmq | nats | sqs | graphql | rest | grpc | firebase | django | rails | spring | laravel | nextjs | react | vue | svelte | angular | prisma | drizzle | orm | kubernetes | serverless | lambda | terraform | elasticsearch | clickhouse | bigquery | snowflake | go | rust | java | kotlin | typescript | python",
+    ),
+    group("or", &[], "or | vs | versus | instead of | rather than | oder | o bien | 还是 | それとも"),
 ];
 
-pub(super) const PAIRS: &[Pair] =
-    &[pair("deciding", "parts", 100, &[(ARCHITECTURE, 0.45)]), pair("deciding", "ours", 120, &[(ARCHITECTURE, 0.2)])];
+pub(super) const PAIRS: &[Pair] = &[
+    pair("deciding", "parts", 100, &[(ARCHITECTURE, 0.45)]),
+    pair("deciding", "ours", 120, &[(ARCHITECTURE, 0.2)]),
+    pair("technology", "or", 12, &[(ARCHITECTURE, 0.45)]),
+    pair("evolving", "ours", 100, &[(ARCHITECTURE, 0.2)]),
+    pair("evolving", "parts", 100, &[(ARCHITECTURE, 0.2)]),
+];

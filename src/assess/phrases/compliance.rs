@@ -34,10 +34,30 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "log | logs | logged | logging | sentry | analytics | third party | third-party | vendor | ad platform | datadog | mixpanel | google analytics | tracking | upload | share with | sent to | send to | export | crash report | leak | leaks | print* | training data | marketing | newsletter | protokoll* | 日志 | 第三方 | ログ | 外部",
     ),
+    group(
+        "permitted",
+        &[],
+        "may we | can we | are we allowed | is it ok to | allowed to | must we | have to keep | must keep | how long | where may | what must we | which fields may | is it legal | legal | dürfen | wie lange | müssen wir | podemos | debemos | puedo | 可以吗 | 有没有问题 | 能不能 | 多久 | いつまで | よいですか | いいですか",
+    ),
+    group(
+        "subject-data",
+        &[(COMPLIANCE, 0.7)],
+        "her data | his data | their data | all data about | everything about a user | everything we store | remove all her | delete all his | asked us to remove | asked us to delete | forget a user | recordings | call recordings | support chats | chat logs | customer mails | train our model on | training on customer | login logs | visitor | visitors | ip addresses | children | minors | correos de los clientes | daten der kunden | 用户数据 | 用户手机号 | 通话录音 | 顧客データ | 利用者の",
+    ),
+    group(
+        "outside",
+        &[],
+        "outside | eu | us cloud | third country | vendor | ad platform | saas | openai | partner | contractor | leave the app | leaves the app | before they leave | in the error | carries it | error report | lands in | herramienta | eeuu | drittland | 平台 | 海外 | 外部",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
     pair("personal", "leaking-out", 90, &[(COMPLIANCE, 0.75)]),
     pair("people", "bank-bot", 200, &[(COMPLIANCE, 0.6)]),
     pair("sign-in", "leaking-out", 30, &[(SECURITY, 0.45)]),
+    pair("permitted", "personal", 90, &[(COMPLIANCE, 0.7)]),
+    pair("permitted", "subject-data", 120, &[(COMPLIANCE, 0.5)]),
+    pair("personal", "outside", 100, &[(COMPLIANCE, 0.6)]),
+    pair("permitted", "leaking-out", 60, &[(COMPLIANCE, 0.4)]),
+    pair("subject-data", "outside", 100, &[(COMPLIANCE, 0.4)]),
 ];

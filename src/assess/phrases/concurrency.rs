@@ -29,8 +29,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "threads",
         &[(CONCURRENCY, 0.5)],
-        "mutex | semaphore | lock | locks | locking | unlock | rwlock | readwritelock | synchronized | volatile | atomic | atomics | thread | threads | threading | multithread* | multi-thread* | \
-        thread pool | threadpool | executor | goroutine | coroutine | completablefuture | async task | future | event loop | concurrent | concurrency | parallel | parallelism | \
+        "lock | locks | locking | unlock | rwlock | readwritelock | synchronized | volatile | atomic | atomics | async task | future | event loop | concurrent | concurrency | parallel | parallelism | \
         waitgroup | channel | actor | condvar | await | hilos | nebenläufig* | 线程 | 锁 | 协程 | スレッド | ロック | 非同期",
     ),
     code(
@@ -38,7 +37,7 @@ pub(super) const GROUPS: &[Group] = &[
         &[(CONCURRENCY, 0.6)],
         "mu.lock | lock.lock | synchronized ( | synchronized( | sync.mutex | sync.waitgroup | std::mutex | std::thread | std::atomic | arc<mutex | thread::spawn | \
         pthread_* | threading.lock | threading.thread | asyncio.gather | asyncio.lock | task.run( | supplyasync | concurrenthashmap | reentrantlock | atomicinteger | \
-        atomic_* | memory_order* | dispatchqueue | dispatchers.io | setnx | for update | select ... for update | countdownlatch | go func",
+        atomic_* | memory_order* | dispatchqueue | dispatchers.io | setnx | for update | select ... for update | countdownlatch | go func( | hashmap<",
     ),
     group(
         "shared",
@@ -56,6 +55,28 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "webhook | callback | cron | scheduler | queue | worker | consumer | listener | job | handler | event",
     ),
+    group(
+        "threading",
+        &[(CONCURRENCY, 0.75)],
+        "thread | threads | threading | multithread* | multi-thread* | thread pool | threadpool | executor | executorservice | goroutine | coroutine | completablefuture | mutex | semaphore | asyncio | tokio | rayon | multiprocessing | openmp | in parallel | parallelize | parallelise | dispatchqueue | actor isolation | sendable | seqcst | memory_order | \
+        relaxed instead | acquire release | nebenläufig* | hilo | 线程 | 协程 | スレッド",
+    ),
+    group(
+        "at-once",
+        &[(CONCURRENCY, 0.6)],
+        "at once | at the same moment | same moment | both servers | two servers | on both | both nodes | both pods | two pods | two replicas | two people | two users | two customers | two tabs | two clients | two jobs | two processes | two threads | several clients | last one wins | last write wins | sold to two | double click | clicking twice | run together | runs together | \
+        overlap* | in flight at | high traffic | traffic is high | zwei prozesse | zwei nutzer | dos usuarios | dos procesos | 两个请求 | 两个人 | 两个用户 | 同一时间 | 2人 | 二人",
+    ),
+    group(
+        "counting-off",
+        &[],
+        "counter | count | total count | number of | stock | seats | inventory | balance | id generator | sequence number | invoice number | sequence | number allocation | 9,9* | 99* | recomputes | once",
+    ),
+    group(
+        "unsteady",
+        &[],
+        "sometimes | occasionally | when traffic | under load | load test | clicks | from the load test | now and then | gone | missing | less than | fewer than | instead of 10 | 1000 requests | double | twice | duplicates | gaps",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -67,4 +88,12 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("twice", "charging", 80, &[(CONCURRENCY, 0.5), (MONEY, 0.6)]),
     pair("twice", "shared", 80, &[(CONCURRENCY, 0.4), (DATA, 0.2)]),
     pair("race", "charging", 200, &[(MONEY, 0.6)]),
+    pair("at-once", "shared", 100, &[(CONCURRENCY, 0.4)]),
+    pair("at-once", "unsteady", 100, &[(CONCURRENCY, 0.4)]),
+    pair("counting-off", "unsteady", 80, &[(CONCURRENCY, 0.6)]),
+    pair("threading", "shared", 100, &[(CONCURRENCY, 0.4)]),
+    pair("threading", "threads", 100, &[(CONCURRENCY, 0.2)]),
+    pair("threading", "sometimes", 150, &[(CONCURRENCY, 0.4)]),
+    pair("at-once", "twice", 100, &[(CONCURRENCY, 0.4)]),
+    pair("at-once", "charging", 100, &[(CONCURRENCY, 0.3), (MONEY, 0.3)]),
 ];

@@ -83,14 +83,61 @@ pub(super) const GROUPS: &[Group] = &[
         "live table | live db | live database | production table | on prod | in prod | big table | large table | m rows | million rows | without downtime | \
         no downtime | blocks writes | blocks reads | locks the table | table lock | exclusive lock | lock_timeout",
     ),
+    group(
+        "entities",
+        &[],
+        "orders | customers | products | tickets | users | accounts | bookings | comments | contracts | timestamps | events | articles | subscriptions | members | attendees | employees | students | patients | prices in | messages | attachments | documents | devices | pedidos | clientes | bestellungen | datensätze | datensatz | artikel | 订单 | 数据 | 商品 | 注文 | データ",
+    ),
+    group(
+        "moving",
+        &[],
+        "move | moving | import | imported | transfer | copy over | copy | convert | sync | sync up | merge | split | archive | export and | from mysql to | to postgres | importar | mover | umziehen | übertragen | 导入 | 同步 | 迁到 | 移行 | 取り込*",
+    ),
+    group(
+        "damaged",
+        &[(DATA, 0.4)],
+        "of another | shifted | off by one hour | hours off | 2h off | wrong timezone | wrong time zone | garbled | mojibake | broken umlauts | encoding got | mixed up | swapped | half of the | halfway | half way | partially | incomplete | leaves both | drops last | drops the last | truncated | is empty | 0 bytes | nothing got lost | lost | \
+        loses | unsaved | not restored | reverted | zerstört | beschädigt | vertauscht | se perdieron | borré | dañado | 误执行 | 乱码 | 丢了 | 没带 where | 壊れ* | 消え*",
+    ),
+    group(
+        "dumps",
+        &[(DATA, 1.0)],
+        "nightly dump | database dump | sql dump | dump from | dump is | binlog | redo log | wal segment | oplog | volcado | snapshot from | archive log | recycle bin of the database",
+    ),
+    group(
+        "column",
+        &[],
+        "column | columns | field type | nullable | not null | default value | constraint | index on | primary key | foreign key | enum value | table | spalte | columna | 字段 | 列 | カラム",
+    ),
+    group(
+        "altering",
+        &[],
+        "add | adding | drop | dropping | rename | remove | change | alter | make | convert | widen | merge | split | hinzufügen | umbenennen | añadir | agregar | cambiar | 加 | 新增 | 修改 | 删除 | 追加 | 変更 | 削除",
+    ),
+    group(
+        "sets-state",
+        &[],
+        "sets status | set status | sets the | set the | mark all | mark them | close all | reset all | update all | fix the data | correct the data | repair the data | clean the data | backfill | repariere | reparar los datos | 修数据 | 修复数据 | データを直*",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
-    pair("writing", "stored", 40, &[(DATA, 0.55)]),
-    pair("bulk", "stored", 60, &[(DATA, 0.3)]),
+    pair("writing", "stored", 40, &[(DATA, 0.65)]),
+    pair("bulk", "stored", 60, &[(DATA, 0.35)]),
     pair("sql-change", "live-table", 400, &[(DATA, 0.4), (RELIABILITY, 1.0)]),
     pair("migration", "live-table", 300, &[(DATA, 0.4), (RELIABILITY, 1.0)]),
     pair("writing", "stakes-live", 60, &[(DATA, 0.4)]),
     pair("stored", "stakes-wrong", 60, &[(DATA, 0.4)]),
     pair("backup", "stakes-wrong", 100, &[(DATA, 0.4)]),
+    pair("moving", "entities", 40, &[(DATA, 0.6)]),
+    pair("moving", "stored", 40, &[(DATA, 0.6)]),
+    pair("bulk", "entities", 30, &[(DATA, 0.3)]),
+    pair("writing", "entities", 30, &[(DATA, 0.35)]),
+    pair("damaged", "entities", 80, &[(DATA, 0.6)]),
+    pair("damaged", "stored", 100, &[(DATA, 0.5)]),
+    pair("column", "altering", 25, &[(DATA, 0.8)]),
+    pair("sets-state", "entities", 80, &[(DATA, 0.6)]),
+    pair("sets-state", "bulk", 60, &[(DATA, 0.5)]),
+    pair("column", "migrating", 120, &[(DATA, 0.4)]),
+    pair("stored", "migrating", 80, &[(DATA, 0.3)]),
 ];

@@ -12,7 +12,7 @@ pub(super) const GROUPS: &[Group] = &[
         vat | sales tax | tax rate | taxpercentage | taxes | taxable | tax calculation | net amount | gross amount | rounding error | off by a cent | off by one cent | one cent | cents | \
         double entry | double-entry | general ledger | journal entry | debit | accounting | bookkeeping | reconciliation | reconcile | settlement | payroll | salary | salaries | wages | commission | royalt* | interest rate | loan | mortgage | \
         exchange rate | currency conversion | convert currency | foreign exchange | fx rate | minor units | customers pay | customer pays | paid twice | pay twice | pays twice | credit card payment | card payment | card charge | payment fail* | failed payment | payment method | payment provider webhook | \
-        bumpfee | fee rate | feerate | transaction fee | fee estimat* | utxo | utxos | coin selection | dust | wallet balance | account balance | revenue | mrr | arr | profit | margin | price calculat* | pricing logic | pricing | total price | wrong price | wrong total | wrong amount | \
+        bumpfee | fee rate | feerate | transaction fee | fee estimat* |  coin selection | dust | wallet balance | account balance | revenue | mrr | arr | profit | margin | price calculat* | pricing logic | pricing | total price | wrong price | wrong total | wrong amount | \
         rechnung | rechnungen | mehrwertsteuer | mwst | umsatzsteuer | rabatt | preisberechnung | abbuch* | abgebucht | zahlung | gutschrift | buchhaltung | steuer* | factura | facturas | facturación | iva | cobro | cobrar | cobramos | reembols* | descuento | hacienda | impuesto* | \
         发票 | 扣款 | 退款 | 支付 | 税 | 账单 | 金额 | 价格 | 对账 | 优惠券 | 运费 | 請求書 | 請求 | 決済 | 返金 | 消費税 | 料金 | 割引 | 二重課金 | 課金",
     ),
@@ -33,6 +33,11 @@ pub(super) const GROUPS: &[Group] = &[
         &[(MONEY, 0.5)],
         "stripe.charge | stripe.refund | gateway.charge | .charge( | charge(userid | capture_payment | create_invoice | ledger.post | calculate_refund | calculate_tax | apply_discount | amount_cents | unit_amount | price_cents",
     ),
+    group(
+        "plans",
+        &[(MONEY, 0.5)],
+        "yearly plan | annual plan | monthly plan | plan cancelled | cancel the plan | upgrade plan | downgrade plan | trial | give back | money back | paid | pay out | payouts | paying | shipping cost | shipping fee | shipping | gift cards | voucher | instalment | installment | deposit | tip | tips | rent | settle | settles | settle page | owed | owes | owe | utxo | coins | wallet fee | credit card | card number | luhn | iban | gutschein | versandkosten | zahlen | bezahlt | guthaben | envío | pagan | 运费 | 实付 | 分钱 | 多付 | 支払*",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -41,4 +46,7 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("amounts", "people", 60, &[(MONEY, 0.25)]),
     pair("charging", "amounts", 80, &[(MONEY, 0.25)]),
     pair("amounts", "money-code", 500, &[(MONEY, 0.3)]),
+    pair("plans", "off", 70, &[(MONEY, 0.6)]),
+    pair("plans", "amounts", 70, &[(MONEY, 0.35)]),
+    pair("plans", "people", 60, &[(MONEY, 0.2)]),
 ];

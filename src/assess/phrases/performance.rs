@@ -48,10 +48,29 @@ pub(super) const GROUPS: &[Group] = &[
         &[(PERFORMANCE, 0.8)],
         "seq scan | rows removed by filter | index scan | execution time: | java.lang.outofmemoryerror | heap out of memory | cost=0.00",
     ),
+    group(
+        "slowish",
+        &[(PERFORMANCE, 0.75)],
+        "slow | slower | slowly | terribly slow | sluggish | laggy | performance | speed | gets slower | re-render* | rerender* | hot loop | hot path | object creation | allocation* | allocates | one call per | call per | gb ram | gb of ram | gb of memory | mb of memory | ram usage | how big a machine | bottlenecks | overhead | expensive | costly | memoize | usememo | \
+        batch them | batching | in batches | concurrent users | websocket users | reduce memory | too many queries | many queries | too many requests | unnecessary | redundant | redundantly | avoid the extra | avoid repeated | repeatedly | each key press | on each request | caches | 索引 | 卡顿 | インデックス | 重く",
+    ),
+    group(
+        "takes",
+        &[],
+        "takes | take | took | needs | need | taking | spends | lasts | after | went from | braucht | dauert | benötigt | tarda | tardan | demora | 要 | 需要 | 花 | かかる | かかり* | かかって*",
+    ),
+    group(
+        "duration",
+        &[],
+        "seconds | second | secs | minutes | mins | hours | ms | 9s | 10s | 20s | 30s | sekunden | minuten | stunden | segundos | minutos | horas | 秒 | 分钟 | 小时 | 分 | 時間",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
     pair("quick", "size", 60, &[(PERFORMANCE, 0.35)]),
     pair("slow", "size", 100, &[(PERFORMANCE, 0.2)]),
     pair("quick", "stakes-live", 100, &[(PERFORMANCE, 0.3)]),
+    pair("takes", "duration", 14, &[(PERFORMANCE, 0.8)]),
+    pair("slowish", "size", 80, &[(PERFORMANCE, 0.3)]),
+    pair("slowish", "duration", 100, &[(PERFORMANCE, 0.2)]),
 ];

@@ -27,6 +27,11 @@ pub(super) const GROUPS: &[Group] = &[
         &[(INFRA, -0.9)],
         "minikube | kind cluster | k3d | docker desktop | docker-compose for local | local dev | localhost | on my laptop | on my machine | my laptop | for learning | homelab | lokal | en local | 本地 | ローカル",
     ),
+    group(
+        "servers",
+        &[(INFRA, 0.45)],
+        "nginx | apache | open port | port 22 | port 6379 | port 5432 | registrar | domain | subdomain | prod redis | prod vm | production vm | vm disk | resize the disk | bastion | ssh into | systemd | cron on the server | node group | cloud | aws | gcp | azure | s3 bucket | lambda | docker swarm | proxmox | vlan | router | switch port | 服务器 | サーバ",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -34,4 +39,7 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("infra-words", "stakes-live", 200, &[(INFRA, 0.3)]),
     pair("infra-words", "outage", 300, &[(INFRA, 0.3), (RELIABILITY, 0.2)]),
     pair("infra-code", "unsafe-code", 600, &[(INFRA, 0.3), (SECURITY, 0.5)]),
+    pair("servers", "stakes-live", 80, &[(INFRA, 0.6)]),
+    pair("servers", "infra-change", 40, &[(INFRA, 0.45)]),
+    pair("servers", "outage", 200, &[(INFRA, 0.2)]),
 ];

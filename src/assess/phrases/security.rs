@@ -32,7 +32,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     group(
         "sign-in",
-        &[(SECURITY, 0.55)],
+        &[(SECURITY, 0.6)],
         "login | log in | logged in | logged-in | sign in | sign-in | signin | signup | sign up | logout | log out | \
         password | passwd | passphrase | credential | auth | token | session | cookie | api key | apikey | secret | admin panel | \
         superuser | sudo | root user | user role | contraseña | passwort | kennwort | iniciar sesión | einloggen | 密码 | 登录 | パスワード | ログイン",
@@ -77,7 +77,7 @@ pub(super) const GROUPS: &[Group] = &[
     code(
         "unsafe-code",
         &[(SECURITY, 0.9)],
-        "verify=false | insecureskipverify | rejectunauthorized | no-check-certificate | chmod 777 | \
+        "verify=false | verify = false | sslhandshakeexception | pkix path | certpathvalidator* | certificate_verify_failed |  insecureskipverify | rejectunauthorized | no-check-certificate | chmod 777 | \
         pickle.loads | yaml.load( | dangerouslysetinnerhtml | permitall() | csrf().disable | allowanonymous | 0.0.0.0/0 | \
         shell=true | strict_host_key* | stricthostkeychecking | nosniff | x-frame-options | set-cookie | httponly | samesite",
     ),
@@ -115,6 +115,48 @@ pub(super) const GROUPS: &[Group] = &[
         "can see | can read | can view | can edit | can access | can download | could see | could read | shows up for | exposes | exposed | visible to | \
         leaks | leaking | leaked | guess* the id | guessing | changing the id | change the id | enumerat* | ver el | sehen | 看到 | 見え*",
     ),
+    group(
+        "expiring",
+        &[],
+        "never expire* | doesn't expire | does not expire | not expire* | expires | expired | expiry | one-time | one time use | used again | can be used again | reused | reuse | still works | still valid | still active | still log | keep access | keeps access | lose access | \
+        after we deactivate | after logout | after log out | after deletion | invalidate* | revoke* | kick them out | läuft nie ab | abgelaufen | caduca | expira* | 过期 | 失效 | 有効期限",
+    ),
+    group(
+        "entry",
+        &[(SECURITY, 0.3)],
+        "reset link | invite link | invitation link | activation link | share link | shared link | access | admin page | admin area | admin route | internal api | /internal | /admin | deactivated user | disabled account | any account | any user's | god mode | back door | backdoor | workspace trust | trusted | \
+        untrusted | verwaltungsbereich | panel de administración | 管理画面 | 后台 | 管理员",
+    ),
+    group(
+        "plain-text",
+        &[],
+        "plain text | plaintext | plain-text | cleartext | clear text | unencrypted | unhashed | without salt | unsalted | klartext | texto plano | sin cifrar | 明文 | 平文",
+    ),
+    group(
+        "uploads",
+        &[],
+        "upload | uploads | uploaded | file name | filename | archive | zip | tar | pickle | xml | yaml | template | user input | query string | html input | request parameter",
+    ),
+    group(
+        "executing",
+        &[],
+        "execute | executes | executed | runs them | runs it | eval | exec | shell out | subprocess | os.system | include( | interpreted | rendered as html | unescaped | raw html | .php files",
+    ),
+    group(
+        "exposed-secret",
+        &[(SECURITY, 1.1)],
+        "in the git history | pushed to github | committed to git | committed the key | committed the .env | committed .env | public repo | public repository | leaked | in the logs in clear | printed in the log | hardcoded in | in source code | in the frontend bundle | client side secret | shared in slack",
+    ),
+    code(
+        "string-built-query",
+        &[(SECURITY, 0.9)],
+        "f\"select | f'select | f\"update | f\"delete | f\"insert | where name='{ | where id={ | where id='{ | ='\" + | = '\" + | ='\"+ | = '$ | ='$ | + req.query | + req.params | + request.get | + request.args | execute(f",
+    ),
+    group(
+        "other-peoples",
+        &[(SECURITY, 0.9)],
+        "every other | each other's | other employee* | other student* | other patient* | other people's | other accounts | other tenant | other tenants | another tenant | another account | another customer | another user | anderer nutzer | fremde | eines anderen | ajenos | de otros | 别的用户 | 别人",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -123,4 +165,11 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("sign-in", "stakes-wrong", 60, &[(SECURITY, 0.4)]),
     pair("sign-in", "transport", 120, &[(SECURITY, 0.3)]),
     pair("sign-in", "open-up", 60, &[(SECURITY, 0.5)]),
+    pair("entry", "expiring", 80, &[(SECURITY, 0.8)]),
+    pair("sign-in", "expiring", 60, &[(SECURITY, 0.6)]),
+    pair("sign-in", "plain-text", 100, &[(SECURITY, 0.6)]),
+    pair("uploads", "executing", 60, &[(SECURITY, 0.9)]),
+    pair("people", "expiring", 60, &[(SECURITY, 0.4)]),
+    pair("entry", "open-up", 60, &[(SECURITY, 0.6)]),
+    pair("entry", "people", 60, &[(SECURITY, 0.25)]),
 ];

@@ -110,7 +110,8 @@ impl Checker<'_, '_> {
         when
     }
 
-    fn took_from(&self, table: &Range<usize>) -> bool {
+    /// Whether something was taken out of this table, or of one inside it.
+    pub(super) fn took_from(&self, table: &Range<usize>) -> bool {
         self.taken_out.iter().any(|(start, _)| table.contains(start))
     }
 
