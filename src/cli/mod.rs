@@ -1,5 +1,6 @@
-//! The commands: each parses, calls a room, prints.
+//! The commands: each parses its arguments, calls a room and prints.
 
+pub mod assess;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ pub const FAILED: u8 = 2;
 /// An LLM request routing proxy.
 #[derive(Parser, Debug)]
 #[command(name = "weighbridge", version, about, long_about = None)]
-pub struct Cli {
+struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -25,11 +26,14 @@ pub struct Cli {
 enum Command {
     /// Run the proxy.
     Serve(serve::Args),
+    /// Assess prompts from standard input.
+    Assess(assess::Args),
 }
 
 /// Runs the command that the process was called with.
 pub fn run() -> ExitCode {
-    match Cli::parse().command {
+    match Arguments::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Assess(args) => assess::run(args),
     }
 }

@@ -3,6 +3,7 @@
 
 mod endpoints;
 mod keys;
+mod ledger;
 mod rules;
 mod server;
 mod tiers;
@@ -20,9 +21,10 @@ use super::located::Located;
 use super::problem::{Findings, likely, quoted};
 use super::raw::{DurationText, Named, RawFile};
 use super::shape::TakenOut;
-use super::{Config, LogFormat, LogSettings, Strictness, raw, text};
+use super::{Config, LogSettings, Strictness, raw, text};
 use crate::domain::{EndpointName, Price, RulesVersion};
 use crate::forward::Endpoint;
+use crate::observe::LogFormat;
 use crate::route::{Rules, Target, Tier};
 
 /// The version of the price catalogue that is built in.
@@ -84,6 +86,7 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let log = self.log(&raw.log);
+        let ledger = self.ledger(&raw.ledger);
         let (conditional, last) = rules?;
         let mut endpoints: Vec<&CheckedEndpoint> = declared.endpoints.values().collect();
         endpoints.sort_by_key(|endpoint| endpoint.target.name.clone());
@@ -99,6 +102,7 @@ impl Checker<'_, '_> {
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
+            ledger,
             log,
             warnings: Vec::new(),
         })

@@ -8,6 +8,7 @@ mod load;
 mod located;
 pub mod problem;
 mod raw;
+mod reload;
 mod schema;
 mod secrets;
 mod shape;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 pub use check::Surroundings;
 pub use load::{Strictness, load, parse};
 pub use problem::{Problem, Problems, Severity};
+pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
 
 use crate::domain::{EndpointName, RulesVersion};
-use crate::{admit, forward, listen, read, route};
+use crate::{admit, forward, listen, read, record, route};
 
 /// Everything that `routes.toml` says, checked.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Config {
     pub endpoints: HashMap<EndpointName, Arc<forward::Endpoint>>,
     /// The endpoint that tells what a request would have cost without routing; `None`: no baseline is set.
     pub baseline: Option<EndpointName>,
+    /// How the ledger is kept.
+    pub ledger: record::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
     /// What is doubtful about the file, though it was accepted.
@@ -53,19 +57,7 @@ pub struct Config {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogSettings {
     /// In which form.
-    pub format: LogFormat,
+    pub format: crate::observe::LogFormat,
     /// What is told: a level, or a filter.
     pub level: String,
-}
-
-/// The form of log lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum LogFormat {
-    /// Human on a terminal, JSON otherwise.
-    #[default]
-    Auto,
-    /// For people.
-    Human,
-    /// For machines.
-    Json,
 }

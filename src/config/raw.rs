@@ -237,13 +237,14 @@ pub struct RawLedger {
     pub path: Option<Located<String>>,
     /// `full`: an entry survives the loss of power; `normal`: it survives the end of the process. Default `normal`.
     pub synchronous: Option<SynchronousWord>,
-    /// How long entries are gathered for one commit. Default `2ms`.
+    /// How long entries are gathered for one commit. Default `0s`: what is there is
+    /// committed, and what comes meanwhile together after it.
     pub commit_interval: Option<Located<DurationText>>,
     /// Entries that may wait to be written. Default 10000.
     pub max_queue: Option<Located<u32>>,
-    /// The longest time an answer's last bytes are held back for its entry. Default `1s`.
+    /// The longest time an answer's last bytes are held back for its entry. Default `5s`.
     pub max_hold: Option<Located<DurationText>>,
-    /// What happens to requests while the ledger cannot be written. Default `serve`.
+    /// What happens to requests while the ledger cannot be written. Default `refuse`.
     pub on_failure: Option<OnFailureWord>,
 }
 

@@ -4,6 +4,7 @@
 //! before a byte of the body is read; deciding knows everything and does nothing; from the first byte of content on
 //! the answer is the caller's. A request ends once, on the record: its [`Trail`](trail::Trail) sees to that.
 
+mod body;
 mod door;
 mod models;
 mod reply;
@@ -27,8 +28,8 @@ use crate::listen::{Answering, Lifecycle, Phase, guarded};
 use crate::read;
 use crate::route::{self, Situation};
 
+pub use body::Body;
 use door::Door;
-pub use reply::Body;
 pub use trail::Books;
 use trail::Trail;
 
@@ -124,7 +125,10 @@ impl Proxy {
     }
 
     /// Whether we may take on another request.
-    fn is_accepting(&self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// `Overloaded`: the process is ending, or the ledger cannot keep up.
+    pub fn is_accepting(&self) -> Result<(), Failure> {
         if self.lifecycle.phase() != Phase::Running {
             return Err(shutting_down());
         }
@@ -154,7 +158,7 @@ impl Proxy {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return None;
         }
-        let plain = |status, text: &'static str| reply::response(status, HeaderMap::new(), reply::full(text));
+        let plain = |status, text: &'static str| reply::response(status, HeaderMap::new(), Body::whole(text));
         match door {
             Door::Root => Some(plain(StatusCode::OK, "weighbridge\n")),
             Door::Health => Some(plain(StatusCode::OK, "ok\n")),
@@ -180,9 +184,7 @@ impl Answering for DataPort {
         let answered = guarded(self.0.handle(request)).await;
         answered.unwrap_or_else(|| {
             let failure = Failure::new(FailureKind::Internal, "a fault in the proxy: report it with the request's id");
-            let mut headers = HeaderMap::new();
-            reply::explain(&failure, String::new(), &mut headers);
-            reply::response(reply::status_of(failure.kind), headers, reply::full("{\"error\":{\"message\":\"a fault in the proxy\",\"type\":\"server_error\",\"param\":null,\"code\":\"internal_error\"}}"))
+            reply::without_record(&failure)
         })
     }
 }

@@ -4,18 +4,18 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::reply::{self, Body};
+use super::body::Body;
+use super::reply;
 use crate::admit;
 use crate::config::Config;
-use crate::dialect;
-use crate::domain::{Dialect, Failure, FailureKind, RequestId, TierName};
+use crate::domain::{Failure, FailureKind, TierName};
 use crate::route::Served;
 
 /// All of them, or the one with this id. The list is no prompt: nothing of it goes into the ledger.
 pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
     let admitted = match admit::identify(headers, &config.keys, std::time::SystemTime::now()) {
         Ok(admitted) => admitted,
-        Err(failure) => return refuse(&failure),
+        Err(failure) => return reply::without_record(&failure),
     };
     let may_use = |tier: &str| TierName::parse(tier).is_ok_and(|tier| admitted.caller.may_use(&tier));
     let allowed = config.rules.models().into_iter().filter(|(name, served)| match served {
@@ -30,7 +30,7 @@ pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Re
     let Some(id) = id else { return json_response(&json!({"object": "list", "data": models})) };
     match models.into_iter().find(|model| model["id"] == id) {
         Some(model) => json_response(&model),
-        None => refuse(&Failure::new(
+        None => reply::without_record(&Failure::new(
             FailureKind::UnknownModel,
             "no model of that id: GET /v1/models lists those you may ask for",
         )),
@@ -40,13 +40,5 @@ pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Re
 fn json_response(value: &Value) -> Response<Body> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply::response(StatusCode::OK, headers, reply::full(value.to_string()))
-}
-
-fn refuse(failure: &Failure) -> Response<Body> {
-    let id = RequestId::from_bytes([0; 16]);
-    let mut headers = HeaderMap::new();
-    reply::explain(failure, String::new(), &mut headers);
-    let body = dialect::error_body(Dialect::OpenaiChat, failure, id);
-    reply::response(reply::status_of(failure.kind), headers, reply::full(body))
+    reply::response(StatusCode::OK, headers, Body::whole(value.to_string()))
 }

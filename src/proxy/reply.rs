@@ -1,23 +1,19 @@
 //! What the caller gets: the upstream's answer with our headers, or a failure in the dialect that the caller speaks.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{Either, Full};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Response, StatusCode};
 
+use super::body::Body;
 use super::trail::{End, Spent, Trail};
 use crate::dialect::{self, Answer};
-use crate::domain::{Failure, FailureKind, Fault};
+use crate::domain::{Dialect, Failure, FailureKind, Fault};
 use crate::forward::{AnswerBody, AnswerStream, Got, Upstream};
 use crate::listen::{Lifecycle, Phase};
 use crate::meter::{Ended, How, Metered, Tally, Watch};
 use crate::record::entry::Ending;
-
-/// The body of every answer: all of it at hand, or a stream that is metered on its way.
-pub type Body = Either<Full<Bytes>, Metered>;
 
 /// The request's id, by which its entry is found.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-weighbridge-request-id");
@@ -53,13 +49,13 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
             let (spent, receipt) = trail.end(end);
             receipt.await;
             tell_cost(&spent, &mut headers);
-            response(status, headers, Either::Left(Full::new(bytes)))
+            response(status, headers, Body::whole(bytes))
         }
         AnswerBody::Stream(stream) => {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             let body = metered(*stream, endpoint, tier, trail, status, lifecycle);
-            response(status, headers, Either::Right(body))
+            response(status, headers, Body::Stream(Box::new(body)))
         }
     }
 }
@@ -67,19 +63,27 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
 /// Refuses, in the caller's dialect, once the refusal is in the ledger.
 pub async fn refuse(failure: Failure, trail: Trail) -> Response<Body> {
     let status = status_of(failure.kind);
-    let body = dialect::error_body(trail.dialect, &failure, trail.id);
+    let body = dialect::error_body(trail.dialect, &failure, Some(trail.id));
     let mut headers = HeaderMap::new();
     describe(&trail, "", None, &mut headers);
-    explain(&failure, trail.id.to_string(), &mut headers);
+    explain(&failure, &trail.id.to_string(), &mut headers);
     trail.refuse(&failure, status.as_u16()).await;
-    response(status, headers, Either::Left(Full::new(body)))
+    response(status, headers, Body::whole(body))
+}
+
+/// Refuses what leaves no entry: a list of models, or a request whose own trail ended in a panic.
+pub fn without_record(failure: &Failure) -> Response<Body> {
+    let mut headers = HeaderMap::new();
+    explain(failure, "", &mut headers);
+    let body = dialect::error_body(Dialect::OpenaiChat, failure, None);
+    response(status_of(failure.kind), headers, Body::whole(body))
 }
 
 /// The headers of a refusal: whose it is, whether and when to ask again.
-pub fn explain(failure: &Failure, id: String, headers: &mut HeaderMap) {
+fn explain(failure: &Failure, id: &str, headers: &mut HeaderMap) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ERROR, HeaderValue::from_static(failure.kind.as_str()));
-    set(headers, HeaderName::from_static("x-request-id"), &id);
+    set(headers, HeaderName::from_static("x-request-id"), id);
     let again = if failure.kind.may_be_retried() { "true" } else { "false" };
     headers.insert("x-should-retry", HeaderValue::from_static(again));
     if let Some(after) = failure.retry_after {
@@ -221,14 +225,3 @@ fn set(headers: &mut HeaderMap, name: HeaderName, text: &str) {
         headers.insert(name, value);
     }
 }
-
-/// A body that is all there.
-pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Either::Left(Full::new(bytes.into()))
-}
-
-/// Bodies never fail: what breaks off upstream has become an event by then.
-const _: fn() = || {
-    fn never_fails<B: hyper::body::Body<Error = Infallible>>() {}
-    never_fails::<Body>();
-};

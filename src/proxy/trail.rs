@@ -129,6 +129,11 @@ impl Trail {
         }
     }
 
+    /// When the request arrived, in milliseconds since 1970 UTC.
+    pub fn at_millis(&self) -> u64 {
+        millis(self.at)
+    }
+
     /// The request is refused: by us, or because no candidate could answer.
     pub fn refuse(mut self, failure: &Failure, status: u16) -> Receipt {
         self.end(End::refused(failure, status)).1
@@ -285,7 +290,8 @@ impl Drop for Trail {
             (Ending::ClientGone, 499, FailureKind::ClientGone)
         };
         let failure = Some((kind.as_str(), kind.fault()));
-        self.end(End { status, ending, failure, upstream: None, tally: None, streamed: false });
+        // Nobody is left to wait for the receipt; the entry is written all the same.
+        drop(self.end(End { status, ending, failure, upstream: None, tally: None, streamed: false }));
     }
 }
 

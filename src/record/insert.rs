@@ -64,7 +64,7 @@ fn insert_entry(connection: &Connection, entry: &Entry, scratch: &mut Scratch) -
         entry.app.as_str(),
         facts.map(|facts| facts.requested_model.as_str()),
         decision.and_then(|decision| decision.rule.as_ref()).map(|rule| rule.as_str()),
-        decision.and_then(|decision| decision.tier.as_ref()).map(|tier| tier.as_str()),
+        entry.tier.as_ref().or(decision.and_then(|decision| decision.tier.as_ref())).map(|tier| tier.as_str()),
         entry.endpoint.as_ref().map(|endpoint| endpoint.as_str()),
         entry.model.as_deref(),
         words.as_ref().map(|(tags, _)| tags.as_str()),

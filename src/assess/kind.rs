@@ -1,0 +1,33 @@
+//! The sort of work that is asked for.
+
+use super::lexicon::Lexicon;
+use super::risk::Heard;
+use crate::domain::{Evidence, Kind, Signal};
+
+/// What a phrase counts that stands elsewhere than where the wish is told.
+const ASIDE: f32 = 0.3;
+/// Less than this is no answer.
+const ENOUGH: f32 = 0.5;
+
+/// The kind with the most evidence in the last human turn, and that evidence.
+pub(super) fn kind(lexicon: &Lexicon, heard: &Heard) -> (Kind, Vec<Evidence>) {
+    let mut scores = [0.0_f32; Kind::ALL.len()];
+    let mut counted = vec![0_u8; lexicon.groups.len()];
+    let mut evidence = Vec::new();
+    for hit in &heard.hits {
+        for &(signal, weight) in lexicon.groups[usize::from(hit.group)].speaks {
+            let Signal::Kind(kind) = signal else { continue };
+            let repeats = &mut counted[usize::from(hit.group)];
+            let weight =
+                weight * hit.strength * if hit.central { 1.0 } else { ASIDE } / f32::from(1 + *repeats).powi(2);
+            *repeats = repeats.saturating_add(1).min(10);
+            scores[kind as usize] += weight;
+            let (offset, length) = (hit.start as u32, (hit.end - hit.start) as u32);
+            evidence.push(Evidence { signal, turn: heard.turn, offset, length, weight });
+        }
+    }
+    let best = Kind::ALL.iter().copied().max_by(|one, other| scores[*one as usize].total_cmp(&scores[*other as usize]));
+    let kind = best.filter(|kind| scores[*kind as usize] >= ENOUGH).unwrap_or(Kind::Other);
+    evidence.retain(|piece| piece.signal == Signal::Kind(kind));
+    (kind, evidence)
+}

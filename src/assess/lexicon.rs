@@ -1,0 +1,183 @@
+//! Finds the phrases in a text: one automaton for all of them, built once.
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
+
+use super::phrases::{self, Group};
+use super::prose::Prose;
+use crate::domain::Signal;
+
+/// A text is looked at so closely and no closer: more hits than this say nothing new.
+const HITS_AT_MOST: usize = 400;
+/// What a phrase counts that begins at a hump of a name, as in `getLoginToken`.
+const HUMP: f32 = 0.6;
+
+/// A phrase in a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hit {
+    /// Its group's number.
+    pub(super) group: u16,
+    /// Where it begins, in bytes of the text.
+    pub(super) start: usize,
+    /// One past its last byte.
+    pub(super) end: usize,
+    /// How much it counts where it stands: 1 in plain prose.
+    pub(super) strength: f32,
+    /// Whether it stands where the wish itself is told: in the opening or the closing words.
+    pub(super) central: bool,
+}
+
+struct Phrase {
+    group: u16,
+    goes_on: bool,
+}
+
+/// Two groups by their numbers, see [`phrases::Pair`].
+pub(super) struct Bond {
+    pub(super) first: u16,
+    pub(super) second: u16,
+    pub(super) within: usize,
+    pub(super) speaks: &'static [(Signal, f32)],
+}
+
+/// All phrases, ready to be searched for.
+pub(super) struct Lexicon {
+    automaton: AhoCorasick,
+    phrases: Vec<Phrase>,
+    /// The groups, in the order of their numbers.
+    pub(super) groups: Vec<&'static Group>,
+    /// The pairs.
+    pub(super) bonds: Vec<Bond>,
+}
+
+impl Lexicon {
+    /// Builds the automaton; takes some milliseconds.
+    pub(super) fn new() -> Self {
+        let groups: Vec<&'static Group> = phrases::groups().collect();
+        let mut texts = Vec::new();
+        let mut phrases = Vec::new();
+        for (number, group) in (0..).zip(&groups) {
+            for phrase in group.phrases.split('|').map(str::trim).filter(|phrase| !phrase.is_empty()) {
+                let text = phrase.strip_suffix('*');
+                phrases.push(Phrase { group: number, goes_on: text.is_some() });
+                texts.push(text.unwrap_or(phrase));
+            }
+        }
+        let number_of = |name| (0..).zip(&groups).find(|(_, group)| group.name == name).map(|(number, _)| number);
+        let bonds = phrases::pairs().filter_map(|pair| {
+            let (first, second) = (number_of(pair.first)?, number_of(pair.second)?);
+            Some(Bond { first, second, within: pair.within, speaks: pair.speaks })
+        });
+        let bonds = bonds.collect();
+        let automaton = AhoCorasickBuilder::new()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&texts)
+            .expect("a few thousand short phrases are within the automaton's limits");
+        Self { automaton, phrases, groups, bonds }
+    }
+
+    /// The phrases of a text, in order.
+    pub(super) fn find(&self, text: &str, prose: &Prose) -> Vec<Hit> {
+        let bytes = text.as_bytes();
+        let mut places = prose.places();
+        let mut hits = Vec::new();
+        for found in self.automaton.find_overlapping_iter(text) {
+            let phrase = &self.phrases[found.pattern().as_usize()];
+            let (start, end) = (found.start(), found.end());
+            let Some(beginning) = beginning(bytes, start) else { continue };
+            if !phrase.goes_on && !ends(bytes, end) {
+                continue;
+            }
+            let place = places.at(start);
+            let group = self.groups[usize::from(phrase.group)];
+            let strength = beginning * if place.code { group.in_code } else { place.strength };
+            hits.push(Hit { group: phrase.group, start, end, strength, central: place.central && !place.code });
+            if hits.len() == HITS_AT_MOST {
+                break;
+            }
+        }
+        hits
+    }
+}
+
+/// How much it counts that a phrase begins here; `None` in the middle of a word.
+fn beginning(bytes: &[u8], start: usize) -> Option<f32> {
+    let first = bytes[start];
+    if !letter(first) {
+        return Some(1.0);
+    }
+    match start.checked_sub(1).map(|before| bytes[before]) {
+        Some(before) if before.is_ascii_lowercase() && first.is_ascii_uppercase() => Some(HUMP),
+        Some(b'_') => Some(HUMP),
+        Some(before) if before.is_ascii_alphanumeric() || accented(bytes, start) => None,
+        _ => Some(1.0),
+    }
+}
+
+/// Whether a word may end here, a plural's `s` let through.
+fn ends(bytes: &[u8], end: usize) -> bool {
+    if !letter(bytes[end - 1]) {
+        return true;
+    }
+    let after = |place: usize| bytes.get(place).copied().unwrap_or(b' ');
+    let last = bytes[end - 1];
+    let over = |place: usize| {
+        let next = after(place);
+        let hump = next.is_ascii_uppercase() && last.is_ascii_lowercase();
+        hump || !(next.is_ascii_alphanumeric() || (0xc3..0xe0).contains(&next))
+    };
+    over(end) || (matches!(after(end), b's' | b'S') && over(end + 1))
+}
+
+/// Words of alphabets have borders, ideographs have none.
+fn letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || (0xc3..0xe0).contains(&byte)
+}
+
+/// Whether the character before `start` is a letter of two bytes.
+fn accented(bytes: &[u8], start: usize) -> bool {
+    start >= 2 && bytes[start - 1] >= 0x80 && (0xc3..0xe0).contains(&bytes[start - 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups_in(text: &str) -> Vec<&'static str> {
+        let lexicon = Lexicon::new();
+        let prose = Prose::of(text);
+        lexicon.find(text, &prose).iter().map(|hit| lexicon.groups[usize::from(hit.group)].name).collect()
+    }
+
+    #[test]
+    fn phrases_are_whole_words_plurals_and_humps() {
+        assert!(groups_in("two deadlocks").contains(&"race"));
+        assert!(groups_in("the AccessControl list getOAuthToken").contains(&"authentication"));
+        assert!(!groups_in("Manchester traces the brace").contains(&"race"));
+        assert!(!groups_in("vacuum, focus").contains(&"race"));
+        assert!(groups_in("这里有竞态").contains(&"race"));
+        assert!(!groups_in("blocker").contains(&"threads"));
+    }
+
+    #[test]
+    fn every_pair_names_two_groups() {
+        assert_eq!(Lexicon::new().bonds.len(), phrases::pairs().count());
+    }
+
+    #[test]
+    fn group_names_differ_and_weights_are_sane() {
+        let mut names: Vec<_> = phrases::groups().map(|group| group.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), phrases::groups().count());
+        assert!(phrases::groups().flat_map(|group| group.speaks).all(|(_, weight)| weight.abs() <= 4.0));
+    }
+
+    #[test]
+    fn phrases_are_lower_case_and_not_empty() {
+        for phrase in phrases::groups().flat_map(|group| group.phrases.split('|')) {
+            assert_eq!(phrase.trim(), phrase.trim().to_ascii_lowercase(), "{phrase}");
+            assert!(phrase.trim().len() > 1, "{phrase}");
+        }
+    }
+}

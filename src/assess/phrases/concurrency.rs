@@ -1,0 +1,70 @@
+//! Concurrency: races, deadlocks, locks, memory ordering, duplicate runs, consensus.
+
+use super::{CONCURRENCY, DATA, Group, MONEY, Pair, code, group, pair};
+
+pub(super) const GROUPS: &[Group] = &[
+    group(
+        "race",
+        &[(CONCURRENCY, 1.2)],
+        "race condition | data race | races with | racing | racy | a race between | race between | race in | race on | race when | race due | \
+        toctou | check-then-act | check then act | lost update | read-modify-write | deadlock* | dead lock | livelock | lock contention | lock order* | \
+        lock inversion | priority inversion | thread safe* | thread-safe* | threadsafe | not thread | thread unsafe | concurrentmodification* | \
+        concurrent access | concurrent request | concurrent modification | concurrent write | concurrent update | concurrent job | concurrent call | concurrent insert | concurrent transaction | \
+        concurrently | simultaneously | at the same time | in parallel by | two threads | multiple threads | several threads | two processes | multiple processes | \
+        two workers | multiple workers | several workers | two instances | multiple instances | both instances | two requests | two users at | both requests | parallel requests | \
+        memory ordering | memory barrier | happens-before | happens before | compare and swap | compare-and-swap | compare-and-set | cas loop | lock-free | lock free | lockfree | \
+        spinlock | double-checked | double checked | reentran* | starvation | critical section | mutual exclusion | \
+        leader election | elects itself | raft | paxos | distributed lock | redlock | advisory lock | optimistic lock* | pessimistic lock* | select for update | for update skip | \
+        fencing token | split brain | split-brain | quorum | consensus | single-flight | singleflight | cache stampede | thundering herd | dogpile | \
+        wettlaufsituation | gleichzeitig | verklemm* | al mismo tiempo | simultáne* | condición de carrera | a la vez | concurrencia | \
+        竞态 | 死锁 | 并发 | 同时 | 线程安全 | 加锁 | 分布式锁 | 競合 | デッドロック | 同時に | 排他 | スレッドセーフ | 並行",
+    ),
+    group(
+        "twice",
+        &[(CONCURRENCY, 0.6)],
+        "runs twice | run twice | executed twice | executes twice | processed twice | processes twice | sent twice | delivered twice | fires twice | double run | \
+        duplicate job | duplicate run | duplicate task | duplicate message | duplicate execution | picked up twice | same job twice | negative stock | oversell* | oversold | overbook* | double booking | double-booking | \
+        sometimes wrong count | sometimes off | lost increments | doppelt ausgeführt | dos veces | 重复执行 | 超卖 | 负数 | 二重",
+    ),
+    group(
+        "threads",
+        &[(CONCURRENCY, 0.5)],
+        "mutex | semaphore | lock | locks | locking | unlock | rwlock | readwritelock | synchronized | volatile | atomic | atomics | thread | threads | threading | multithread* | multi-thread* | \
+        thread pool | threadpool | executor | goroutine | coroutine | completablefuture | async task | future | event loop | concurrent | concurrency | parallel | parallelism | \
+        waitgroup | channel | actor | condvar | await | hilos | nebenläufig* | 线程 | 锁 | 协程 | スレッド | ロック | 非同期",
+    ),
+    code(
+        "thread-code",
+        &[(CONCURRENCY, 0.6)],
+        "mu.lock | lock.lock | synchronized ( | synchronized( | sync.mutex | sync.waitgroup | std::mutex | std::thread | std::atomic | arc<mutex | thread::spawn | \
+        pthread_* | threading.lock | threading.thread | asyncio.gather | asyncio.lock | task.run( | supplyasync | concurrenthashmap | reentrantlock | atomicinteger | \
+        atomic_* | memory_order* | dispatchqueue | dispatchers.io | setnx | for update | select ... for update | countdownlatch | go func",
+    ),
+    group(
+        "shared",
+        &[],
+        "shared | counter | same row | same key | same file | same order | same record | same time | global variable | static | singleton | cached value | cache | map | state | session | stock | inventory | inventario | lager | 库存 | 在庫 | カウンタ",
+    ),
+    group(
+        "sometimes",
+        &[],
+        "sometimes | occasionally | intermittent* | randomly | once in a while | from time to time | under load | in parallel | by another | other thread | \
+        non-deterministic | nondeterministic | every few | rarely | manchmal | gelegentlich | a veces | 有时 | 偶尔 | たまに | 時々",
+    ),
+    group(
+        "webhook",
+        &[],
+        "webhook | callback | cron | scheduler | queue | worker | consumer | listener | job | handler | event",
+    ),
+];
+
+pub(super) const PAIRS: &[Pair] = &[
+    pair("threads", "shared", 80, &[(CONCURRENCY, 0.4)]),
+    pair("threads", "sometimes", 150, &[(CONCURRENCY, 0.4)]),
+    pair("shared", "sometimes", 100, &[(CONCURRENCY, 0.4)]),
+    pair("thread-code", "threads", 600, &[(CONCURRENCY, 0.3)]),
+    pair("twice", "webhook", 80, &[(CONCURRENCY, 0.5)]),
+    pair("twice", "charging", 80, &[(CONCURRENCY, 0.5), (MONEY, 0.6)]),
+    pair("twice", "shared", 80, &[(CONCURRENCY, 0.4), (DATA, 0.2)]),
+    pair("race", "charging", 200, &[(MONEY, 0.6)]),
+];

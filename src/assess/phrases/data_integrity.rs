@@ -1,0 +1,96 @@
+//! Data integrity: schemas, migrations, bulk writes, transactions, wrong or lost stored data, backups.
+
+use super::{DATA, Group, Pair, RELIABILITY, code, group, pair};
+
+pub(super) const GROUPS: &[Group] = &[
+    group(
+        "migration",
+        &[(DATA, 1.0)],
+        "schema migration | database migration | db migration | data migration | migration script | migrate data | \
+        migrate the data | migrate existing | migrate all | add-migration | alembic | flyway | liquibase | knex migration | rails migration | \
+        django migration | ef migration | entity framework migration | makemigrations | schema change | change the schema | schema evolution | \
+        backfill* | back-fill* | data model change | rename column | rename the column | drop column | drop the column | drop the old column | \
+        add column | add a column | new column | change column | column type | not null constraint | unique constraint | foreign key constraint | \
+        add foreign key | primary key change | change the primary key | renumber* | re-key | dual write | dual-write | double write | \
+        zero-downtime migration | merge the tables | split the table | merge duplicate* | deduplicat* | dedupe | \
+        datenmigration | schemaänderung | spalte | migración | migrar los datos | columna | 数据迁移 | 迁移数据 | 表结构 | 加字段 | 回填 | \
+        マイグレーション | データ移行 | カラム",
+    ),
+    group(
+        "migrating",
+        &[(DATA, 0.6)],
+        "migration | migrating | migrate | schema | transaction | rollback | roll back | commit log | consistency | \
+        inconsistent | checksum | snapshot | replication | restore | export and import | constraint | foreign key | not null | truncate | upsert | soft delete | soft-delete | hard delete",
+    ),
+    group(
+        "lost-data",
+        &[(DATA, 1.1)],
+        "data loss | lose data | loses data | losing data | lost data | data is lost | data gets lost | lost update | lost write | \
+        silently lost | missing rows | missing records | rows missing | records missing | rows are missing | half of the rows | half the rows | \
+        data corruption | corrupt* | wrong data | stale data written | overwrit* each other | overwrites the | overwritten by | got overwritten | \
+        duplicate row | duplicate record | duplicated rows | orphan* row | orphaned | wiped | lost rows | disappear* from the database | \
+        unrecoverable | recover deleted | recover lost | undo the update | undo the delete | dirty read | phantom read | partial write | torn write | \
+        not persisted | never persisted | not saved | isn't saved | fsync | not flushed | flush to disk | durability | write-ahead log | \
+        datenverlust | daten verloren | überschrieben | verloren gegangen | pérdida de datos | se borraron | sobrescrib* | datos perdidos | \
+        数据丢失 | 丢数据 | 数据不一致 | 覆盖了 | 误删 | データが消え* | データ消失 | 上書き",
+    ),
+    group(
+        "backup",
+        &[(DATA, 1.0)],
+        "backup | backups | back up the | restore from | restore the | restoring | point in time recovery | point-in-time | pitr | \
+        pg_dump | pg_restore | mysqldump | disaster recovery | recovery point | wal archiv* | restore all | restore only | \
+        sicherung | wiederherstell* | zurückspiel* | copia de seguridad | respaldo | restaurar | 备份 | 还原 | 恢复数据 | バックアップ | 復元 | リストア",
+    ),
+    group(
+        "transactions",
+        &[(DATA, 0.9)],
+        "in one transaction | same transaction | inside a transaction | transaction isolation | isolation level | transactional | \
+        atomically | atomic commit | two-phase commit | 2pc | saga | exactly once | exactly-once | at least once | at-least-once | idempoten* | outbox | \
+        eventual consistency | eventually consistent | strong consistency | linearizab* | serializab* isolation | read your writes | \
+        out of sync | source of truth | referential integrity | data integrity | integrity check | event sourcing | \
+        transaktion* | transacción | 事务 | 一致性 | トランザクション | 整合性",
+    ),
+    code(
+        "sql-change",
+        &[(DATA, 1.0)],
+        "alter table | drop table | drop column | truncate table | delete from | add column | drop constraint | add constraint | rename column to | \
+        create unique index | on delete cascade | change_column | remove_column | add_column | rename_column | drop_table | \
+        op.drop_column | op.add_column | op.alter_column | migrationbuilder | removeindex | updatemany | deletemany | dropcollection | \
+        on duplicate key update | merge into",
+    ),
+    code("sql-write", &[(DATA, 0.5)], "update set | insert into | set null | create table | references"),
+    group(
+        "bulk",
+        &[],
+        "all | every | each row | every row | all rows | in bulk | bulk | mass | whole table | entire table | older than | thousands | million* | \
+        in place | in-place | 000 rows | 000 customers | alle | todos los | todas las | 全部 | 所有 | 批量 | すべて | 全て",
+    ),
+    group(
+        "writing",
+        &[],
+        "update | delete | deleting | remove | overwrite | purge | drop | truncate | wipe | clean up | cleanup | set to null | change | merge | copy | \
+        convert | anonymi* | reset | löschen | ändern | überschreib* | borrar | eliminar | actualizar | 删除 | 删掉 | 更新 | 清理 | 削除 | 更新",
+    ),
+    group(
+        "stored",
+        &[],
+        "row | rows | record | records | table | database | db | collection | column | column values | entries in | postgres* | mysql | mongo* | sqlite | \
+        sql server | dynamodb | cassandra | hbase | redis keys | s3 objects | bucket | datenbank | tabelle | tabla | base de datos | 数据库 | 表 | 记录 | データベース | テーブル | レコード",
+    ),
+    group(
+        "live-table",
+        &[],
+        "live table | live db | live database | production table | on prod | in prod | big table | large table | m rows | million rows | without downtime | \
+        no downtime | blocks writes | blocks reads | locks the table | table lock | exclusive lock | lock_timeout",
+    ),
+];
+
+pub(super) const PAIRS: &[Pair] = &[
+    pair("writing", "stored", 40, &[(DATA, 0.55)]),
+    pair("bulk", "stored", 60, &[(DATA, 0.3)]),
+    pair("sql-change", "live-table", 400, &[(DATA, 0.4), (RELIABILITY, 1.0)]),
+    pair("migration", "live-table", 300, &[(DATA, 0.4), (RELIABILITY, 1.0)]),
+    pair("writing", "stakes-live", 60, &[(DATA, 0.4)]),
+    pair("stored", "stakes-wrong", 60, &[(DATA, 0.4)]),
+    pair("backup", "stakes-wrong", 100, &[(DATA, 0.4)]),
+];

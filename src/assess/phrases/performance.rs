@@ -1,0 +1,57 @@
+//! Performance: latency, throughput, memory growth, contention, capacity.
+
+use super::{Group, PERFORMANCE, Pair, code, group, pair};
+
+pub(super) const GROUPS: &[Group] = &[
+    group(
+        "slow",
+        &[(PERFORMANCE, 1.1)],
+        "too slow | very slow | so slow | really slow | extremely slow | super slow | much slower | slower than | getting slower | slows down | slow down | slowed | slowness | slow query | slow queries | \
+        is slow | are slow | runs slow* | painfully slow | takes too long | takes forever | takes hours | take hours | takes minutes | taking long | long time to | takes ages | speed up | speedup | speed-up | \
+        faster way | make it faster | make this faster | run faster | faster than | performance issue | performance problem | performance regression | performance improvement | performance degradation | \
+        performance impact | performance bottleneck | performance tuning | poor performance | bad performance | improve performance | improve the performance | performance of | for performance | better performance | \
+        performance penalt* | optimize | optimise | optimizing | optimization | optimisation | inefficient | efficiently | more efficient | bottleneck | hot path | hotspot | hot spot | profiler says | profiling | flame graph | flamegraph | \
+        high cpu | cpu usage | 100% cpu | cpu-bound | cpu time | latency | latencies | p99 | p95 | p50 | throughput | qps | rps | msg/s | req/s | requests per second | ops/s | \
+        n+1 | full table scan | full scan | seq scan | query plan | explain analyze | missing index | exhausted resources | query optim* | \
+        langsam | zu lange | beschleunig* | lento | lenta | tarda mucho | rendimiento | optimizar | 慢 | 性能 | 优化 | 延迟 | 吞吐 | 遅い | 重い | 高速化 | パフォーマンス | 性能",
+    ),
+    group(
+        "memory",
+        &[(PERFORMANCE, 1.1)],
+        "memory leak | memory leaking | leaks memory | leaking memory | leak memory | leak in | leaks a | out of memory | out-of-memory | outofmemory* | oom | memory growth | memory grows | memory usage | \
+        memory consumption | memory footprint | memory issue | memory problem | memory increas* | memory keeps | uses too much memory | high memory | memory pressure | heap space | heap size | native memory | release memory | free memory | \
+        class loader leak | classloader leak | garbage collect* | gc pause | gc overhead | gc pressure | memory overflow | memory limit | not garbage | never freed | not released | leaks listener | listener leak | unbounded | \
+        speicherleck | arbeitsspeicher | speicherverbrauch | fuga de memoria | memoria | 内存泄漏 | 内存 | メモリリーク | メモリ",
+    ),
+    group(
+        "capacity",
+        &[(PERFORMANCE, 1.0)],
+        "capacity planning | scale to | scales to | scale up | scale out | scalab* | scaling | autoscal* | 10x traffic | peak load | peak traffic | high load | heavy load | under load | load test* | \
+        benchmark* | concurrent users | million users | million records | million rows | billion rows | how many partitions | how many instances | how many workers | connection pool size | batch size | prefetch | \
+        lock contention | contention | cache hit | cache miss | hit rate | cache invalidation | caching layer | caching strategy | thread pool size | io bound | i/o bound | disk io | disk i/o | bandwidth | too many requests to | \
+        too many calls | unnecessary calls | redundant calls | unnecessary copies | avoid copying | extra copy | zero-copy | vectoriz* | simd | gpu memory | gpu utilization | \
+        lastspitze | skalier* | escalar | 扩容 | 高并发 | 缓存 | スケール | 負荷",
+    ),
+    group(
+        "quick",
+        &[(PERFORMANCE, 0.5)],
+        "slow | slower | faster | fast | speed | performance | performant | efficient | memory | cache | caching | leak | leaks | heap | cpu | gpu | lag | laggy | load time | loading time | time complexity | \
+        large dataset | large file | huge file | thousands of rows | million | millions | batch | index | pooling | seconds | minutes | hours | schnell* | rápido | 快 | 速い",
+    ),
+    group(
+        "size",
+        &[],
+        "million | millions | billion | thousands | 000 rows | 000 records | gb | tb | large | huge | big | loop | query | queries | iterat* | every request | each request | per request",
+    ),
+    code(
+        "explain-plan",
+        &[(PERFORMANCE, 0.8)],
+        "seq scan | rows removed by filter | index scan | execution time: | java.lang.outofmemoryerror | heap out of memory | cost=0.00",
+    ),
+];
+
+pub(super) const PAIRS: &[Pair] = &[
+    pair("quick", "size", 60, &[(PERFORMANCE, 0.35)]),
+    pair("slow", "size", 100, &[(PERFORMANCE, 0.2)]),
+    pair("quick", "stakes-live", 100, &[(PERFORMANCE, 0.3)]),
+];

@@ -1,0 +1,95 @@
+//! Reliability: outages, failover, retries and timeouts, hangs, deploys, health, monitoring.
+
+use super::{Group, INFRA, PERFORMANCE, Pair, RELIABILITY, STAKES, group, pair};
+
+pub(super) const GROUPS: &[Group] = &[
+    group(
+        "outage",
+        &[(RELIABILITY, 1.2), (STAKES, 0.6)],
+        "outage | incident | postmortem | post-mortem | root cause analysis | went down | goes down | is down | are down | \
+        was down | site died | site is dead | everything is down | downtime | unreachable | unavailable | not available anymore | sev1 | sev 1 | p1 incident | \
+        on-call | on call | oncall | pager* | 5xx | 502 | 503 | 504 | bad gateway | gateway timeout | service unavailable | error rate | \
+        crashloop* | crash loop | crash-loop* | keeps restarting | keeps crashing | restarts every | restart loop | restarting every | oomkilled | oom killed | oom-killed | \
+        melts | meltdown | brownout | blackout | ausfall | ausgefallen | störung | nicht erreichbar | stürzt ab | neu gestartet | starten alle | \
+        caído | caída | se cae | no responde | fuera de servicio | 宕机 | 挂了 | 崩溃 | 故障 | 线上问题 | 重启 | 障害 | 落ちる | 落ちた | ダウン | 繋がら*",
+    ),
+    group(
+        "failover",
+        &[(RELIABILITY, 1.1)],
+        "failover | fail over | fail-over | high availability | highly available | ha setup | hot standby | standby | replica promotion | \
+        promote the replica | split brain | split-brain | quorum | disaster recovery | redundan* | single point of failure | spof | multi-region | \
+        multi region | zookeeper session | active-passive | active-active | graceful shutdown | graceful degradation | drain connection | \
+        rolling update | rolling restart | zero downtime | zero-downtime | without downtime | no downtime | blue-green | blue/green | canary | \
+        roll back the deploy | rollback plan | deploy rollback | failed deploy | after deploy | after the deploy | since the deploy | after the release | \
+        health check | healthcheck | health-check | health monitor | liveness | readiness probe | heartbeat | watchdog | \
+        ausfallsicher* | rollback | conmutación | alta disponibilidad | 故障转移 | 高可用 | 回滚 | 灰度 | 健康检查 | フェイルオーバー | 冗長 | ロールバック | ヘルスチェック",
+    ),
+    group(
+        "retrying",
+        &[(RELIABILITY, 1.1)],
+        "retry policy | retry logic | retries | retrying | retry on | retry with | should retry | no retry | not retry | not retried | retried | \
+        retry forever | retrying forever | retry storm | retry count | max retries | backoff | back-off | exponential back* | jitter | circuit breaker | bulkhead | \
+        timeout policy | connect timeout | read timeout | request timeout | socket timeout | connection timeout | rpc timeout | call timeout | idle timeout | \
+        timeouts to | set a timeout | add a timeout | no timeout | without timeout | timeout handling | deadline exceeded | load shedding | shed load | \
+        throttled by | throttling | rate limit* | dead letter | dead-letter | dlq | poison message | redeliver* | visibility timeout | \
+        wiederhol* | zeitüberschreitung | reintent* | 重试 | 超时 | 熔断 | 限流 | 降级 | リトライ | タイムアウト | 再試行",
+    ),
+    group(
+        "timing-out",
+        &[(RELIABILITY, 0.55)],
+        "retry | timeout | time out | timed out | times out | timing out | reconnect* | disconnect* | connection lost | connection reset | \
+        connection refused | broken pipe | keepalive | keep-alive | econnreset | etimedout | connection closed | unresponsive | restart | redeploy | deploy | deployment",
+    ),
+    group(
+        "hang",
+        &[(RELIABILITY, 1.0)],
+        "hangs | hanging | hang forever | hung | stuck forever | gets stuck | got stuck | is stuck | are stuck | stuck waiting | never returns | \
+        never finishes | never completes | never terminates | infinite loop | endless loop | freezes after | stops responding | stop responding | \
+        stopped responding | not responding | stops processing | stops consuming | blocked forever | waits forever | wait forever | stalls | stalled | \
+        service crash* | server crash* | node crash* | process crash* | daemon crash* | broker crash* | worker crash* | crashes the server | crashes on | \
+        segmentation fault | segfault | core dump | fatal error | abort* unexpectedly | terminated unexpectedly | panics in | \
+        hängt | hängen geblieben | bleibt stehen | se cuelga | se queda colgad* | bloqueado | 卡住 | 卡死 | 无响应 | 假死 | 固まる | ハング | フリーズ | 応答しない",
+    ),
+    group(
+        "leaking-connections",
+        &[(RELIABILITY, 1.0)],
+        "connection leak | leaks connection | leaking connection | leak connection | connection pool exhaust* | pool exhaust* | pool is exhausted | \
+        exhausted pool | too many connections | too many open files | file descriptor leak | fd leak | descriptor leak | leaked file desc* | close_wait | not closed | never closed | \
+        not being closed | doesn't close | does not close | socket leak | thread leak | resource leak | leaks thread | leaked stream | unclosed",
+    ),
+    group(
+        "watching",
+        &[(RELIABILITY, 0.9)],
+        "alerting | alertmanager | prometheus alert | alert rule | alert when | alert us | alert on | slo | sla | error budget | uptime | \
+        runbook | monitoring of | monitor production | monitoring for prod* | chaos test* | chaos engineering | überwachung | monitorización | 监控 | 告警 | 報警 | 監視 | アラート",
+    ),
+    group(
+        "cascade",
+        &[(RELIABILITY, 1.0)],
+        "cascading | thundering herd | takes everything down | take everything down | takes down | brings down | bring down | take the site down | \
+        slow dependency | backpressure | back pressure | back-pressure | overload* | connection storm | message loss | lost messages | messages lost | drops messages | \
+        consumer lag | lost events | events lost | missed event | single node fail* | node failure | broker goes | broker down | replica down | when the broker | when redis is down | \
+        when the db is down | if the service is down | power loss | network partition | partition tolerance",
+    ),
+    group(
+        "service",
+        &[],
+        "service | server | namenode | datanode | nodemanager | broker | worker | daemon | cluster | node | client | connection | producer | consumer | scheduler | \
+        queue | job | cron | cronjob | pod | api | endpoint | backend | gateway | proxy | listener | dienst | servicio | servidor | 服务 | 服务器 | 节点 | サーバー | サービス",
+    ),
+    group(
+        "failing",
+        &[],
+        "fails | failed | failing | crash | crashed | crashes | dies | died | killed | error | errors | exception | down | stops | stopped | breaks | unable to | not work* | lost | \
+        missing | npe | nullpointerexception | null pointer | panic | fehl* | abgebrochen | falla | 失败 | 报错 | 失敗 | エラー",
+    ),
+];
+
+pub(super) const PAIRS: &[Pair] = &[
+    pair("service", "hang", 80, &[(RELIABILITY, 0.3)]),
+    pair("service", "timing-out", 40, &[(RELIABILITY, 0.35)]),
+    pair("failing", "stakes-live", 60, &[(RELIABILITY, 0.5)]),
+    pair("timing-out", "stakes-live", 80, &[(RELIABILITY, 0.5)]),
+    pair("outage", "infra-words", 200, &[(RELIABILITY, 0.2), (INFRA, 0.3)]),
+    pair("outage", "memory", 200, &[(PERFORMANCE, 0.3)]),
+];
