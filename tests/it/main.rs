@@ -1,3 +1,5 @@
 //! The tests that see Weighbridge from the outside.
 
 mod config;
+mod running;
+mod sdk;
