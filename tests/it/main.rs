@@ -1,5 +1,6 @@
-//! The tests that see Weighbridge from the outside.
+//! The tests that see Weighbridge from the outside: sockets on port 0, a scripted upstream, one binary.
 
 mod config;
-mod running;
 mod sdk;
+mod support;
+mod way;

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::running::Running;
+use crate::support::Proxy;
 
 const KEY: &str = "wb-key-of-the-sdk-test";
 const LIMITED_KEY: &str = "wb-key-that-may-ask-once-a-minute";
@@ -33,8 +33,11 @@ async fn the_openai_sdk_works_unchanged() {
         }
     });
     let sha256 = |key: &str| Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let running = Running::start(&format!(
+    let proxy = Proxy::start(&format!(
         r#"
+        [server]
+        listen = "127.0.0.1:0"
+        admin = "127.0.0.1:0"
         [endpoints.scripted]
         url = "http://{address}/v1"
         model = "scripted-1"
@@ -63,12 +66,11 @@ async fn the_openai_sdk_works_unchanged() {
 
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/openai_sdk.py");
     let mut command = Command::new(python());
-    command.arg(script).arg(format!("http://{}/v1", running.data)).args([KEY, LIMITED_KEY]);
+    command.arg(script).arg(format!("http://{}/v1", proxy.address())).args([KEY, LIMITED_KEY]);
     let run = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let (output, errors) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "after these checks:\n{output}\n{errors}");
     assert_eq!(output.lines().count(), 15, "{output}");
-    running.stop().await;
 }
 
 /// Answers one request as its last message asks, and hangs up.
