@@ -4,5 +4,6 @@ mod config;
 mod faults;
 mod floors;
 mod refusals;
+mod sdk;
 mod support;
 mod way;

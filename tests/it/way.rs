@@ -106,7 +106,8 @@ async fn http2_and_http1_are_answered_alike() {
 async fn models_and_probes_are_answered() {
     let (_upstream, proxy) = one(Reply::chat("ok")).await;
     let list = proxy.client().get("/v1/models").await.json();
-    let ids: Vec<&str> = list["data"].as_array().expect("a list").iter().filter_map(|model| model["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        list["data"].as_array().expect("a list").iter().filter_map(|model| model["id"].as_str()).collect();
     assert!(["auto", "cheap", "large", "small", "big"].iter().all(|id| ids.contains(id)), "{ids:?}");
     assert_eq!(proxy.client().get("/v1/models/cheap").await.json()["id"], "cheap");
     assert_eq!(proxy.client().get("/v1/models/none").await.json()["error"]["code"], "model_not_found");

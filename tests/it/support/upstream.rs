@@ -31,10 +31,8 @@ pub struct Reply(pub Vec<Step>);
 impl Reply {
     /// A whole answer with a status, a JSON body and more headers.
     pub fn json(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
-        let mut head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-            body.len()
-        );
+        let mut head =
+            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
