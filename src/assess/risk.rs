@@ -4,15 +4,15 @@ use super::lexicon::{Bond, Hit, Lexicon};
 use crate::domain::{Evidence, Risk, Signal, Tag, TagSet};
 
 /// How much evidence a tag needs.
-const ENOUGH: f32 = 1.0;
+const ENOUGH: f32 = 0.85;
 /// From here on it is worth a second look: no tag, but not low either.
-const DOUBTFUL: f32 = 0.75;
+const DOUBTFUL: f32 = 0.6;
 /// What a second phrase of the same group adds.
 const REPEATED: f32 = 0.3;
 /// What calm counts that stands elsewhere than where the wish is told.
 const CALM_ASIDE: f32 = 0.25;
 /// How far a tag may stay behind the strongest one.
-const SECONDARY: f32 = 0.5;
+const SECONDARY: f32 = 0.6;
 
 /// One human turn and what was found in it.
 pub(super) struct Heard {

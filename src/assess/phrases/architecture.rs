@@ -41,6 +41,8 @@ pub(super) const GROUPS: &[Group] = &[
         "postgres | mysql | mongodb | sqlite | redis | kafka | rabbitmq | nats | sqs | graphql | rest | grpc | firebase | django | rails | spring | laravel | nextjs | react | vue | svelte | angular | prisma | drizzle | orm | kubernetes | serverless | lambda | terraform | elasticsearch | clickhouse | bigquery | snowflake | go | rust | java | kotlin | typescript | python",
     ),
     group("or", &[], "or | vs | versus | instead of | rather than | oder | o bien | 还是 | それとも"),
+    group("weighing", &[(ARCHITECTURE, 0.9)], "holes? | holes in this | what are we missing | what did we miss | poke holes | challenge this | policy for plugins | plugin manifest | contract is | append only | should we flip | pros, cons | pros/cons | gradually | way to get there | crud vs | event driven | event-driven | source of truth is | who owns the | ownership of | where should * live | where does this belong | which layer | layered | separation of concerns | extension mechanism | pluggable | provider interface | strategy pattern for | abstraction for | generic interface | unify the | unified api | common interface | one api for | \
+        sdk design | public sdk | client library design | sunset | end of life | eol plan | version negotiation | feature flags system | roadmap | target architecture | blueprint | tech stack | stack for our | stack for a | which framework | which language | which cloud | which queue | which orm | kafka or rabbit* | monorepo | polyrepo | multi-module | split repo | technical debt | legacy system | strangler | greenfield | rearchitect* | re-architect* | redesign | rework the | overhaul"),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
