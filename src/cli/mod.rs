@@ -1,6 +1,7 @@
 //! The commands: each parses its arguments, calls a room and prints.
 
 pub mod assess;
+pub mod report;
 pub mod serve;
 
 use std::process::ExitCode;
