@@ -14,6 +14,7 @@ use weighbridge::domain;
 use weighbridge::record::{Ledger, Receipt, Settings, Synchronous, entry};
 
 #[path = "../src/record/sample.rs"]
+#[expect(dead_code, reason = "the tests that it is shared with need more")]
 mod sample;
 
 const GROUPS: [usize; 3] = [1, 16, 256];

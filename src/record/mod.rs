@@ -28,14 +28,14 @@ pub mod query;
 mod queue;
 pub mod report;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use checkpoint::Checkpoints;
+use checkpoint::{Checkpoints, Pace};
 use entry::Entry;
 pub use file::LedgerError;
 use queue::{Queue, Waiting};
@@ -117,7 +117,7 @@ impl Ledger {
         insert: writer::Insert,
     ) -> Result<Ledger, LedgerError> {
         let queue = Arc::new(Queue::default());
-        let checkpoints = Arc::new(Checkpoints::default());
+        let checkpoints = Arc::new(Checkpoints::new(Pace::default()));
         let interval = settings.commit_interval;
         let writer = Writer {
             queue: Arc::clone(&queue),
@@ -126,6 +126,7 @@ impl Ledger {
             connection,
             connect,
             insert,
+            rejected: Vec::new(),
         };
         let path = settings.path.clone();
         let write = move || keep(writer, &checkpoints, path);

@@ -49,6 +49,11 @@ impl GroupBy {
         GroupBy::Day,
     ];
 
+    /// The word's meaning; `None` if it is none of them.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|by| by.as_str() == word)
+    }
+
     /// The word, which is also the name of the column.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -90,15 +95,15 @@ pub struct Totals {
     pub tokens_cached: u128,
     /// Answer tokens, reasoning included.
     pub tokens_out: u128,
-    /// What is known to have been spent, in USD.
+    /// What was spent, in USD, over the requests for which it is known; `None`: it is known for none.
     #[serde(rename = "cost_usd")]
-    pub cost: Pico,
-    /// What it would have cost on the baseline tier, where that is known, in USD.
+    pub cost: Option<Pico>,
+    /// What the baseline tier would have cost, in USD, over the requests for which it is known; `None`: for none.
     #[serde(rename = "baseline_usd")]
-    pub baseline: Pico,
-    /// Baseline less cost, over the requests for which both are known, in USD.
+    pub baseline: Option<Pico>,
+    /// Baseline less cost, in USD, over the requests for which both are known; `None`: for none.
     #[serde(rename = "savings_usd")]
-    pub savings: Pico,
+    pub savings: Option<Pico>,
     /// Requests that used tokens whose price is not known: their cost is missing above.
     pub unpriced: u64,
     /// Requests whose tokens we counted because the provider did not say.
@@ -206,9 +211,9 @@ impl Group {
         totals.tokens_in += tokens(3..9)?;
         totals.tokens_cached += tokens(4..5)?;
         totals.tokens_out += tokens(9..12)?;
-        totals.cost = totals.cost + cost.unwrap_or_default();
-        totals.baseline = totals.baseline + baseline.unwrap_or_default();
-        totals.savings = totals.savings + cost.zip(baseline).map_or(Pico::ZERO, |(cost, baseline)| baseline - cost);
+        totals.cost = sum(totals.cost, cost);
+        totals.baseline = sum(totals.baseline, baseline);
+        totals.savings = sum(totals.savings, cost.zip(baseline).map(|(cost, baseline)| baseline - cost));
         totals.unpriced += u64::from(cost.is_none() && whole(3)?.is_some());
         totals.estimated += u64::from(word(14)? == Some("estimated"));
         self.durations_us.push(whole(15)?.unwrap_or(0).max(0) as u64);
@@ -230,9 +235,9 @@ impl Totals {
         self.tokens_in += other.tokens_in;
         self.tokens_cached += other.tokens_cached;
         self.tokens_out += other.tokens_out;
-        self.cost = self.cost + other.cost;
-        self.baseline = self.baseline + other.baseline;
-        self.savings = self.savings + other.savings;
+        self.cost = sum(self.cost, other.cost);
+        self.baseline = sum(self.baseline, other.baseline);
+        self.savings = sum(self.savings, other.savings);
         self.unpriced += other.unpriced;
         self.estimated += other.estimated;
     }
@@ -248,6 +253,11 @@ fn quantile(values: &mut [u64], percent: usize) -> u64 {
     let rank = (values.len() * percent).div_ceil(100);
     let Some(place) = rank.checked_sub(1) else { return 0 };
     *values.select_nth_unstable(place).1
+}
+
+/// The sum of what is known.
+fn sum(a: Option<Pico>, b: Option<Pico>) -> Option<Pico> {
+    a.into_iter().chain(b).reduce(|a, b| a + b)
 }
 
 fn pico(amount: i64) -> Pico {
@@ -304,9 +314,9 @@ mod tests {
         assert_eq!((total.requests, total.refused, total.failed, total.attempts), (5, 1, 2, 6));
         assert_eq!((total.unpriced, total.estimated), (1, 1));
         assert_eq!((total.tokens_in, total.tokens_cached, total.tokens_out), (6000, 2400, 1050));
-        assert_eq!(total.cost, Pico::new(2 * 910_000_001));
-        assert_eq!(total.baseline, Pico::new(3 * 4_400_000_000));
-        assert_eq!(total.savings, Pico::new(2 * (4_400_000_000 - 910_000_001)), "only where both are known");
+        assert_eq!(total.cost, Some(Pico::new(2 * 910_000_001)));
+        assert_eq!(total.baseline, Some(Pico::new(3 * 4_400_000_000)));
+        assert_eq!(total.savings, Some(Pico::new(2 * (4_400_000_000 - 910_000_001))), "only where both are known");
     }
 
     #[test]
@@ -358,7 +368,7 @@ mod tests {
         let entry = |number| Entry { usage: Some(absurd), cost: Some(Pico::new(i128::MAX)), ..sample::full(number) };
         let total = report(&[entry(1), entry(2), entry(3)], &[GroupBy::Tier]).total;
         assert_eq!(total.tokens_in, 6 * i64::MAX as u128);
-        assert_eq!(total.cost, Pico::new(3 * i128::from(i64::MAX)));
+        assert_eq!(total.cost, Some(Pico::new(3 * i128::from(i64::MAX))));
     }
 
     proptest! {
@@ -375,14 +385,18 @@ mod tests {
                 ..sample::full(number)
             }).collect();
             let report = report(&entries, &[GroupBy::Team]);
-            let sum = |amounts: &dyn Fn(&Totals) -> Pico| report.lines.iter().map(|line| amounts(&line.totals)).sum::<Pico>();
+            let lines = |amount: &dyn Fn(&Totals) -> Option<Pico>| report.lines.iter().filter_map(|line| amount(&line.totals)).sum::<Pico>();
             let costs: i128 = rows.iter().filter_map(|row| row.1).map(i128::from).sum();
             let baselines: i128 = rows.iter().filter_map(|row| row.2).map(i128::from).sum();
             let both = rows.iter().filter_map(|row| row.1.zip(row.2));
             let savings: i128 = both.map(|(cost, baseline)| i128::from(baseline) - i128::from(cost)).sum();
-            prop_assert_eq!((sum(&|t| t.cost), report.total.cost), (Pico::new(costs), Pico::new(costs)));
-            prop_assert_eq!((sum(&|t| t.baseline), report.total.baseline), (Pico::new(baselines), Pico::new(baselines)));
-            prop_assert_eq!((sum(&|t| t.savings), report.total.savings), (Pico::new(savings), Pico::new(savings)));
+            let total = &report.total;
+            prop_assert_eq!(lines(&|t| t.cost), Pico::new(costs));
+            prop_assert_eq!(lines(&|t| t.baseline), Pico::new(baselines));
+            prop_assert_eq!(lines(&|t| t.savings), Pico::new(savings));
+            prop_assert_eq!(total.cost.unwrap_or_default(), Pico::new(costs));
+            prop_assert_eq!(total.savings.unwrap_or_default(), Pico::new(savings));
+            prop_assert_eq!(total.cost.is_some(), rows.iter().any(|row| row.1.is_some()));
             prop_assert_eq!(report.total.unpriced, rows.iter().filter(|row| row.1.is_none()).count() as u64);
             prop_assert_eq!(report.total.requests, rows.len() as u64);
         }

@@ -15,6 +15,7 @@ use super::entry::Entry;
 use super::insert::Scratch;
 use super::queue::{Queue, Waiting};
 use super::schema::SchemaError;
+use crate::domain::RequestId;
 
 /// The most entries in one transaction: more would make the first wait for the last and gain nothing.
 const MAX_GROUP: usize = 512;
@@ -36,6 +37,8 @@ pub struct Writer {
     pub connection: Option<Connection>,
     pub connect: Connect,
     pub insert: Insert,
+    /// Entries of the group in hand that were given up: whoever waits for one is not told that it is there.
+    pub rejected: Vec<RequestId>,
 }
 
 /// Why a group was not written.
@@ -58,10 +61,11 @@ impl Writer {
                 return;
             }
             self.queue.counts.depth.fetch_sub(group.len(), Relaxed);
-            for waiting in group.drain(..) {
+            for waiting in group.drain(..).filter(|waiting| !self.rejected.contains(&waiting.entry.id)) {
                 // Whoever no longer waits needs no word.
                 let _ = waiting.written.send(());
             }
+            self.rejected.clear();
             self.after_commit();
         }
         self.empty_log();
@@ -114,6 +118,9 @@ impl Writer {
     /// Writes a group in which something panicked, each entry for itself, so that one cannot take the others with it.
     fn write_singly(&mut self, group: &[Waiting], scratch: &mut Scratch) -> Result<(), WriteError> {
         for waiting in group {
+            if self.rejected.contains(&waiting.entry.id) {
+                continue;
+            }
             match self.write(std::slice::from_ref(waiting), scratch) {
                 Err(WriteError::Panic) => {
                     self.connection = None;
@@ -143,7 +150,8 @@ impl Writer {
     }
 
     /// Gives up an entry that no database would take, rather than let it stop all others. It is a fault of ours.
-    fn reject(&self, entry: &Entry, reason: &str) {
+    fn reject(&mut self, entry: &Entry, reason: &str) {
+        self.rejected.push(entry.id);
         self.queue.counts.rejected.fetch_add(1, Relaxed);
         tracing::error!(request_id = %entry.id, reason, "a ledger entry cannot be written and is given up");
     }

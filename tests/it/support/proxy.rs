@@ -122,7 +122,7 @@ impl Proxy {
 
     /// The ledger's file.
     pub fn ledger_path(&self) -> PathBuf {
-        self.folder.path().join("weighbridge.db")
+        self.folder.path().join("ledger/weighbridge.db")
     }
 
     /// Waits until the ledger has so many entries, and reads columns of them, in the order of their arrival.
