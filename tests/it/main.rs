@@ -1,6 +1,7 @@
 //! The tests that see Weighbridge from the outside: sockets on port 0, a scripted upstream, one binary.
 
 mod config;
+mod local_models;
 mod sdk;
 mod support;
 mod way;
