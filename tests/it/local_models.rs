@@ -52,7 +52,8 @@ impl Drop for LocalModels {
 
 /// The shipped file, with doors and upstreams on this test's ports.
 fn shipped_routes(models: &LocalModels) -> String {
-    let mut text = include_str!("../../routes.toml").to_owned();
+    let mut text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("routes.toml")).expect("the shipped file");
     let moves = [
         ("127.0.0.1:8787", "127.0.0.1:0"),
         ("127.0.0.1:8788", "127.0.0.1:0"),

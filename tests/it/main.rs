@@ -3,6 +3,7 @@
 mod config;
 mod faults;
 mod floors;
+mod local_models;
 mod refusals;
 mod sdk;
 mod support;
