@@ -11,6 +11,10 @@ use crate::domain::Signal;
 const HITS_AT_MOST: usize = 400;
 /// What a phrase counts that begins at a hump of a name, as in `getLoginToken`.
 const HUMP: f32 = 0.6;
+/// What a phrase counts inside a URL, whose words are somebody else's.
+const IN_URL: f32 = 0.2;
+/// How far back a URL is looked for.
+const URL_REACH: usize = 120;
 
 /// A phrase in a text.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +102,7 @@ impl Lexicon {
             }
             let place = places.at(start);
             let group = self.groups[usize::from(phrase.group)];
+            let beginning = if in_url(bytes, start) { beginning * IN_URL } else { beginning };
             let strength = beginning * if place.code { group.in_code } else { place.strength };
             hits.push(Hit { group: phrase.group, start, end, strength, central: place.central && !place.code });
             if hits.len() == HITS_AT_MOST {
@@ -135,6 +140,12 @@ fn ends(bytes: &[u8], end: usize) -> bool {
         hump || !(next.is_ascii_alphanumeric() || (0xc3..0xe0).contains(&next))
     };
     over(end) || (matches!(after(end), b's' | b'S') && over(end + 1))
+}
+
+fn in_url(bytes: &[u8], start: usize) -> bool {
+    let lead = &bytes[start.saturating_sub(URL_REACH)..start];
+    let word = lead.iter().rposition(u8::is_ascii_whitespace).map_or(lead, |space| &lead[space..]);
+    memchr::memmem::find(word, b"://").is_some()
 }
 
 /// Words of alphabets have borders, ideographs have none.

@@ -84,7 +84,8 @@ impl Assessor {
         let head = &text[..text.floor_char_boundary(LOOK.min(text.len()))];
         let tail_start = text.ceil_char_boundary(text.len().saturating_sub(LOOK)).max(head.len());
         let tail = &text[tail_start..];
-        let mut hits = self.lexicon.find(head, &Prose::of(head));
+        let prose = Prose::of(head);
+        let mut hits = self.lexicon.find(head, &prose);
         if !tail.is_empty() {
             let mut after = self.lexicon.find(tail, &Prose::of(tail));
             for hit in &mut after {
@@ -93,6 +94,6 @@ impl Assessor {
             }
             hits.extend(after);
         }
-        Heard { turn, share, hits }
+        Heard { turn, share, prose: prose.length, hits }
     }
 }

@@ -3,10 +3,13 @@
 use super::lexicon::{Bond, Hit, Lexicon};
 use crate::domain::{Evidence, Risk, Signal, Tag, TagSet};
 
-/// How much evidence a tag needs.
-const ENOUGH: f32 = 0.85;
-/// From here on it is worth a second look: no tag, but not low either.
-const DOUBTFUL: f32 = 0.6;
+/// How much evidence a tag needs: in a short wish each word is about the matter, in a long text many are not.
+const ENOUGH: f32 = 0.65;
+const ENOUGH_LONG: f32 = 0.9;
+/// How many bytes of prose make a long text.
+const LONG: f32 = 500.0;
+/// This share of it is worth a second look: no tag, but not low either.
+const DOUBTFUL: f32 = 0.7;
 /// What a second phrase of the same group adds.
 const REPEATED: f32 = 0.3;
 /// What calm counts that stands elsewhere than where the wish is told.
@@ -20,6 +23,8 @@ pub(super) struct Heard {
     pub(super) turn: u32,
     /// How much it counts: 1 for the last human turn.
     pub(super) share: f32,
+    /// How many bytes of prose it has.
+    pub(super) prose: usize,
     /// What was found.
     pub(super) hits: Vec<Hit>,
 }
@@ -30,6 +35,8 @@ pub(super) struct Scales {
     tags: [f32; Tag::ALL.len()],
     calm: f32,
     stakes: f32,
+    /// How many bytes of prose the last human turn has.
+    prose: f32,
     /// Every contribution.
     pub(super) evidence: Vec<Evidence>,
 }
@@ -37,6 +44,7 @@ pub(super) struct Scales {
 impl Scales {
     /// Adds what was heard in one turn.
     pub(super) fn add(&mut self, lexicon: &Lexicon, heard: &Heard) {
+        self.prose += heard.prose as f32 * heard.share;
         let mut best: Vec<Option<Hit>> = vec![None; lexicon.groups.len()];
         let mut second = vec![0.0_f32; lexicon.groups.len()];
         for hit in &heard.hits {
@@ -88,7 +96,7 @@ impl Scales {
         let strongest = self.strongest();
         let enough = |tag: &Tag| {
             let score = self.score(*tag);
-            score >= ENOUGH && score >= strongest * SECONDARY
+            score >= self.enough() && score >= strongest * SECONDARY
         };
         Tag::ALL.iter().copied().filter(enough).collect()
     }
@@ -96,9 +104,13 @@ impl Scales {
     /// The damage that a wrong answer may do.
     pub(super) fn risk(&self, tags: TagSet) -> Risk {
         if tags.is_empty() {
-            return if self.strongest() >= DOUBTFUL { Risk::Medium } else { Risk::Low };
+            return if self.strongest() >= DOUBTFUL * self.enough() { Risk::Medium } else { Risk::Low };
         }
         if self.stakes + 0.4 * (tags.len() as f32 - 1.0) >= 0.8 { Risk::High } else { Risk::Medium }
+    }
+
+    fn enough(&self) -> f32 {
+        ENOUGH + (ENOUGH_LONG - ENOUGH) * (self.prose / LONG).min(1.0)
     }
 
     fn score(&self, tag: Tag) -> f32 {

@@ -75,6 +75,7 @@ pub(super) const GROUPS: &[Group] = &[
         &[(PERFORMANCE, -0.3), (INFRA, -0.3)],
         "for loop | nested loop | my script | my first | i am new | i'm new | beginner | learning | student | exercise | course",
     ),
+    group("on-the-screen", &[(RELIABILITY, -0.7), (CALM, 0.3)], "npm install | docker for mac | docker desktop | on mac | on macos | on windows | scroll | scrolling | mouse | cursor | keyboard | keybinding* | minimap | terminal window | command palette | side bar | status bar | tab bar | title bar | tree view | hover widget | suggestion widget | rendering issue | camera preview | spinner | spinners | screen reader | notebook cell | installer | installation"),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[

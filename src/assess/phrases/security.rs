@@ -31,10 +31,10 @@ pub(super) const GROUPS: &[Group] = &[
         external credential | user credential | login flow | anmeldung | autenticaci* | autorizaci* | 认证 | 鉴权 | 登录验证 | 認証 | 認可",
     ),
     group(
-        "sign-in", &[(SECURITY, 0.6)],
+        "sign-in", &[(SECURITY, 0.45)],
         "login | log in | logged in | logged-in | sign in | sign-in | signin | signup | sign up | logout | log out | \
         password | passwd | passphrase | credential | auth | token | session | cookie | api key | apikey | secret | admin panel | \
-        superuser | sudo | root user | user role | contraseña | passwort | kennwort | iniciar sesión | einloggen | 密码 | 登录 | パスワード | ログイン",
+        superuser | root user | user role | contraseña | passwort | kennwort | iniciar sesión | einloggen | 密码 | 登录 | パスワード | ログイン",
     ),
     group(
         "cryptography",
@@ -48,9 +48,8 @@ pub(super) const GROUPS: &[Group] = &[
         verschlüssel* | cifrar | cifrado | 加密 | 解密 | 证书 | 暗号化 | 証明書",
     ),
     group(
-        "transport",
-        &[(SECURITY, 0.55)],
-        "ssl | tls | https | certificate | cert | public key | signature | signed | ssh key | gpg | pgp | checksum mismatch",
+        "transport", &[(SECURITY, 0.45)],
+        "ssl | tls | certificate | cert | public key | ssh key | gpg | pgp | checksum mismatch",
     ),
     group(
         "secrets-handling",
@@ -67,8 +66,7 @@ pub(super) const GROUPS: &[Group] = &[
         privileges | least privilege | multi-tenant isolation | tenant isolation | tenantid | tenant id | idor | other user's | other users' | \
         another user's | other customers' | other customer's | other people's | someone else's | anyone can | anybody can | any user can | \
         everyone can see | everybody can see | without logging in | without login | not logged in | without permission | without auth* | \
-        as admin | become admin | is_admin | isadmin | role: admin | grant all | security group | security policy | cors polic* | content security policy | \
-        sandbox* | seccomp | apparmor | selinux | setuid | superuser check | permitall | allow all origin | public bucket | \
+        as admin | become admin | is_admin | isadmin | role: admin | grant all | security group | security policy | cors polic* | content security policy | seccomp | apparmor | selinux | setuid | superuser check | permitall | allow all origin | public bucket | \
         world readable | world-readable | world writable | ownership check | owner check | belongs to the user | \
         pedido de otro | datos de otro | otro cliente | otro usuario | fremde daten | andere kunden | anderen kunden | \
         别人的 | 其他用户 | 越权 | 权限 | 他人の | 他のユーザー | 権限",
@@ -132,6 +130,9 @@ pub(super) const GROUPS: &[Group] = &[
     group("hidden-values", &[], "password | passwords | secret | secrets | api key | api keys | credentials | token | tokens | keys"),
     group("hiding", &[], "hidden | hide | must be hidden | store securely | securely | safely store | secure way | where to store | where do i put | keep out of | env variables | environment variable | env file | .env | copy over | rotate | expose | log | logged | commit | in the repo | in docker | in git"),
     group("weak-choice", &[(SECURITY, 0.9)], "using sha-1 | using md5 | sha-1 hash | md5 hash | random token | random password | password generator | generate a token | generate tokens | math.random | rand() | hardcode the | des encryption | ecb | rc4 | execute command | executes a command | run a shell command | user supplied | user-supplied | user provided | from the user"),
+    group("security-topic", &[(SECURITY, 0.45)], "admin | admins | administrator | role | roles | restrict | restricted | restricting | principal | service principal | superuser | non-superuser | crypto | cryptographic | createcipher | hash function | hashing | salt | signing | unsigned | webhook secret | passport | keycloak | auth0 | okta | cognito | firebase auth | devise | identity provider | idp | guard | firewall | trust | untrusted | privilege | privileged | grants | owner | ownership | secure | securely | security | protect | protects | protected | protection | wachtwoord | administrador* | permiso* | sicher | geschützt | 管理员 | 安全 | 私钥 | 公開になって* | 公開 | セキュリティ | 管理者"),
+    group("exposure", &[(SECURITY, 0.5)], "for anybody | anybody who | anyone with | anyone who has | everyone with the link | who has the url | has the link | publicly | public link | public url | public access | open to the internet | exposed to the internet | full card number | reads files outside | outside the workspace | outside the root | outside the directory | parent directory | ../ | localstorage | local storage | wrong service | without the signature | unsigned request | shows full | shows the full | shows passwords | only allow | only allowed | limit access | same company | same organization | same tenant | restrict an | protect me from | escape html | buffer of | fixed size buffer | from the query string | file name from | filename from | path from the | url parameter | query parameter | user-controlled | client sends | in the browser | 限制只有 | 只有管理员 | 只允许 | 誰でも"),
+    group("permission-word", &[(SECURITY, 0.4)], "permission | permissions | sandbox | signature | signatures"),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -150,4 +151,9 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("concatenated", "sql-words", 60, &[(SECURITY, 0.9)]),
     pair("hidden-values", "hiding", 40, &[(SECURITY, 0.5)]),
     pair("people", "rules-of-access", 80, &[(SECURITY, 0.2)]),
+    pair("security-topic", "exposure", 100, &[(SECURITY, 0.3)]),
+    pair("security-topic", "sign-in", 80, &[(SECURITY, 0.25)]),
+    pair("security-topic", "people", 60, &[(SECURITY, 0.2)]),
+    pair("exposure", "people", 60, &[(SECURITY, 0.2)]),
+    pair("exposure", "uploads", 60, &[(SECURITY, 0.3)]),
 ];
