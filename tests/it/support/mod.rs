@@ -5,7 +5,7 @@ pub mod client;
 pub mod proxy;
 pub mod upstream;
 
-pub use client::{Answer, Client};
+pub use client::Answer;
 pub use proxy::Proxy;
 pub use upstream::{Reply, Upstream};
 

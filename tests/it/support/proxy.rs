@@ -13,8 +13,8 @@ use super::upstream::within;
 
 /// A running proxy.
 pub struct Proxy {
-    /// Its parts.
-    pub app: Option<App>,
+    /// The proxy itself.
+    pub app: App,
     folder: TempDir,
     data: String,
     admin: String,
@@ -85,7 +85,7 @@ impl Proxy {
         let config = config.unwrap_or_else(|problems| panic!("{problems}"));
         let app = App::start(&path, config).await.expect("the proxy starts");
         let (data, admin) = (format!("http://{}", app.data), format!("http://{}", app.admin));
-        Self { app: Some(app), folder, data, admin }
+        Self { app, folder, data, admin }
     }
 
     /// A client of the data port.
