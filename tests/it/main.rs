@@ -4,6 +4,7 @@ mod config;
 mod faults;
 mod floors;
 mod local_models;
+mod life;
 mod refusals;
 mod sdk;
 mod support;

@@ -68,6 +68,14 @@ impl Client {
         within(self.http.request(request)).await.expect("an answer")
     }
 
+    /// Posts a request and waits for the head of its answer; `None` if there is none.
+    pub async fn try_open(&self, path: &str, body: impl Into<Bytes>) -> Option<Response<Incoming>> {
+        let mut request = Request::new(Full::new(body.into()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = format!("{}{path}", self.base).parse().ok()?;
+        within(self.http.request(request)).await.ok()
+    }
+
     /// Sends a request and takes its whole answer.
     pub async fn send(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Answer {
         let (head, body) = self.open(method, path, body).await.into_parts();

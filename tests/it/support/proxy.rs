@@ -88,6 +88,11 @@ impl Proxy {
         Self { app, folder, data, admin }
     }
 
+    /// The ledger's file, its folder, and the proxy itself, to be shut down.
+    pub fn into_parts(self) -> (PathBuf, TempDir, App) {
+        (self.ledger_path(), self.folder, self.app)
+    }
+
     /// A client of the data port.
     pub fn client(&self) -> Client {
         Client::new(self.data.clone(), false)

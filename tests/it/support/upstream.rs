@@ -134,7 +134,6 @@ impl Seen {
 pub struct Upstream {
     /// Where it listens.
     pub address: SocketAddr,
-    script: Arc<Mutex<VecDeque<Reply>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
     arrivals: watch::Receiver<usize>,
     hangups: mpsc::UnboundedReceiver<()>,
@@ -144,30 +143,35 @@ pub struct Upstream {
 impl Upstream {
     /// Answers the first request with the first reply, and so on; the last reply answers all that follow.
     pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+        let script: Mutex<VecDeque<Reply>> = Mutex::new(script.into_iter().collect());
+        Self::start_answering_each(move |_| {
+            let mut script = script.lock().expect("no panic while locked");
+            let reply = if script.len() > 1 { script.pop_front() } else { script.front().cloned() };
+            reply.unwrap_or(Reply(vec![Step::Close]))
+        })
+        .await
+    }
+
+    /// Answers each request as `answer` says.
+    pub async fn start_answering_each(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let script: Arc<Mutex<VecDeque<Reply>>> = Arc::new(Mutex::new(script.into_iter().collect()));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (arrived, arrivals) = watch::channel(0);
         let (hung_up, hangups) = mpsc::unbounded_channel();
         let (release, released) = watch::channel(0);
-        let far = Far { script: script.clone(), seen: seen.clone(), arrived, hung_up, released };
+        let far = Far { answer: Arc::new(answer), seen: seen.clone(), arrived, hung_up, released };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(far.clone().serve(stream));
             }
         });
-        Self { address, script, seen, arrivals, hangups, release }
+        Self { address, seen, arrivals, hangups, release }
     }
 
     /// The base URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// Replaces the script.
-    pub fn play(&self, script: impl IntoIterator<Item = Reply>) {
-        *self.script.lock().expect("no panic while locked") = script.into_iter().collect();
     }
 
     /// The requests so far.
@@ -198,7 +202,7 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
 
 #[derive(Clone)]
 struct Far {
-    script: Arc<Mutex<VecDeque<Reply>>>,
+    answer: Arc<dyn Fn(&Seen) -> Reply + Send + Sync>,
     seen: Arc<Mutex<Vec<Seen>>>,
     arrived: watch::Sender<usize>,
     hung_up: mpsc::UnboundedSender<()>,
@@ -210,13 +214,10 @@ impl Far {
         let _ = stream.set_nodelay(true);
         let mut buffer = Vec::new();
         while let Some(seen) = read_request(&mut stream, &mut buffer).await {
+            let reply = (self.answer)(&seen);
             self.seen.lock().expect("no panic while locked").push(seen);
-            let reply = {
-                let mut script = self.script.lock().expect("no panic while locked");
-                if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
-            };
             self.arrived.send_modify(|arrived| *arrived += 1);
-            for step in reply.map_or(Vec::new(), |reply| reply.0) {
+            for step in reply.0 {
                 match step {
                     Step::Send(bytes) => {
                         if stream.write_all(&bytes).await.is_err() {
