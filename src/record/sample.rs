@@ -111,7 +111,6 @@ fn facts() -> Facts {
         tokens: TokenCount { low: 1900, expected: 2000, high: 2100 },
         answers: 1,
         max_output: Some(1024),
-        answers: 1,
         tags: [Tag::Money].into_iter().collect(),
         risk: Risk::Medium,
         kind: Kind::Refactor,
