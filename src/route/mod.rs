@@ -12,6 +12,10 @@ mod facts;
 pub mod logic;
 mod pattern;
 mod rule;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::sync::Arc;
