@@ -1,7 +1,7 @@
 //! Risk tags and risk level, from what the phrases say.
 
 use super::lexicon::{Bond, Hit, Lexicon};
-use crate::domain::{Evidence, Risk, Signal, Tag, TagSet};
+use crate::domain::{Evidence, Kind, Risk, Signal, Tag, TagSet};
 
 /// How much evidence a tag needs: in a short wish each word is about the matter, in a long text many are not.
 const ENOUGH: f32 = 0.65;
@@ -16,6 +16,17 @@ const REPEATED: f32 = 0.3;
 const CALM_ASIDE: f32 = 0.25;
 /// How far a tag may stay behind the strongest one.
 const SECONDARY: f32 = 0.6;
+
+/// From here on the damage is high.
+const HIGH: f32 = 0.55;
+/// What the signs of a live system or of a loss add to it.
+const STAKES: f32 = 0.4;
+/// What it adds that more than one tag is touched.
+const SEVERAL: f32 = 0.4;
+/// A long report tells what an error would look like, so one is seen sooner.
+const LONG_TELLS: f32 = 0.25;
+/// So much at stake is not low even where no tag is known.
+const DOUBTFUL_STAKES: f32 = 0.3;
 
 /// One human turn and what was found in it.
 pub(super) struct Heard {
@@ -102,11 +113,16 @@ impl Scales {
     }
 
     /// The damage that a wrong answer may do.
-    pub(super) fn risk(&self, tags: TagSet) -> Risk {
+    pub(super) fn risk(&self, tags: TagSet, kind: Kind) -> Risk {
         if tags.is_empty() {
-            return if self.strongest() >= DOUBTFUL * self.enough() { Risk::Medium } else { Risk::Low };
+            let in_doubt = self.strongest() >= DOUBTFUL * self.enough() || self.stakes - self.calm >= DOUBTFUL_STAKES;
+            return if in_doubt { Risk::Medium } else { Risk::Low };
         }
-        if self.stakes + 0.4 * (tags.len() as f32 - 1.0) >= 0.8 { Risk::High } else { Risk::Medium }
+        let worst = tags.iter().map(damage_of_tag).fold(0.0, f32::max);
+        let several = if tags.len() > 1 { SEVERAL } else { 0.0 };
+        let long = LONG_TELLS * (self.prose / LONG).min(1.0);
+        let damage = worst + damage_of_kind(kind) + several + self.stakes.clamp(0.0, 1.2) * STAKES - long;
+        if damage >= HIGH { Risk::High } else { Risk::Medium }
     }
 
     fn enough(&self) -> f32 {
@@ -119,6 +135,30 @@ impl Scales {
 
     fn strongest(&self) -> f32 {
         Tag::ALL.iter().map(|tag| self.score(*tag)).fold(0.0, f32::max)
+    }
+}
+
+/// How costly a wrong answer tends to be, and how late it shows, by what it touches.
+fn damage_of_tag(tag: Tag) -> f32 {
+    match tag {
+        Tag::ProductionInfra => 0.6,
+        Tag::DataIntegrity | Tag::Money | Tag::Architecture => 0.5,
+        Tag::Concurrency => 0.45,
+        Tag::Reliability => 0.35,
+        Tag::Compliance => 0.3,
+        Tag::Security => 0.2,
+        Tag::Performance => 0.1,
+    }
+}
+
+/// How costly a wrong answer tends to be by the sort of work: a plan is followed, a script is tried.
+fn damage_of_kind(kind: Kind) -> f32 {
+    match kind {
+        Kind::Design | Kind::DebugIncident => 0.5,
+        Kind::Review | Kind::DataQuery => 0.4,
+        Kind::Refactor => 0.15,
+        Kind::Boilerplate | Kind::Explain | Kind::Tests | Kind::Docs | Kind::Chat => -0.1,
+        Kind::Bugfix | Kind::Other => 0.0,
     }
 }
 

@@ -55,16 +55,44 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "webhook | callback | cron | scheduler | queue | worker | consumer | listener | job | handler | event",
     ),
-    group("threading", &[(CONCURRENCY, 0.75)], "thread | threads | threading | multithread* | multi-thread* | thread pool | threadpool | executor | executorservice | goroutine | coroutine | completablefuture | mutex | semaphore | asyncio | tokio | rayon | multiprocessing | openmp | in parallel | parallelize | parallelise | dispatchqueue | actor isolation | sendable | seqcst | memory_order | \
-        relaxed instead | acquire release | nebenläufig* | hilo | 线程 | 协程 | スレッド"),
-    group("at-once", &[(CONCURRENCY, 0.6)], "at once | at the same moment | same moment | both servers | two servers | on both | both nodes | both pods | two pods | two replicas | two people | two users | two customers | two tabs | two clients | two jobs | two processes | two threads | several clients | last one wins | last write wins | sold to two | double click | clicking twice | run together | runs together | \
-        overlap* | in flight at | high traffic | traffic is high | zwei prozesse | zwei nutzer | dos usuarios | dos procesos | 两个请求 | 两个人 | 两个用户 | 同一时间 | 2人 | 二人"),
-    group("counting-off", &[], "counter | count | total count | number of | stock | seats | inventory | balance | id generator | sequence number | invoice number | sequence | number allocation | 9,9* | 99* | recomputes | once"),
-    group("unsteady", &[], "sometimes | occasionally | when traffic | under load | load test | clicks | from the load test | now and then | gone | missing | less than | fewer than | instead of 10 | 1000 requests | double | twice | duplicates | gaps"),
-    group("blocked", &[(CONCURRENCY, 0.9)], "blocked waiting | waiting to lock | waiting for lock | waiting for 0x* | holding 0x* | thread dump | lock wait timeout | deadlock found | holds the lock | hold the lock | holding the lock | acquire the lock | acquiring the lock | lock ordering | lock is held | under the lock | without a lock | without lock | without holding | needs a lock | lock free | drop this lock | remove the lock | interleav* | in any order | out of order | ordering of events | order of execution | only one instance | only one worker | only once across | single writer | exactly one | at most one | mutual | \
-        synchronous* | synchronization | synchronisation | non-blocking | nonblocking | blocking call | block in | waits for | not wait for | doesn't wait | async iterator | wait for all | wait group | join all | promise.all | max concurrency | limit concurrency | at most 10 at | cancel the others | cancellation token | cancellationtoken | gil | goroutine leak | share one connection | shared between | shared across | per-thread | thread local | threadlocal | reentrant | preempt* | atomic* | isolation between jobs | job runs while | while the other | still running when | previous run"),
-    group("many-at-work", &[(CONCURRENCY, 0.5)], "another task | other task | one task | another thread | another process | other process | background thread | background threads | main thread | ui thread | worker thread | three app servers | several app servers | app servers | multiple servers | several servers | both send | both run | both start | both write | two containers | two cron | several instances | parallel stream | parallel streams | parallel jobs | parallel builds | concurrent jobs | simultaneous | while iterating | modified while | during iteration | iterating from | if-exists-then-insert | check then insert | exists then insert | get or create | find or create | getorcreate | read then write | safe if one | thread-confined | sendable | between threads | across threads | many threads | mehrere server | mehrere threads | zwei server | varios hilos | varios servidores | 多个线程 | 多线程 | 多个实例 | 两台 | 複数のスレッド | 複数台 | 二台"),
-    group("wrong-number", &[(CONCURRENCY, 0.2)], "duplicates | duplicate | inserts two | two rows | inserted twice | loses elements | missing elements | lost elements | elements are missing | skipped | twice | double | sometimes | occasionally | random order | out of order"),
+    group(
+        "threading",
+        &[(CONCURRENCY, 0.75)],
+        "thread | threads | threading | multithread* | multi-thread* | thread pool | threadpool | executor | executorservice | goroutine | coroutine | completablefuture | mutex | semaphore | asyncio | tokio | rayon | multiprocessing | openmp | in parallel | parallelize | parallelise | dispatchqueue | actor isolation | sendable | seqcst | memory_order | \
+        relaxed instead | acquire release | nebenläufig* | hilo | 线程 | 协程 | スレッド",
+    ),
+    group(
+        "at-once",
+        &[(CONCURRENCY, 0.6)],
+        "at once | at the same moment | same moment | both servers | two servers | on both | both nodes | both pods | two pods | two replicas | two people | two users | two customers | two tabs | two clients | two jobs | two processes | two threads | several clients | last one wins | last write wins | sold to two | double click | clicking twice | run together | runs together | \
+        overlap* | in flight at | high traffic | traffic is high | zwei prozesse | zwei nutzer | dos usuarios | dos procesos | 两个请求 | 两个人 | 两个用户 | 同一时间 | 2人 | 二人",
+    ),
+    group(
+        "counting-off",
+        &[],
+        "counter | count | total count | number of | stock | seats | inventory | balance | id generator | sequence number | invoice number | sequence | number allocation | 9,9* | 99* | recomputes | once",
+    ),
+    group(
+        "unsteady",
+        &[],
+        "sometimes | occasionally | when traffic | under load | load test | clicks | from the load test | now and then | gone | missing | less than | fewer than | instead of 10 | 1000 requests | double | twice | duplicates | gaps",
+    ),
+    group(
+        "blocked",
+        &[(CONCURRENCY, 0.9)],
+        "blocked waiting | waiting to lock | waiting for lock | waiting for 0x* | holding 0x* | thread dump | lock wait timeout | deadlock found | holds the lock | hold the lock | holding the lock | acquire the lock | acquiring the lock | lock ordering | lock is held | under the lock | without a lock | without lock | without holding | needs a lock | lock free | drop this lock | remove the lock | interleav* | in any order | out of order | ordering of events | order of execution | only one instance | only one worker | only once across | single writer | exactly one | at most one | mutual | \
+        synchronous* | synchronization | synchronisation | non-blocking | nonblocking | blocking call | block in | waits for | not wait for | doesn't wait | async iterator | wait for all | wait group | join all | promise.all | max concurrency | limit concurrency | at most 10 at | cancel the others | cancellation token | cancellationtoken | gil | goroutine leak | share one connection | shared between | shared across | per-thread | thread local | threadlocal | reentrant | preempt* | atomic* | isolation between jobs | job runs while | while the other | still running when | previous run",
+    ),
+    group(
+        "many-at-work",
+        &[(CONCURRENCY, 0.5)],
+        "two goroutines | both workers | on both workers | same task on | several threads call | lock per key | per-key lock | global lock | one global lock | quickly | presses twice | pressed twice | clicks twice | double submit | submits twice | gets two orders | append to the same | write to the same | writes to the same | same slice | another task | other task | one task | another thread | another process | other process | background thread | background threads | main thread | ui thread | worker thread | three app servers | several app servers | app servers | multiple servers | several servers | both send | both run | both start | both write | two containers | two cron | several instances | parallel stream | parallel streams | parallel jobs | parallel builds | concurrent jobs | simultaneous | while iterating | modified while | during iteration | iterating from | if-exists-then-insert | check then insert | exists then insert | get or create | find or create | getorcreate | read then write | safe if one | thread-confined | sendable | between threads | across threads | many threads | mehrere server | mehrere threads | zwei server | varios hilos | varios servidores | 多个线程 | 多线程 | 多个实例 | 两台 | 複数のスレッド | 複数台 | 二台",
+    ),
+    group(
+        "wrong-number",
+        &[(CONCURRENCY, 0.2)],
+        "duplicates | duplicate | inserts two | two rows | inserted twice | loses elements | missing elements | lost elements | elements are missing | skipped | twice | double | sometimes | occasionally | random order | out of order",
+    ),
     group("same-time", &[(CONCURRENCY, 0.55)], "at the same time | 同时"),
 ];
 
