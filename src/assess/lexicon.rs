@@ -2,6 +2,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 
+use super::content::capitalised;
 use super::phrases::{self, Group};
 use super::prose::Prose;
 use crate::domain::Signal;
@@ -10,6 +11,10 @@ use crate::domain::Signal;
 const HITS_AT_MOST: usize = 400;
 /// What a phrase counts that begins at a hump of a name, as in `getLoginToken`.
 const HUMP: f32 = 0.6;
+/// What a phrase counts inside a URL, whose words are somebody else's.
+const IN_URL: f32 = 0.2;
+/// How far back a URL is looked for.
+const URL_REACH: usize = 120;
 
 /// A phrase in a text.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +63,15 @@ impl Lexicon {
         for (number, group) in (0..).zip(&groups) {
             for phrase in group.phrases.split('|').map(str::trim).filter(|phrase| !phrase.is_empty()) {
                 let text = phrase.strip_suffix('*');
-                phrases.push(Phrase { group: number, goes_on: text.is_some() });
-                texts.push(text.unwrap_or(phrase));
+                let goes_on = text.is_some();
+                let text = text.unwrap_or(phrase);
+                phrases.push(Phrase { group: number, goes_on });
+                texts.push(text.to_owned());
+                // The automaton folds the case of ASCII letters only.
+                if text.starts_with(|first: char| !first.is_ascii()) {
+                    phrases.push(Phrase { group: number, goes_on });
+                    texts.push(capitalised(text));
+                }
             }
         }
         let number_of = |name| (0..).zip(&groups).find(|(_, group)| group.name == name).map(|(number, _)| number);
@@ -90,6 +102,7 @@ impl Lexicon {
             }
             let place = places.at(start);
             let group = self.groups[usize::from(phrase.group)];
+            let beginning = if in_url(bytes, start) { beginning * IN_URL } else { beginning };
             let strength = beginning * if place.code { group.in_code } else { place.strength };
             hits.push(Hit { group: phrase.group, start, end, strength, central: place.central && !place.code });
             if hits.len() == HITS_AT_MOST {
@@ -127,6 +140,12 @@ fn ends(bytes: &[u8], end: usize) -> bool {
         hump || !(next.is_ascii_alphanumeric() || (0xc3..0xe0).contains(&next))
     };
     over(end) || (matches!(after(end), b's' | b'S') && over(end + 1))
+}
+
+fn in_url(bytes: &[u8], start: usize) -> bool {
+    let lead = &bytes[start.saturating_sub(URL_REACH)..start];
+    let word = lead.iter().rposition(u8::is_ascii_whitespace).map_or(lead, |space| &lead[space..]);
+    memchr::memmem::find(word, b"://").is_some()
 }
 
 /// Words of alphabets have borders, ideographs have none.

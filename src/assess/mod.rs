@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use self::lexicon::Lexicon;
 use self::prose::Prose;
 use self::risk::{Heard, Scales};
-use crate::domain::{Assessment, Prompt, Role};
+use crate::domain::{Assessment, Kind, Prompt, Role};
 
 /// How much of a long human turn is searched for phrases, at each end.
 const LOOK: usize = 4096;
@@ -56,13 +56,11 @@ impl Assessor {
 
         let mut scales = Scales::default();
         heard.iter().for_each(|heard| scales.add(&self.lexicon, heard));
+        let (kind, of_kind) = heard.first().map_or((Kind::Other, Vec::new()), |last| kind::kind(&self.lexicon, last));
         let tags = scales.tags();
-        let risk = scales.risk(tags);
+        let risk = scales.risk(tags, kind);
         let mut evidence = scales.evidence;
-
-        let last = heard.first().map(|last| kind::kind(&self.lexicon, last));
-        let kind = last.as_ref().map_or(crate::domain::Kind::Other, |(kind, _)| *kind);
-        evidence.extend(last.into_iter().flat_map(|(_, evidence)| evidence));
+        evidence.extend(of_kind);
 
         let (content, found) = self.content.find(texts.iter().map(|(turn, text)| (*turn, text.as_ref())));
         evidence.extend(found);
@@ -84,7 +82,8 @@ impl Assessor {
         let head = &text[..text.floor_char_boundary(LOOK.min(text.len()))];
         let tail_start = text.ceil_char_boundary(text.len().saturating_sub(LOOK)).max(head.len());
         let tail = &text[tail_start..];
-        let mut hits = self.lexicon.find(head, &Prose::of(head));
+        let prose = Prose::of(head);
+        let mut hits = self.lexicon.find(head, &prose);
         if !tail.is_empty() {
             let mut after = self.lexicon.find(tail, &Prose::of(tail));
             for hit in &mut after {
@@ -93,6 +92,6 @@ impl Assessor {
             }
             hits.extend(after);
         }
-        Heard { turn, share, hits }
+        Heard { turn, share, prose: prose.length, hits }
     }
 }

@@ -6,6 +6,7 @@ mod keys;
 mod ledger;
 mod rules;
 mod server;
+mod tests;
 mod tiers;
 mod when;
 
@@ -85,8 +86,10 @@ impl Checker<'_, '_> {
         let routed = self.routed(&raw.routing, &declared);
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
-        let log = self.log(&raw.log);
         let ledger = self.ledger(&raw.ledger);
+        let log = self.log(&raw.log);
+        let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
+        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
         let (conditional, last) = rules?;
         let mut endpoints: Vec<&CheckedEndpoint> = declared.endpoints.values().collect();
         endpoints.sort_by_key(|endpoint| endpoint.target.name.clone());
@@ -104,6 +107,7 @@ impl Checker<'_, '_> {
             baseline,
             ledger,
             log,
+            tests,
             warnings: Vec::new(),
         })
     }

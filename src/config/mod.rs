@@ -9,10 +9,12 @@ mod located;
 pub mod problem;
 mod raw;
 mod reload;
+pub mod rule_tests;
 mod schema;
 mod secrets;
 mod shape;
 mod text;
+mod trial;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,9 +24,12 @@ pub use load::{Strictness, load, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
+pub use trial::{Assess, Trial};
 
 use crate::domain::{EndpointName, RulesVersion};
+use crate::observe::LogFormat;
 use crate::{admit, forward, listen, read, record, route};
+use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
 #[derive(Debug)]
@@ -45,10 +50,12 @@ pub struct Config {
     pub endpoints: HashMap<EndpointName, Arc<forward::Endpoint>>,
     /// The endpoint that tells what a request would have cost without routing; `None`: no baseline is set.
     pub baseline: Option<EndpointName>,
-    /// How the ledger is kept.
+    /// How the record of each request is kept.
     pub ledger: record::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
+    /// Requests, and what the rules must do with them.
+    pub tests: Vec<RuleTest>,
     /// What is doubtful about the file, though it was accepted.
     pub warnings: Vec<Problem>,
 }
@@ -57,7 +64,7 @@ pub struct Config {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogSettings {
     /// In which form.
-    pub format: crate::observe::LogFormat,
+    pub format: LogFormat,
     /// What is told: a level, or a filter.
     pub level: String,
 }

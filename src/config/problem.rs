@@ -104,7 +104,8 @@ impl<'t> Findings<'t> {
         &mut self.problems.push_mut((order, problem)).1
     }
 
-    fn place(&self, offset: usize) -> (u32, u32) {
+    /// The line and the column of a byte of the file.
+    pub(super) fn place(&self, offset: usize) -> (u32, u32) {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let lines = before.bytes().filter(|byte| *byte == b'\n').count();

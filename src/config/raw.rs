@@ -233,14 +233,13 @@ pub struct RawKey {
 #[derive(Deserialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawLedger {
-    /// The SQLite file, relative to this one. Default `weighbridge.db`.
+    /// The SQLite file, relative to this one. Default `ledger/weighbridge.db`.
     pub path: Option<Located<String>>,
     /// `full`: an entry survives the loss of power; `normal`: it survives the end of the process. Default `normal`.
     pub synchronous: Option<SynchronousWord>,
-    /// How long entries are gathered for one commit. Default `0s`: what is there is
-    /// committed, and what comes meanwhile together after it.
+    /// How long entries are gathered for one commit; every answer waits for it. Default `0ms`: what is there is written.
     pub commit_interval: Option<Located<DurationText>>,
-    /// Entries that may wait to be written. Default 10000.
+    /// Entries that may wait to be written before new requests are refused. Default 10000.
     pub max_queue: Option<Located<u32>>,
     /// The longest time an answer's last bytes are held back for its entry. Default `5s`.
     pub max_hold: Option<Located<DurationText>>,

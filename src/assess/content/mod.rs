@@ -42,13 +42,13 @@ pub(super) struct Detector {
 impl Detector {
     /// Builds the automaton.
     pub(super) fn new() -> Self {
-        let mut texts: Vec<&str> = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
         let mut clues = Vec::new();
         for (number, format) in secrets::FORMATS.iter().enumerate() {
-            texts.push(format.prefix);
+            texts.push(format.prefix.to_owned());
             clues.push(Clue::Format(number));
         }
-        texts.push("://");
+        texts.push("://".to_owned());
         clues.push(Clue::Url);
         let lists = [
             (secrets::WORDS, Clue::SecretWord),
@@ -57,8 +57,13 @@ impl Detector {
         ];
         for (list, clue) in lists {
             for text in list.split('|').map(str::trim) {
-                texts.push(text);
+                texts.push(text.to_owned());
                 clues.push(clue);
+                // The automaton folds the case of ASCII letters only.
+                if !text.is_ascii() {
+                    texts.push(capitalised(text));
+                    clues.push(clue);
+                }
             }
         }
         let automaton = AhoCorasickBuilder::new()
@@ -102,6 +107,12 @@ impl Detector {
         }
         (content, evidence)
     }
+}
+
+/// The text with a capital first letter.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// At most `bytes` of a text from `start` on, cut at a character.

@@ -6,7 +6,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "wording",
         &[(CALM, 1.3)],
-        "typo | typos | spelling | grammar | docstring | docstrings | doc comment | javadoc | code comment | comments only | add comments | add a comment | fix the comment | reword | wording | rephrase | proofread | \
+        "typo | typos | spelling | grammar | docstring | docstrings | doc comment | javadoc | code comment | comments only | add comments | add a comment | fix the comment | reword | wording | rephrase | translate | footer | getter | missing @override | annotation | proofread | \
         readme | changelog | release notes | contributing.md | markdown table | documentation page | docs page | docs badge | docs for | translate the | translate this | translation of | übersetze | tippfehler | rechtschreib* | kommentar* | traduce | ortografía | comentario* | 错别字 | 注释 | 翻译 | 文档 | 誤字 | コメント | 翻訳",
     ),
     group(
@@ -75,6 +75,13 @@ pub(super) const GROUPS: &[Group] = &[
         &[(PERFORMANCE, -0.3), (INFRA, -0.3)],
         "for loop | nested loop | my script | my first | i am new | i'm new | beginner | learning | student | exercise | course",
     ),
+    group(
+        "on-the-screen",
+        &[(RELIABILITY, -0.7), (CALM, 0.3)],
+        "npm install | docker for mac | docker desktop | on mac | on macos | on windows | scroll | scrolling | mouse | cursor | keyboard | keybinding* | minimap | terminal window | command palette | side bar | status bar | tab bar | title bar | tree view | hover widget | suggestion widget | rendering issue | camera preview | spinner | spinners | screen reader | notebook cell | installer | installation",
+    ),
+    group("frames-and-files", &[(DATA, -0.7), (PERFORMANCE, -0.1)], "pandas | dataframe | data frame | numpy | html table | excel | spreadsheet | snapshot test | listview | json file | csv file | text file | array of objects | dictionary | list of dict* | column header | axis label* | tibble | ggplot | matrix"),
+    group("log-lines", &[(RELIABILITY, -0.5)], "log level | log message | log statement | logging for | detailed logging | log output | enhance logging | getter | message to debug | error message"),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[

@@ -34,10 +34,45 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "log | logs | logged | logging | sentry | analytics | third party | third-party | vendor | ad platform | datadog | mixpanel | google analytics | tracking | upload | share with | sent to | send to | export | crash report | leak | leaks | print* | training data | marketing | newsletter | protokoll* | 日志 | 第三方 | ログ | 外部",
     ),
+    group(
+        "permitted",
+        &[],
+        "is it ok to copy | must not | before we store | may we | can we | are we allowed | is it ok to | allowed to | must we | have to keep | must keep | how long | where may | what must we | which fields may | is it legal | legal | dürfen | wie lange | müssen wir | podemos | debemos | puedo | 可以吗 | 有没有问题 | 能不能 | 多久 | いつまで | よいですか | いいですか",
+    ),
+    group(
+        "subject-data",
+        &[(COMPLIANCE, 0.7)],
+        "her data | his data | their data | all data about | everything about a user | everything we store | remove all her | delete all his | asked us to remove | asked us to delete | forget a user | recordings | call recordings | support chats | chat logs | customer mails | train our model on | training on customer | login logs | visitor | visitors | ip addresses | children | minors | correos de los clientes | daten der kunden | 用户数据 | 用户手机号 | 通话录音 | 顧客データ | 利用者の",
+    ),
+    group(
+        "outside",
+        &[],
+        "outside | eu | us cloud | third country | vendor | ad platform | saas | openai | partner | contractor | leave the app | leaves the app | before they leave | in the error | carries it | error report | lands in | herramienta | eeuu | drittland | 平台 | 海外 | 外部",
+    ),
+    group(
+        "obligations",
+        &[(COMPLIANCE, 0.9)],
+        "data processing | dpa | processor agreement | subprocessor | sub-processor | schrems | adequacy | standard contractual | retention | retain | keep logs | delete after | deleted after | purge after | older than 30 days | unsubscribe | do not contact | do not call | marketing consent | double opt-in | cookie law | tracking consent | terms of service | terms and conditions | privacy policy | imprint | impressum | age gate | parental | biometric* | face recognition | employee monitoring | background check | credit check | anti-money | know your customer | eprivacy | nis2 | dora | ai act | fedramp | hitrust | glba | section 508 | export regulation* | cite the license | third-party code | copied from | copy pasted from | code from stackoverflow | \
+        dual licens* | commercial licen* | licence header | license header | license file | license check | license scan* | notice | aufbewahrungsfrist | löschfrist | auskunft | betroffenen | einwilligungs* | aviso legal | ley de | 等保 | 未成年人 | 留存 | 保存期間 | 規約",
+    ),
+    group(
+        "people-data",
+        &[(COMPLIANCE, 0.45)],
+        "blur faces | faces | bought list | list of contacts | contacts | before the user agrees | user agrees | user consents | must not track | track before | tracking | without the notice | copy this | snippet into our product | into our product | cold mails | mailing list | consent | who is online | online when | when employees | track employees | monitor employees | hr wants | hr asked | legal asked | legal team | lawyer | auditor | auditors | audit | request body | full request body | customer names | user names and | addresses of | birth dates | health data | location history | kundendaten | mitarbeiterdaten | nutzerdaten | datos de clientes | datos de usuarios | 员工数据 | 客户数据 | 社員 | 従業員",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
     pair("personal", "leaking-out", 90, &[(COMPLIANCE, 0.75)]),
     pair("people", "bank-bot", 200, &[(COMPLIANCE, 0.6)]),
     pair("sign-in", "leaking-out", 30, &[(SECURITY, 0.45)]),
+    pair("permitted", "personal", 90, &[(COMPLIANCE, 0.7)]),
+    pair("permitted", "subject-data", 120, &[(COMPLIANCE, 0.5)]),
+    pair("personal", "outside", 100, &[(COMPLIANCE, 0.6)]),
+    pair("permitted", "leaking-out", 60, &[(COMPLIANCE, 0.4)]),
+    pair("subject-data", "outside", 100, &[(COMPLIANCE, 0.4)]),
+    pair("people-data", "permitted", 100, &[(COMPLIANCE, 0.5)]),
+    pair("people-data", "leaking-out", 100, &[(COMPLIANCE, 0.4)]),
+    pair("people-data", "personal", 100, &[(COMPLIANCE, 0.3)]),
+    pair("people-data", "outside", 100, &[(COMPLIANCE, 0.3)]),
 ];

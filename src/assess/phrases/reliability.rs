@@ -47,7 +47,7 @@ pub(super) const GROUPS: &[Group] = &[
         never finishes | never completes | never terminates | infinite loop | endless loop | freezes after | stops responding | stop responding | \
         stopped responding | not responding | stops processing | stops consuming | blocked forever | waits forever | wait forever | stalls | stalled | \
         service crash* | server crash* | node crash* | process crash* | daemon crash* | broker crash* | worker crash* | crashes the server | crashes on | \
-        segmentation fault | segfault | core dump | fatal error | abort* unexpectedly | terminated unexpectedly | panics in | \
+        segmentation fault | segfault | core dump | abort* unexpectedly | terminated unexpectedly | panics in | \
         hängt | hängen geblieben | bleibt stehen | se cuelga | se queda colgad* | bloqueado | 卡住 | 卡死 | 无响应 | 假死 | 固まる | ハング | フリーズ | 応答しない",
     ),
     group(
@@ -83,6 +83,34 @@ pub(super) const GROUPS: &[Group] = &[
         "fails | failed | failing | crash | crashed | crashes | dies | died | killed | error | errors | exception | down | stops | stopped | breaks | unable to | not work* | lost | \
         missing | npe | nullpointerexception | null pointer | panic | fehl* | abgebrochen | falla | 失败 | 报错 | 失敗 | エラー",
     ),
+    group(
+        "erroring",
+        &[(RELIABILITY, 0.9)],
+        "returns 500 | return 500 | error 500 | http 500 | 500 error | 500s | status 500 | internal server error since | since 10 minutes | since this morning | since yesterday | since last night | errors since | queue grows | queue is growing | backlog | piles up | piling up | do nothing | does nothing anymore | alive but | come back | comes back | \
+        recover* after | never recovers | not recover* | unclean shutdown | terminates unexpectedly | terminated unexpectedly | exits unexpectedly | unexpectedly | killed by | climbs until | dead node | after restart | after the restart | after a restart | whole app | whole site | the whole | takes down | seit heute | bricht ab | ständig | desde ayer | desde esta mañana | 一直报 | 起不来 | 途中で止* | 終わらない | 終わっていません | 止まり | 止まる | 動かなく*",
+    ),
+    group(
+        "limits-of-time",
+        &[(RELIABILITY, 0.8)],
+        "time limit | no time limit | connect and read | deadline | retry count | retry interval | give up after | try again | tries | attempts | poll* interval | health | if the provider is down | is down the | is gone | goes away | not available | unavailab* | offline",
+    ),
+    group(
+        "exhaustion",
+        &[(RELIABILITY, 0.9)],
+        "pool ran dry | ran dry | pool size | pool sizes | max_connections | too many clients | connection slots | disk full | disk is full | no space left | out of disk | ulimit | certificate expired | cert expired | cert ran out | expired certificate | pending jobs | jobs pending | jobs not executing | not executing | not processed | stop being processed | silently stops | silently stopped | stops after | stops working after | freezes about | whole app freezes | freezes | frozen | zombie process | defunct | \
+        restart policy | sigterm | sigkill | graceful stop | draining | warm up | warm-up | rollout | rolled out | rebalance | rebalancing | consumer group | missed heartbeat* | lost connection | loses connection | drops connection | connection drops | connection is lost | reconnect* | resubscribe | fallback | fall back | degraded | degrade | fault tolera* | resilien* | self-heal* | recovery | recover from | bootstrapping fails | startup fails | fails to start | won't start | doesn't start after | \
+        shutdown hook | unhandled rejection | uncaught exception | process exits | exit code 137 | exit code 1 in prod | monitoring | grafana | prometheus | opsgenie | statuspage | status page | synthetic check | smoke test after deploy",
+    ),
+    group(
+        "trouble-topic",
+        &[(RELIABILITY, 0.5)],
+        "requests fail | fail since | failing since | in-flight | in flight | gets killed | get killed | pod gets killed | to be up before | wait for postgres | wait for the db | wait for the database | before the app starts | pages us | paged | paging us | disk 9* | disk usage | glitch | network glitch | blip | hiccup | never resumes | doesn't resume | does not resume | resume after | error path | leaks socket | leaks a socket | switched the load balancer | after the switch | broken pipe | disconnected | gets disconnected | disconnects | unreliable | unstable | stability | robust | robustness | survive | survives | survived | restart | restarts | restarted | reconnection | crash | crashes | crashing | crashed | answers with errors | with errors for | errors for | fails for | every friday | once a day | every night | every hour | at peak | blocks the whole | whole partition | without interrupt* | laufende sitzungen | abbrechen | abgebrochen | hängt sich | abstürz* | se reinicia | se cae | 挂掉 | 堆积 | 崩 | 卡 | 不稳定 | 落ち | 不安定 | 切断",
+    ),
+    group(
+        "running-thing",
+        &[(RELIABILITY, 0.2)],
+        "namenode | datanode | resourcemanager | broker | worker | workers | celery | gunicorn | server process | daemon | service | services | zookeeper | kafka | rabbitmq | redis | nginx | load balancer | queue | partition | consumer | consumers | language server | extension host | peer | node | cluster | checkout | backend | pipeline | stream | cronjob | batch job | nightly job",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -92,4 +120,10 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("timing-out", "stakes-live", 80, &[(RELIABILITY, 0.5)]),
     pair("outage", "infra-words", 200, &[(RELIABILITY, 0.2), (INFRA, 0.3)]),
     pair("outage", "memory", 200, &[(PERFORMANCE, 0.3)]),
+    pair("service", "erroring", 100, &[(RELIABILITY, 0.3)]),
+    pair("service", "limits-of-time", 60, &[(RELIABILITY, 0.25)]),
+    pair("service", "failing", 25, &[(RELIABILITY, 0.3)]),
+    pair("exhaustion", "service", 100, &[(RELIABILITY, 0.25)]),
+    pair("trouble-topic", "running-thing", 80, &[(RELIABILITY, 0.35)]),
+    pair("trouble-topic", "stakes-live", 100, &[(RELIABILITY, 0.3)]),
 ];

@@ -79,9 +79,16 @@ enum ReportError {
     Output(#[from] io::Error),
 }
 
-/// Prints the report of the ledger in this file.
-pub fn run(args: &Args, ledger: &Path) -> ExitCode {
-    let printed = print(args, ledger, Timestamp::now(), BufWriter::new(io::stdout().lock()));
+/// Prints the report of the ledger that is named, or that the configuration names.
+pub fn run(args: &Args) -> ExitCode {
+    let ledger = match &args.ledger {
+        Some(ledger) => ledger.clone(),
+        None => match super::check::load(&args.config) {
+            Ok(config) => config.ledger.path,
+            Err(problems) => return super::cannot_run(&problems),
+        },
+    };
+    let printed = print(args, &ledger, Timestamp::now(), BufWriter::new(io::stdout().lock()));
     match printed {
         Ok(()) => super::OK.into(),
         // Whoever reads, `head` for one, has read enough.

@@ -1,40 +1,47 @@
-//! The durable record: where it is kept, and what waits for what.
+//! Where the record of each request is kept.
 
 use std::time::Duration;
 
 use super::Checker;
 use crate::config::raw::{OnFailureWord, RawLedger, SynchronousWord};
-use crate::record;
+use crate::record::{OnFailure, Settings, Synchronous};
+
+/// Where the ledger is kept unless the file says otherwise. A folder of its own: the file's folder is watched for
+/// changes, and a ledger is written all the time.
+const PATH: &str = "ledger/weighbridge.db";
 
 impl Checker<'_, '_> {
-    pub(super) fn ledger(&mut self, raw: &RawLedger) -> record::Settings {
-        let usual = record::Settings::default();
-        let path = raw.path.as_ref().map_or("weighbridge.db", |path| path.as_str());
-        let settings = record::Settings {
+    pub(super) fn ledger(&mut self, raw: &RawLedger) -> Settings {
+        let default = Settings::default();
+        let path = raw.path.as_ref().map_or(PATH, |path| path.as_str());
+        let queue = self.count(raw.max_queue.as_ref(), "ledger.max_queue", 0);
+        let settings = Settings {
             path: self.surroundings.path(path),
             synchronous: match raw.synchronous {
-                None => usual.synchronous,
-                Some(SynchronousWord::Normal) => record::Synchronous::Normal,
-                Some(SynchronousWord::Full) => record::Synchronous::Full,
+                Some(SynchronousWord::Normal) => Synchronous::Normal,
+                Some(SynchronousWord::Full) => Synchronous::Full,
+                None => default.synchronous,
             },
-            max_queue: self.count(raw.max_queue.as_ref(), "ledger.max_queue", usual.max_queue as u32) as usize,
+            max_queue: if queue == 0 { default.max_queue } else { queue as usize },
             commit_interval: self.duration(
                 raw.commit_interval.as_ref(),
                 "commit_interval",
                 Duration::ZERO,
-                usual.commit_interval,
+                default.commit_interval,
             ),
-            max_hold: self.duration(raw.max_hold.as_ref(), "max_hold", Duration::ZERO, usual.max_hold),
+            max_hold: self.duration(raw.max_hold.as_ref(), "max_hold", Duration::ZERO, default.max_hold),
             on_failure: match raw.on_failure {
-                None => usual.on_failure,
-                Some(OnFailureWord::Refuse) => record::OnFailure::Refuse,
-                Some(OnFailureWord::Serve) => record::OnFailure::Serve,
+                Some(OnFailureWord::Refuse) => OnFailure::Refuse,
+                Some(OnFailureWord::Serve) => OnFailure::Serve,
+                None => default.on_failure,
             },
         };
-        if let Err(error) = settings.check() {
-            let written = raw.max_hold.as_ref().or(raw.commit_interval.as_ref()).map(|value| value.span());
-            let written = written.or(raw.path.as_ref().map(|value| value.span())).unwrap_or_default();
-            self.findings.error(written, format!("`ledger`: {error}"));
+        if raw.path.as_ref().is_some_and(|path| path.is_empty()) {
+            let span = raw.path.as_ref().map_or(0..0, |path| path.span());
+            self.findings.error(span, "`ledger.path` is empty");
+        } else if let Err(error) = settings.check() {
+            let written = raw.max_hold.as_ref().or(raw.commit_interval.as_ref()).map_or(0..0, |written| written.span());
+            self.findings.error(written, format!("[ledger] does not hold together: {error}"));
         }
         settings
     }

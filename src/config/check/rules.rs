@@ -14,6 +14,8 @@ use crate::route::{Action, Conditional, Destination, Expiry, Rule, Split, When, 
 struct Checked {
     rule: Option<Rule>,
     when: Option<When>,
+    /// Whether `when` says all that is written there: what could not be read is missing from it.
+    whole: bool,
     until_millis: Option<u64>,
     name: String,
     place: Range<usize>,
@@ -74,7 +76,10 @@ impl Checker<'_, '_> {
         });
         let called = written.map_or_else(|| "?".to_owned(), |name| name.to_string());
         let subject = format!("rule `{called}`");
-        let when = raw.when.as_ref().map(|when| self.rule_when(when, &subject));
+        let (when, whole) = match &raw.when {
+            Some(when) => self.rule_when(when, &subject),
+            None => (None, !self.was_taken_out(&table, "when")),
+        };
         let action = self.action(raw, &subject, declared);
         let why = self.words_of(raw.why.as_ref(), &table, "why", &subject);
         let owner = self.words_of(raw.owner.as_ref(), &table, "owner", &subject);
@@ -83,8 +88,8 @@ impl Checker<'_, '_> {
         let human_review = raw.review == Some(ReviewWord::Human);
         let place = written.map_or(table, Located::span);
         let until_millis = fallback.as_ref().and_then(|fallback| fallback.until_millis);
-        let whole = name.zip(action).zip(why.zip(owner)).zip(fallback);
-        let rule = whole.map(|(((name, action), (why, owner)), fallback)| Rule {
+        let complete = name.zip(action).zip(why.zip(owner)).zip(fallback);
+        let rule = complete.map(|(((name, action), (why, owner)), fallback)| Rule {
             name,
             action,
             why,
@@ -92,13 +97,12 @@ impl Checker<'_, '_> {
             expires: fallback.expires,
             human_review,
         });
-        Checked { rule, when, until_millis, name: called, place }
+        Checked { rule, when, whole, until_millis, name: called, place }
     }
 
-    fn rule_when(&mut self, raw: &Located<crate::config::raw::RawWhen>, subject: &str) -> When {
+    fn rule_when(&mut self, raw: &Located<crate::config::raw::RawWhen>, subject: &str) -> (Option<When>, bool) {
         let errors = self.findings.errors();
         let when = self.when(raw);
-        // A condition that could not be read, or was taken out, leaves the rule wider than its author meant.
         let whole = self.findings.errors() == errors && !self.took_from(&raw.span());
         if whole && when.0.is_empty() {
             let message = format!("`when` of {subject} is empty");
@@ -107,10 +111,11 @@ impl Checker<'_, '_> {
         if let Some(reason) = logic::contradiction(&when).filter(|_| whole) {
             self.findings.error(raw.span(), format!("{subject} can never match: {reason}"));
         }
-        when
+        (Some(when), whole)
     }
 
-    fn took_from(&self, table: &Range<usize>) -> bool {
+    /// Whether something was taken out of this table, or of one inside it.
+    pub(super) fn took_from(&self, table: &Range<usize>) -> bool {
         self.taken_out.iter().any(|(start, _)| table.contains(start))
     }
 
@@ -222,11 +227,13 @@ impl Checker<'_, '_> {
         let always = When::default();
         for (place, rule) in rules.iter().enumerate() {
             let when = rule.when.as_ref().unwrap_or(&always);
-            // A rule that is skipped once it has expired does not stand in the way for ever.
-            let mut earlier = rules[..place].iter().filter(|earlier| earlier.until_millis.is_none());
+            // A rule that is skipped once it has expired does not stand in the way for ever, and one that could not be
+            // read whole seems wider than its author meant.
+            let counts = |earlier: &&Checked| earlier.until_millis.is_none() && earlier.whole;
+            let mut earlier = rules[..place].iter().filter(counts);
             let shadow = earlier.find(|earlier| match &earlier.when {
                 None => true,
-                Some(wide) => !wide.0.is_empty() && logic::implies(when, wide),
+                Some(wide) => logic::implies(when, wide),
             });
             if let Some(shadow) = shadow {
                 let reason = match shadow.when {

@@ -17,12 +17,12 @@ use crate::route::{Condition, Name, Pattern, Range, SetTest, TimeWindow, WEEKDAY
 impl Checker<'_, '_> {
     pub(super) fn when(&mut self, raw: &RawWhen) -> When {
         let mut all = Vec::new();
-        all.extend(raw.tags.as_ref().map(|tags| Condition::Tags(set_test(tags))));
+        all.extend(raw.tags.as_ref().and_then(|tags| self.set(tags, "tags")).map(Condition::Tags));
         all.extend(raw.risk.as_ref().and_then(|risk| self.risk(risk)));
         all.extend(self.amount(raw.tokens.as_ref(), "tokens").map(Condition::Tokens));
         all.extend(self.amount(raw.context.as_ref(), "context").map(Condition::Context));
         all.extend(raw.kind.as_ref().and_then(|kinds| self.words(kinds, "kind")).map(Condition::Kind));
-        all.extend(raw.content.as_ref().map(|content| Condition::Content(set_test(content))));
+        all.extend(raw.content.as_ref().and_then(|content| self.set(content, "content")).map(Condition::Content));
         all.extend(self.amount(raw.tools.as_ref(), "tools").map(Condition::Tools));
         all.extend(self.amount(raw.images.as_ref(), "images").map(Condition::Images));
         all.extend(self.output(raw));
@@ -34,6 +34,20 @@ impl Checker<'_, '_> {
         all.extend(raw.time.as_ref().and_then(|time| self.time(time)).map(Condition::Time));
         all.extend(self.nested(raw));
         When(all)
+    }
+
+    fn set<T, S>(&mut self, written: &Located<RawWords<T>>, key: &str) -> Option<SetTest<S>>
+    where
+        T: Copy,
+        S: FromIterator<T> + Default + PartialEq,
+    {
+        let test = set_test(written);
+        if test == SetTest::default() {
+            let message = format!("`{key}` asks for nothing, so every request meets it");
+            self.findings.error(written.span(), message).hint("name words in `any`, `all` or `none`");
+            return None;
+        }
+        Some(test)
     }
 
     fn output(&mut self, raw: &RawWhen) -> Vec<Condition> {
