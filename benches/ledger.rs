@@ -26,6 +26,13 @@ fn main() {
     for synchronous in BOTH {
         GROUPS.into_iter().for_each(|group| cost(synchronous, group));
     }
+    println!("\n32 callers at once, each waiting for its receipt before it appends again");
+    println!(
+        "{:<12} {:>8} {:>10} {:>12} {:>12} {:>12}",
+        "interval us", "group", "CPU us", "entries/s", "p50 us", "p99 us"
+    );
+    [0, 500, 1000, 2000].into_iter().for_each(|micros| callers(Duration::from_micros(micros)));
+    println!();
     divan::main();
 }
 
@@ -137,7 +144,7 @@ fn cost(synchronous: Synchronous, group: usize) {
     for _ in 0..rounds {
         let began = Instant::now();
         kept.burst(group);
-        receipts.saturating_record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        receipts.record(began.elapsed().as_micros() as u64).expect("it grows as it must");
     }
     let (cpu, grown, now) = (writer_cpu() - cpu, log_bytes(&log) - grown, kept.ledger.stats());
     let written = (now.written - stats.written) as f64;
@@ -149,6 +156,47 @@ fn cost(synchronous: Synchronous, group: usize) {
         grown as f64 / written,
         receipts.value_at_quantile(0.5),
         receipts.value_at_quantile(0.99),
+    );
+    kept.ledger.close(Duration::from_secs(10)).expect("everything is written");
+}
+
+/// Callers that work a little between two entries, as requests do, beside the writer.
+fn callers(interval: Duration) {
+    const CALLERS: u64 = 32;
+    const EACH: u64 = 600;
+    const WORK: Duration = Duration::from_micros(40);
+    let kept = Kept::open(Synchronous::Normal, interval);
+    let (cpu, began) = (writer_cpu(), Instant::now());
+    let caller = |number: u64| {
+        let ledger = kept.ledger.clone();
+        kept.runtime.spawn(async move {
+            let mut held = Histogram::<u64>::new(3).expect("three digits are allowed");
+            for entry in (0..EACH).map(|entry| sample::full(number * EACH + entry)) {
+                let worked = Instant::now();
+                while worked.elapsed() < WORK {
+                    std::hint::spin_loop();
+                }
+                let appended = Instant::now();
+                ledger.append(entry).await;
+                held.record(appended.elapsed().as_micros() as u64).expect("it grows as it must");
+            }
+            held
+        })
+    };
+    let callers: Vec<_> = (0..CALLERS).map(caller).collect();
+    let mut held = Histogram::<u64>::new(3).expect("three digits are allowed");
+    for caller in callers {
+        held += kept.runtime.block_on(caller).expect("no caller panics");
+    }
+    let (cpu, took, stats) = (writer_cpu() - cpu, began.elapsed(), kept.ledger.stats());
+    println!(
+        "{:<12} {:>8.1} {:>10.1} {:>12.0} {:>12} {:>12}",
+        interval.as_micros(),
+        stats.written as f64 / stats.commits as f64,
+        cpu.as_nanos() as f64 / 1e3 / stats.written as f64,
+        stats.written as f64 / took.as_secs_f64(),
+        held.value_at_quantile(0.5),
+        held.value_at_quantile(0.99),
     );
     kept.ledger.close(Duration::from_secs(10)).expect("everything is written");
 }

@@ -106,7 +106,7 @@ Where to look:
     $target/release/weighbridge report        what it cost, and what it saved
     http://127.0.0.1:8788/metrics            for Prometheus
     .run/weighbridge.log                     one line a request
-    weighbridge.db                           the ledger
+    ledger/weighbridge.db                    the ledger
 
 Ctrl-C stops all of it.
 TEXT

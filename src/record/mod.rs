@@ -41,7 +41,7 @@ pub use file::LedgerError;
 use queue::{Queue, Waiting};
 pub use schema::SchemaError;
 pub use settings::{OnFailure, Settings, SettingsError, Synchronous};
-use writer::Writer;
+use writer::{Arrivals, Writer};
 
 /// How long the writer may go on when the last handle is dropped and nobody called [`Ledger::close`].
 const UNCLOSED_PATIENCE: Duration = Duration::from_secs(10);
@@ -118,11 +118,10 @@ impl Ledger {
     ) -> Result<Ledger, LedgerError> {
         let queue = Arc::new(Queue::default());
         let checkpoints = Arc::new(Checkpoints::new(Pace::default()));
-        let interval = settings.commit_interval;
         let writer = Writer {
             queue: Arc::clone(&queue),
             checkpoints: Arc::clone(&checkpoints),
-            interval,
+            arrivals: Arrivals::new(settings.commit_interval),
             connection,
             connect,
             insert,

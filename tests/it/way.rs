@@ -89,8 +89,12 @@ async fn tokens_are_counted_where_the_provider_sends_none() {
     ))
     .await;
     proxy.client().chat(chat("Count")).await;
-    let entries = proxy.entries(1, "usage_source, output, cost_pico > 0").await;
+    proxy.client().chat(chat("Count")).await;
+    let entries = proxy.entries(2, "usage_source, output, cost_pico > 0").await;
     assert_eq!(entries[0], ["estimated", "3", "1"]);
+    // From the second time on the prompt is counted with the tokenizer too: one token, and those of a chat's frame.
+    let counted = proxy.entries(2, "input = tokens_expected OR input > 0").await;
+    assert_eq!(counted[1], ["1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
