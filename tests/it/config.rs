@@ -147,8 +147,7 @@ fn secrets_in_the_file_are_told_and_not_repeated() {
         let told = told(&place);
         assert!(told.contains("what looks like a secret") && !told.contains(&secret), "{told}");
     }
-    let expected =
-        format!("{SMALL}[[tests]]\nprompt = \"use {secret}\"\nexpect = {{ content = [\"has_secret\"] }}\n");
+    let expected = format!("{SMALL}[[tests]]\nprompt = \"use {secret}\"\nexpect = {{ content = [\"has_secret\"] }}\n");
     assert_eq!(told(&expected), "", "a test of the content flag needs one");
 }
 
@@ -171,9 +170,8 @@ fn an_open_door_needs_keys() {
 
 #[test]
 fn expired_rules_and_late_reviews_are_warnings() {
-    let dated = |dates: &str| {
-        with_rule("{ stream = true }").replace("name = \"first\"", &format!("name = \"first\"\n{dates}"))
-    };
+    let dated =
+        |dates: &str| with_rule("{ stream = true }").replace("name = \"first\"", &format!("name = \"first\"\n{dates}"));
     let check = |dates: &str, expected: &str| {
         let config = check_as(&dated(dates), Strictness::Serve).expect("accepted");
         let warnings = Problems(config.warnings).to_string();
@@ -246,7 +244,9 @@ fn the_shipped_file_names_every_key() {
     for section in ["RawServer", "RawEndpoint", "RawTier", "RawRouting", "RawKey", "RawLedger", "RawLog"] {
         for key in definitions[section]["properties"].as_object().expect(section).keys() {
             let named = text.lines().any(|line| {
-                line.trim_start_matches(['#', ' ']).strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with(" = "))
+                line.trim_start_matches(['#', ' '])
+                    .strip_prefix(key.as_str())
+                    .is_some_and(|rest| rest.starts_with(" = "))
             });
             assert!(named, "routes.toml does not show `{key}` of {section}");
         }
