@@ -17,7 +17,7 @@ models: ## install the two local models (once, about 300 MB)
 	@python3 deploy/local-models/install.py $(MODELS)
 
 bench: ## how long assessing, deciding, reading streams and recording take
-	@cargo bench --locked --bench assess --bench decide --bench sse --bench ledger
+	@cargo bench --locked $(foreach bench,$(wildcard benches/*.rs),--bench $(basename $(notdir $(bench))))
 
 overhead: ## what the proxy adds to a call, beside HAProxy and nginx (about 4 minutes)
 	@cargo build --release --locked

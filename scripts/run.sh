@@ -10,21 +10,29 @@ mkdir -p .run
 # Each child gets a process group of its own, so that Ctrl-C reaches this script alone, which stops them in order.
 set -m
 children=()
-seconds_to_finish=15
+seconds_to_finish=8
+
+# shellcheck disable=SC2317  # reached by the traps
+has_ended() {
+  local pid=$1
+  for _ in $(seq $((seconds_to_finish * 10))); do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  return 1
+}
 
 # shellcheck disable=SC2317  # reached by the traps
 stop() {
   trap - EXIT
   trap '' INT TERM # a second Ctrl-C changes nothing: the waiting below has an end
   for pid in "${children[@]}"; do
-    kill "$pid" 2>/dev/null || continue
-    for _ in $(seq $((seconds_to_finish * 10))); do
-      kill -0 "$pid" 2>/dev/null || break
-      sleep 0.1
+    # Asked once, the proxy lets answers finish; asked twice, it ends them.
+    for signal in TERM TERM KILL; do
+      kill "-$signal" "$pid" 2>/dev/null || break
+      has_ended "$pid" && break
     done
-    kill -KILL "$pid" 2>/dev/null || true
   done
-  wait 2>/dev/null || true
 }
 trap stop EXIT
 trap 'stop; exit 0' INT TERM
@@ -37,11 +45,12 @@ start() {
   children=("$!" "${children[@]}")
 }
 
-# Waits until a URL answers 200, for as long as the process that is to serve it lives.
+# Waits until a command succeeds, for as long as the process that it depends on lives.
 wait_for() {
-  local name=$1 url=$2 pid=$3 log=$4
+  local name=$1 pid=$2 log=$3
+  shift 3
   for _ in $(seq 1200); do
-    if curl --silent --fail --max-time 2 --output /dev/null "$url"; then
+    if "$@"; then
       return
     fi
     if ! kill -0 "$pid" 2>/dev/null; then
@@ -49,23 +58,30 @@ wait_for() {
     fi
     sleep 0.1
   done
-  echo "$name does not answer at $url; the end of $log:" >&2
+  echo "$name did not start; the end of $log:" >&2
   tail -n 20 "$log" >&2
   exit 1
+}
+
+answers() {
+  curl --silent --fail --max-time 2 --output /dev/null "$1"
 }
 
 command -v curl >/dev/null || { echo "curl is needed" >&2; exit 1; }
 cargo build --release --locked
 python3 deploy/local-models/install.py "$models"
 
+if answers http://127.0.0.1:8787/healthz; then
+  echo "a proxy runs on 127.0.0.1:8787 already: stop it first" >&2
+  exit 1
+fi
+
 start .run/models.log python3 deploy/local-models/up.py "$models"
-models_pid=${children[0]}
-wait_for "SmolLM2" http://127.0.0.1:7301/health "$models_pid" .run/models.log
-wait_for "Gemma" http://127.0.0.1:7302/health "$models_pid" .run/models.log
+# It names its two models once both answer.
+wait_for "the local models" "${children[0]}" .run/models.log grep --quiet "^gemma-3-270m http" .run/models.log
 
 start .run/weighbridge.log "$target/release/weighbridge" serve --config routes.toml
-proxy_pid=${children[0]}
-wait_for "Weighbridge" http://127.0.0.1:8787/readyz "$proxy_pid" .run/weighbridge.log
+wait_for "the proxy" "${children[0]}" .run/weighbridge.log answers http://127.0.0.1:8787/readyz
 
 cat <<TEXT
 
@@ -90,7 +106,7 @@ Where to look:
     $target/release/weighbridge report        what it cost, and what it saved
     http://127.0.0.1:8788/metrics            for Prometheus
     .run/weighbridge.log                     one line a request
-    weighbridge.db                           the ledger
+    ledger/weighbridge.db                    the ledger
 
 Ctrl-C stops all of it.
 TEXT

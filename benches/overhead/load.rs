@@ -32,11 +32,14 @@ pub struct Client {
 }
 
 /// What a load saw. Times in nanoseconds.
+#[derive(Clone)]
 pub struct Seen {
     /// Requests answered 200.
     pub answered: u64,
     /// Requests that failed or were answered otherwise.
     pub failed: u64,
+    /// What happened to the first of those.
+    pub first_failure: Option<String>,
     /// How long it took altogether.
     pub wall: Duration,
     /// From the moment a request was to be sent to its last byte.
@@ -144,24 +147,33 @@ async fn finish(mut under_way: JoinSet<()>) {
 impl Seen {
     fn new() -> Result<Self, Error> {
         let histogram = || Histogram::new_with_bounds(SHORTEST, LONGEST, 3);
-        Ok(Self { answered: 0, failed: 0, wall: Duration::ZERO, whole: histogram()?, first_byte: histogram()? })
+        let (whole, first_byte) = (histogram()?, histogram()?);
+        Ok(Self { answered: 0, failed: 0, first_failure: None, wall: Duration::ZERO, whole, first_byte })
     }
 
     fn note(&mut self, moment: Instant, answer: &io::Result<Answer>) {
-        let Ok(answer) = answer else { return };
-        if answer.status != 200 {
-            return;
-        }
+        let answer = match answer {
+            Ok(answer) if answer.status == 200 => answer,
+            Ok(answer) => return self.fail(|| format!("answered {}", answer.status)),
+            Err(error) => return self.fail(|| error.to_string()),
+        };
         self.answered += 1;
         self.whole.saturating_record(nanos(answer.end - moment));
         self.first_byte.saturating_record(nanos(answer.first_byte - moment));
     }
 
+    fn fail(&mut self, how: impl FnOnce() -> String) {
+        self.failed += 1;
+        self.first_failure.get_or_insert_with(how);
+    }
+
     /// The record so far, of `sent` requests in `wall`.
     fn taken(seen: &RefCell<Self>, wall: Duration, sent: u64) -> Self {
-        let seen = seen.borrow();
-        let failed = sent - seen.answered;
-        Self { answered: seen.answered, failed, wall, whole: seen.whole.clone(), first_byte: seen.first_byte.clone() }
+        let mut seen = seen.borrow().clone();
+        seen.wall = wall;
+        // What was still under way at the end of the grace was not noted.
+        seen.failed = sent - seen.answered;
+        seen
     }
 
     /// Requests answered in a second.

@@ -51,6 +51,8 @@ pub struct Turn {
     pub busy: Option<f64>,
     /// Requests that failed, all loads together.
     pub failed: u64,
+    /// What happened to the first of those.
+    pub first_failure: Option<String>,
 }
 
 /// What idle streams hold.
@@ -137,9 +139,12 @@ async fn turn(target: &Target, stub: &Stub, prompts: &Prompts, options: &Options
     streamed.closed_loop(4, WARM_UP).await?;
     let stream = streamed.open_loop(options.rate, length).await?;
 
-    let failed = steady.failed + full.failed + stream.failed;
-    if steady.answered == 0 || full.answered == 0 || stream.answered == 0 {
-        return Err(format!("{} answered nothing ({failed} requests failed)", target.kind.name()).into());
+    let loads = [&steady, &full, &stream];
+    let failed = loads.iter().map(|load| load.failed).sum();
+    let first_failure = loads.iter().find_map(|load| load.first_failure.clone());
+    if loads.iter().any(|load| load.answered == 0) {
+        let why = first_failure.as_deref().unwrap_or("no answer came in time");
+        return Err(format!("{}: no request succeeded; the first one: {why}", target.kind.name()).into());
     }
     let for_a_thousand =
         |cpu: Option<Duration>, seen: &Seen| cpu.map(|cpu| cpu.as_secs_f64() * 1000.0 / seen.answered as f64);
@@ -154,6 +159,7 @@ async fn turn(target: &Target, stub: &Stub, prompts: &Prompts, options: &Options
         cpu_at_full: for_a_thousand(cpu_full, &full),
         busy: cpu_full.map(|cpu| cpu.as_secs_f64() / full.wall.as_secs_f64()),
         failed,
+        first_failure,
     })
 }
 

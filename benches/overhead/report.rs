@@ -131,7 +131,8 @@ fn write_notes(text: &mut String, results: &Results) -> std::fmt::Result {
         let turns = || results.rounds.iter().flatten().filter(move |turn| turn.kind == kind);
         let failed: u64 = turns().map(|turn| turn.failed).sum();
         if failed > 0 {
-            writeln!(text, "- {}: {failed} requests failed.", kind.name())?;
+            let first = turns().find_map(|turn| turn.first_failure.as_deref()).unwrap_or("no answer in time");
+            writeln!(text, "- {}: {failed} requests failed, the first one thus: {first}.", kind.name())?;
         }
         let mut busy: Vec<f64> = turns().filter_map(|turn| turn.busy).collect();
         if let Some((_, busy, _)) = spread(&mut busy).filter(|(_, busy, _)| *busy < 0.9) {

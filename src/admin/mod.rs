@@ -1,5 +1,7 @@
 //! The operators' door, on a listener of its own: metrics, probes, and what a request cost.
 
+mod api;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -42,7 +44,10 @@ impl Answering for AdminPort {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.ready(),
             "/metrics" => self.metrics(),
-            _ => text(StatusCode::NOT_FOUND, "no such path\n"),
+            path => match path.strip_prefix("/api/v1/requests/") {
+                Some(id) => api::request(self.proxy.config.snapshot().ledger.path.clone(), id).await,
+                None => text(StatusCode::NOT_FOUND, "no such path\n"),
+            },
         }
     }
 }

@@ -6,8 +6,14 @@ use crate::domain::{Evidence, Kind, Signal};
 
 /// What a phrase counts that stands elsewhere than where the wish is told.
 const ASIDE: f32 = 0.3;
-/// Less than this is no answer.
-const ENOUGH: f32 = 0.5;
+/// How many bytes the first words take, which mostly name the work …
+const FIRST_WORDS: usize = 48;
+/// … and what they count.
+const FIRST: f32 = 2.0;
+/// Less than this says nothing: then something that is not as it should be is the likeliest.
+const ENOUGH: f32 = 0.3;
+/// A wish of a few words that names no work is small talk.
+const FEW_WORDS: usize = 24;
 
 /// The kind with the most evidence in the last human turn, and that evidence.
 pub(super) fn kind(lexicon: &Lexicon, heard: &Heard) -> (Kind, Vec<Evidence>) {
@@ -18,8 +24,14 @@ pub(super) fn kind(lexicon: &Lexicon, heard: &Heard) -> (Kind, Vec<Evidence>) {
         for &(signal, weight) in lexicon.groups[usize::from(hit.group)].speaks {
             let Signal::Kind(kind) = signal else { continue };
             let repeats = &mut counted[usize::from(hit.group)];
-            let weight =
-                weight * hit.strength * if hit.central { 1.0 } else { ASIDE } / f32::from(1 + *repeats).powi(2);
+            let place = if hit.start < FIRST_WORDS {
+                FIRST
+            } else if hit.central {
+                1.0
+            } else {
+                ASIDE
+            };
+            let weight = weight * hit.strength * place / f32::from(1 + *repeats).powi(2);
             *repeats = repeats.saturating_add(1).min(10);
             scores[kind as usize] += weight;
             let (offset, length) = (hit.start as u32, (hit.end - hit.start) as u32);
@@ -27,7 +39,11 @@ pub(super) fn kind(lexicon: &Lexicon, heard: &Heard) -> (Kind, Vec<Evidence>) {
         }
     }
     let best = Kind::ALL.iter().copied().max_by(|one, other| scores[*one as usize].total_cmp(&scores[*other as usize]));
-    let kind = best.filter(|kind| scores[*kind as usize] >= ENOUGH).unwrap_or(Kind::Other);
+    let kind = best.filter(|kind| scores[*kind as usize] >= ENOUGH).unwrap_or(if heard.prose <= FEW_WORDS {
+        Kind::Chat
+    } else {
+        Kind::Bugfix
+    });
     evidence.retain(|piece| piece.signal == Signal::Kind(kind));
     (kind, evidence)
 }

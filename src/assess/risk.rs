@@ -1,18 +1,32 @@
 //! Risk tags and risk level, from what the phrases say.
 
 use super::lexicon::{Bond, Hit, Lexicon};
-use crate::domain::{Evidence, Risk, Signal, Tag, TagSet};
+use crate::domain::{Evidence, Kind, Risk, Signal, Tag, TagSet};
 
-/// How much evidence a tag needs.
-const ENOUGH: f32 = 1.0;
-/// From here on it is worth a second look: no tag, but not low either.
-const DOUBTFUL: f32 = 0.75;
+/// How much evidence a tag needs: in a short wish each word is about the matter, in a long text many are not.
+const ENOUGH: f32 = 0.65;
+const ENOUGH_LONG: f32 = 0.9;
+/// How many bytes of prose make a long text.
+const LONG: f32 = 500.0;
+/// This share of it is worth a second look: no tag, but not low either.
+const DOUBTFUL: f32 = 0.7;
 /// What a second phrase of the same group adds.
 const REPEATED: f32 = 0.3;
 /// What calm counts that stands elsewhere than where the wish is told.
 const CALM_ASIDE: f32 = 0.25;
 /// How far a tag may stay behind the strongest one.
-const SECONDARY: f32 = 0.5;
+const SECONDARY: f32 = 0.6;
+
+/// From here on the damage is high.
+const HIGH: f32 = 0.55;
+/// What the signs of a live system or of a loss add to it.
+const STAKES: f32 = 0.4;
+/// What it adds that more than one tag is touched.
+const SEVERAL: f32 = 0.4;
+/// A long report tells what an error would look like, so one is seen sooner.
+const LONG_TELLS: f32 = 0.25;
+/// So much at stake is not low even where no tag is known.
+const DOUBTFUL_STAKES: f32 = 0.3;
 
 /// One human turn and what was found in it.
 pub(super) struct Heard {
@@ -20,6 +34,8 @@ pub(super) struct Heard {
     pub(super) turn: u32,
     /// How much it counts: 1 for the last human turn.
     pub(super) share: f32,
+    /// How many bytes of prose it has.
+    pub(super) prose: usize,
     /// What was found.
     pub(super) hits: Vec<Hit>,
 }
@@ -30,6 +46,8 @@ pub(super) struct Scales {
     tags: [f32; Tag::ALL.len()],
     calm: f32,
     stakes: f32,
+    /// How many bytes of prose the last human turn has.
+    prose: f32,
     /// Every contribution.
     pub(super) evidence: Vec<Evidence>,
 }
@@ -37,6 +55,7 @@ pub(super) struct Scales {
 impl Scales {
     /// Adds what was heard in one turn.
     pub(super) fn add(&mut self, lexicon: &Lexicon, heard: &Heard) {
+        self.prose += heard.prose as f32 * heard.share;
         let mut best: Vec<Option<Hit>> = vec![None; lexicon.groups.len()];
         let mut second = vec![0.0_f32; lexicon.groups.len()];
         for hit in &heard.hits {
@@ -88,17 +107,26 @@ impl Scales {
         let strongest = self.strongest();
         let enough = |tag: &Tag| {
             let score = self.score(*tag);
-            score >= ENOUGH && score >= strongest * SECONDARY
+            score >= self.enough() && score >= strongest * SECONDARY
         };
         Tag::ALL.iter().copied().filter(enough).collect()
     }
 
     /// The damage that a wrong answer may do.
-    pub(super) fn risk(&self, tags: TagSet) -> Risk {
+    pub(super) fn risk(&self, tags: TagSet, kind: Kind) -> Risk {
         if tags.is_empty() {
-            return if self.strongest() >= DOUBTFUL { Risk::Medium } else { Risk::Low };
+            let in_doubt = self.strongest() >= DOUBTFUL * self.enough() || self.stakes - self.calm >= DOUBTFUL_STAKES;
+            return if in_doubt { Risk::Medium } else { Risk::Low };
         }
-        if self.stakes + 0.4 * (tags.len() as f32 - 1.0) >= 0.8 { Risk::High } else { Risk::Medium }
+        let worst = tags.iter().map(damage_of_tag).fold(0.0, f32::max);
+        let several = if tags.len() > 1 { SEVERAL } else { 0.0 };
+        let long = LONG_TELLS * (self.prose / LONG).min(1.0);
+        let damage = worst + damage_of_kind(kind) + several + self.stakes.clamp(0.0, 1.2) * STAKES - long;
+        if damage >= HIGH { Risk::High } else { Risk::Medium }
+    }
+
+    fn enough(&self) -> f32 {
+        ENOUGH + (ENOUGH_LONG - ENOUGH) * (self.prose / LONG).min(1.0)
     }
 
     fn score(&self, tag: Tag) -> f32 {
@@ -107,6 +135,30 @@ impl Scales {
 
     fn strongest(&self) -> f32 {
         Tag::ALL.iter().map(|tag| self.score(*tag)).fold(0.0, f32::max)
+    }
+}
+
+/// How costly a wrong answer tends to be, and how late it shows, by what it touches.
+fn damage_of_tag(tag: Tag) -> f32 {
+    match tag {
+        Tag::ProductionInfra => 0.6,
+        Tag::DataIntegrity | Tag::Money | Tag::Architecture => 0.5,
+        Tag::Concurrency => 0.45,
+        Tag::Reliability => 0.35,
+        Tag::Compliance => 0.3,
+        Tag::Security => 0.2,
+        Tag::Performance => 0.1,
+    }
+}
+
+/// How costly a wrong answer tends to be by the sort of work: a plan is followed, a script is tried.
+fn damage_of_kind(kind: Kind) -> f32 {
+    match kind {
+        Kind::Design | Kind::DebugIncident => 0.5,
+        Kind::Review | Kind::DataQuery => 0.4,
+        Kind::Refactor => 0.15,
+        Kind::Boilerplate | Kind::Explain | Kind::Tests | Kind::Docs | Kind::Chat => -0.1,
+        Kind::Bugfix | Kind::Other => 0.0,
     }
 }
 

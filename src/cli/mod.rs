@@ -4,6 +4,7 @@ pub mod assess;
 pub mod check;
 pub mod explain;
 pub mod keys;
+pub mod report;
 pub mod schema;
 pub mod serve;
 pub mod test;
@@ -45,6 +46,8 @@ enum Command {
     Assess(assess::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
+    /// Report spend, savings and counts from the ledger.
+    Report(report::Args),
     /// Make keys for callers.
     Keys(keys::Args),
 }
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Assess(args) => assess::run(args),
         Command::Schema(args) => schema::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Keys(args) => keys::run(&args),
     }
 }

@@ -113,6 +113,10 @@ impl Proxy {
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));
         check(&decision, facts)?;
 
+        let asked = decision.candidates.iter().filter_map(|candidate| config.endpoints.get(&candidate.endpoint));
+        if !facts.tokens.is_exact() && asked.into_iter().any(|endpoint| self.pool.is_silent(endpoint)) {
+            trail.prompt_tokens = Some(unhurried(prompt.body.len(), || exact(&prompt)).expected);
+        }
         trail.hides_usage = prompt.stream && !prompt.wants_usage;
         let errand = Errand {
             prompt: &prompt,

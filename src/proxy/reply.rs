@@ -9,8 +9,8 @@ use hyper::{HeaderMap, Response, StatusCode};
 use super::body::Body;
 use super::trail::{End, Spent, Trail};
 use crate::dialect::{self, Answer};
-use crate::domain::{Dialect, Failure, FailureKind, Fault};
-use crate::forward::{AnswerBody, AnswerStream, Got, Upstream};
+use crate::domain::{Dialect, Failure, FailureKind, Fault, TierName};
+use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Upstream};
 use crate::listen::{Lifecycle, Phase};
 use crate::meter::{Ended, How, Metered, Tally, Watch};
 use crate::record::entry::Ending;
@@ -31,12 +31,15 @@ const COST: HeaderName = HeaderName::from_static("x-weighbridge-cost-usd");
 
 /// Sends an upstream's answer on.
 pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> Response<Body> {
-    let Upstream { got, endpoint, tier } = upstream;
+    let Upstream { got, endpoint, tier, state } = upstream;
     let Got { status, mut headers, body } = got;
     describe(&trail, endpoint.name.as_str(), tier.as_ref().map(|tier| tier.as_str()), &mut headers);
     match body {
         AnswerBody::Whole { bytes, answer } => {
             let mut trail = trail;
+            if let Some(answer) = &answer {
+                state.observe_usage(answer.usage.is_some());
+            }
             let failure = answer.is_none().then(|| ("refused_by_provider", fault_of(status)));
             let end = End {
                 status: status.as_u16(),
@@ -54,7 +57,7 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
         AnswerBody::Stream(stream) => {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-            let body = metered(*stream, endpoint, tier, trail, status, lifecycle);
+            let body = metered(*stream, Whose { endpoint, tier, state }, trail, status, lifecycle);
             response(status, headers, Body::Stream(Box::new(body)))
         }
     }
@@ -140,15 +143,22 @@ fn tally_of(answer: Answer, bytes: &Bytes) -> Tally {
     }
 }
 
+/// Whose answer it is.
+struct Whose {
+    endpoint: Arc<Endpoint>,
+    tier: Option<TierName>,
+    state: Arc<EndpointState>,
+}
+
 fn metered(
     stream: AnswerStream,
-    endpoint: Arc<crate::forward::Endpoint>,
-    tier: Option<crate::domain::TierName>,
+    whose: Whose,
     mut trail: Trail,
     status: StatusCode,
     mut lifecycle: Lifecycle,
 ) -> Metered {
     let (dialect, id) = (trail.dialect, trail.id);
+    let Whose { endpoint, tier, state } = whose;
     let AnswerStream { held, splitter, rest, deadline } = stream;
     Metered::new(Watch {
         dialect,
@@ -170,6 +180,9 @@ fn metered(
                     How::Stopped => (Ending::Stopped, Some(FailureKind::Overloaded)),
                     How::ClientGone => (Ending::ClientGone, Some(FailureKind::ClientGone)),
                 };
+                if how == How::Complete {
+                    state.observe_usage(tally.usage.is_some());
+                }
                 let end = End {
                     status: status.as_u16(),
                     ending,

@@ -58,6 +58,8 @@ pub struct Trail {
     pub request_bytes: u64,
     /// How long the body took to arrive, which is not our doing.
     pub body_wait: Duration,
+    /// The prompt's tokens, counted because an endpoint that may answer does not tell them.
+    pub prompt_tokens: Option<u64>,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hides_usage: bool,
     has_ended: bool,
@@ -124,6 +126,7 @@ impl Trail {
             tried: Vec::new(),
             request_bytes: 0,
             body_wait: Duration::ZERO,
+            prompt_tokens: None,
             hides_usage: false,
             has_ended: false,
         }
@@ -174,7 +177,8 @@ impl Trail {
         // What was not kept is as dense as what was.
         let kept = (tally.text.len() as u64).max(1);
         let output = written + written * tally.uncounted_bytes / kept;
-        let input = self.facts.as_ref().map_or(0, |facts| facts.tokens.expected);
+        let expected = || self.facts.as_ref().map_or(0, |facts| facts.tokens.expected);
+        let input = self.prompt_tokens.unwrap_or_else(expected);
         Usage { input, output, ..Usage::default() }
     }
 

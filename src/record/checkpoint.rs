@@ -16,18 +16,28 @@ use rusqlite::Connection;
 
 use super::file;
 
-/// A log longer than this is emptied.
-const LONG_LOG_BYTES: u64 = 64 << 20;
+/// When the log is shortened.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// A log longer than this is emptied.
+    pub long_bytes: u64,
+    /// How often the log is looked at while entries come.
+    pub tick: Duration,
+    /// After so many ticks without an entry the log is copied, however short.
+    pub idle_ticks: u32,
+}
 
-/// How often the log is looked at while entries come.
-const TICK: Duration = Duration::from_millis(500);
-
-/// After so many ticks without an entry the log is copied, however short.
-const IDLE_TICKS: u32 = 4;
+impl Default for Pace {
+    fn default() -> Self {
+        // A page that changes often is copied once: the longer the log, the less is copied. 64 MiB are some 20,000
+        // entries, which a restart after a crash reads again in well under a second.
+        Self { long_bytes: 64 << 20, tick: Duration::from_millis(500), idle_ticks: 4 }
+    }
+}
 
 /// Between the writer and the thread that checkpoints.
-#[derive(Default)]
 pub struct Checkpoints {
+    pace: Pace,
     commits: AtomicU64,
     /// Whether the thread sleeps until the next commit.
     asleep: AtomicBool,
@@ -38,6 +48,12 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
+    /// To be shortened at this pace.
+    pub fn new(pace: Pace) -> Self {
+        let (commits, asleep, long) = (AtomicU64::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        Self { pace, commits, asleep, long, ended: Mutex::new(false), bell: Condvar::new() }
+    }
+
     /// Told by the writer after each commit. True: the log has grown long, [`empty`] it.
     pub fn committed(&self) -> bool {
         self.commits.fetch_add(1, SeqCst);
@@ -64,12 +80,12 @@ impl Checkpoints {
             let commits = self.commits.load(SeqCst);
             idle = if commits == seen { idle + 1 } else { 0 };
             seen = commits;
-            let long = file::log_bytes(&log) > LONG_LOG_BYTES;
-            if long || idle >= IDLE_TICKS {
+            let long = file::log_bytes(&log) > self.pace.long_bytes;
+            if long || idle >= self.pace.idle_ticks {
                 self.copy(&mut connection, &path);
                 self.long.store(long, Relaxed);
             }
-            if idle >= IDLE_TICKS {
+            if idle >= self.pace.idle_ticks {
                 idle = 0;
                 // First asleep, then the second look; `committed` does it the other way round, so one sees the other.
                 self.asleep.store(true, SeqCst);
@@ -83,7 +99,7 @@ impl Checkpoints {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let asleep = |ended: &mut bool| !*ended && self.asleep.load(SeqCst);
         let ended = self.bell.wait_while(ended, asleep).unwrap_or_else(PoisonError::into_inner);
-        let tick = self.bell.wait_timeout_while(ended, TICK, |ended| !*ended);
+        let tick = self.bell.wait_timeout_while(ended, self.pace.tick, |ended| !*ended);
         let (ended, _) = tick.unwrap_or_else(PoisonError::into_inner);
         !*ended
     }

@@ -23,22 +23,25 @@ mod checkpoint;
 pub mod entry;
 mod file;
 mod insert;
+pub mod period;
+pub mod query;
 mod queue;
+pub mod report;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use checkpoint::Checkpoints;
+use checkpoint::{Checkpoints, Pace};
 use entry::Entry;
 pub use file::LedgerError;
 use queue::{Queue, Waiting};
 pub use schema::SchemaError;
 pub use settings::{OnFailure, Settings, SettingsError, Synchronous};
-use writer::Writer;
+use writer::{Arrivals, Writer};
 
 /// How long the writer may go on when the last handle is dropped and nobody called [`Ledger::close`].
 const UNCLOSED_PATIENCE: Duration = Duration::from_secs(10);
@@ -114,15 +117,15 @@ impl Ledger {
         insert: writer::Insert,
     ) -> Result<Ledger, LedgerError> {
         let queue = Arc::new(Queue::default());
-        let checkpoints = Arc::new(Checkpoints::default());
-        let interval = settings.commit_interval;
+        let checkpoints = Arc::new(Checkpoints::new(Pace::default()));
         let writer = Writer {
             queue: Arc::clone(&queue),
             checkpoints: Arc::clone(&checkpoints),
-            interval,
+            arrivals: Arrivals::new(settings.commit_interval),
             connection,
             connect,
             insert,
+            rejected: Vec::new(),
         };
         let path = settings.path.clone();
         let write = move || keep(writer, &checkpoints, path);
@@ -243,7 +246,8 @@ impl fmt::Debug for Ledger {
 pub enum Committed {
     /// The entry is in the ledger.
     Durable,
-    /// Not yet, after `max_hold`: nobody should wait any longer. It is written when it can be.
+    /// Not yet, after `max_hold`, or it was given up: nobody should wait any longer. What was not given up is written
+    /// when it can be.
     Late,
 }
 
@@ -261,15 +265,17 @@ impl Future for Receipt {
     type Output = Committed;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Committed> {
-        let written = match Pin::new(&mut self.waits).poll(task) {
+        match Pin::new(&mut self.waits).poll(task) {
             Poll::Ready(Ok(())) => return Poll::Ready(Committed::Durable),
-            Poll::Ready(Err(_)) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        };
-        let max_hold = self.max_hold;
-        let limit = self.limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(max_hold)));
-        if written.is_pending() && limit.as_mut().poll(task).is_pending() {
-            return Poll::Pending;
+            // The writer is gone, or gave this entry up: waiting longer would change nothing.
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                let max_hold = self.max_hold;
+                let limit = self.limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(max_hold)));
+                if limit.as_mut().poll(task).is_pending() {
+                    return Poll::Pending;
+                }
+            }
         }
         self.queue.counts.late.fetch_add(1, Relaxed);
         Poll::Ready(Committed::Late)

@@ -75,9 +75,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until there is something to write, gathers for `interval`, and moves at most `most` entries into `group`.
-    /// False: it is closing and nothing is left.
-    pub fn take(&self, group: &mut Vec<Waiting>, most: usize, interval: Duration) -> bool {
+    /// Waits until there is something to write, gathers for as long as `gather` then says, and moves at most `most`
+    /// entries into `group`. False: it is closing and nothing is left.
+    pub fn take(&self, group: &mut Vec<Waiting>, most: usize, gather: impl FnOnce() -> Duration) -> bool {
         let mut inside = self.lock();
         while inside.waiting.is_empty() {
             inside.in_hand_since = None;
@@ -87,9 +87,10 @@ impl Queue {
             }
             inside = self.bell.wait(inside).unwrap_or_else(PoisonError::into_inner);
         }
-        if !interval.is_zero() && inside.waiting.len() < most && inside.closing_until.is_none() {
+        let more = gather();
+        if !more.is_zero() && inside.waiting.len() < most && inside.closing_until.is_none() {
             drop(inside);
-            std::thread::sleep(interval);
+            std::thread::sleep(more);
             inside = self.lock();
         }
         inside.in_hand_since = inside.waiting.front().map(|oldest| oldest.since);

@@ -32,7 +32,8 @@ pub struct Settings {
     pub synchronous: Synchronous,
     /// Entries that may wait to be written before new requests are refused. Requests already being answered add theirs.
     pub max_queue: usize,
-    /// How long the writer gathers entries before it commits them together; zero: it takes what is there.
+    /// How long the writer gathers entries before it commits them together, while they come so fast that several are to
+    /// be expected meanwhile. A lone entry is committed at once. Zero: it always takes what is there.
     pub commit_interval: Duration,
     /// How long an answer's last bytes are held back for its entry. After that they go out, and this is counted.
     pub max_hold: Duration,

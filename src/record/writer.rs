@@ -3,10 +3,11 @@
 //! What cannot be written is kept and tried again, on a new connection, until it can be or the time to close is over. An
 //! entry whose id is there already is left alone, so a group is never written twice, however its first commit ended.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -15,6 +16,7 @@ use super::entry::Entry;
 use super::insert::Scratch;
 use super::queue::{Queue, Waiting};
 use super::schema::SchemaError;
+use crate::domain::RequestId;
 
 /// The most entries in one transaction: more would make the first wait for the last and gain nothing.
 const MAX_GROUP: usize = 512;
@@ -32,10 +34,50 @@ pub type Insert = fn(&Connection, &Entry, &mut Scratch) -> rusqlite::Result<bool
 pub struct Writer {
     pub queue: Arc<Queue>,
     pub checkpoints: Arc<Checkpoints>,
-    pub interval: Duration,
+    pub arrivals: Arrivals,
     pub connection: Option<Connection>,
     pub connect: Connect,
     pub insert: Insert,
+    /// Entries of the group in hand that were given up: whoever waits for one is not told that it is there.
+    pub rejected: Vec<RequestId>,
+}
+
+/// How fast entries come, by the latest commits.
+///
+/// A lone entry is committed at once. When entries come fast, a commit for each would cost more than the entries do, and
+/// on a busy machine the writer would take the processor from the requests for every one of them.
+pub struct Arrivals {
+    interval: Duration,
+    recent: VecDeque<(Instant, usize)>,
+}
+
+impl Arrivals {
+    /// So many commits tell how fast entries come.
+    const COMMITS: usize = 16;
+    /// Gathering begins when so many entries are to be expected meanwhile.
+    const WORTH: u32 = 4;
+
+    /// Gathers for this long where that is worth it.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, recent: VecDeque::with_capacity(Self::COMMITS) }
+    }
+
+    fn committed(&mut self, entries: usize, at: Instant) {
+        if self.recent.len() == Self::COMMITS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((at, entries));
+    }
+
+    /// How long to gather now: the interval or not at all.
+    fn worth_gathering(&self, now: Instant) -> Duration {
+        // The entries of the oldest commit came before it, so they do not count.
+        let came: usize = self.recent.iter().skip(1).map(|(_, entries)| entries).sum();
+        let is_known = self.recent.len() == Self::COMMITS;
+        let Some((oldest, _)) = self.recent.front().filter(|_| is_known) else { return Duration::ZERO };
+        let within = now.saturating_duration_since(*oldest) * Self::WORTH;
+        if self.interval * u32::try_from(came).unwrap_or(u32::MAX) >= within { self.interval } else { Duration::ZERO }
+    }
 }
 
 /// Why a group was not written.
@@ -53,15 +95,17 @@ impl Writer {
     /// The thread: ends when the queue is closed and empty.
     pub fn run(mut self) {
         let (mut group, mut scratch) = (Vec::with_capacity(MAX_GROUP), Scratch::default());
-        while self.queue.take(&mut group, MAX_GROUP, self.interval) {
+        while self.queue.take(&mut group, MAX_GROUP, || self.arrivals.worth_gathering(Instant::now())) {
             if !self.commit(&group, &mut scratch) {
                 return;
             }
             self.queue.counts.depth.fetch_sub(group.len(), Relaxed);
-            for waiting in group.drain(..) {
+            self.arrivals.committed(group.len(), Instant::now());
+            for waiting in group.drain(..).filter(|waiting| !self.rejected.contains(&waiting.entry.id)) {
                 // Whoever no longer waits needs no word.
                 let _ = waiting.written.send(());
             }
+            self.rejected.clear();
             self.after_commit();
         }
         self.empty_log();
@@ -114,6 +158,9 @@ impl Writer {
     /// Writes a group in which something panicked, each entry for itself, so that one cannot take the others with it.
     fn write_singly(&mut self, group: &[Waiting], scratch: &mut Scratch) -> Result<(), WriteError> {
         for waiting in group {
+            if self.rejected.contains(&waiting.entry.id) {
+                continue;
+            }
             match self.write(std::slice::from_ref(waiting), scratch) {
                 Err(WriteError::Panic) => {
                     self.connection = None;
@@ -143,7 +190,8 @@ impl Writer {
     }
 
     /// Gives up an entry that no database would take, rather than let it stop all others. It is a fault of ours.
-    fn reject(&self, entry: &Entry, reason: &str) {
+    fn reject(&mut self, entry: &Entry, reason: &str) {
+        self.rejected.push(entry.id);
         self.queue.counts.rejected.fetch_add(1, Relaxed);
         tracing::error!(request_id = %entry.id, reason, "a ledger entry cannot be written and is given up");
     }
@@ -177,4 +225,28 @@ fn transact<'g>(
 fn is_the_entrys_fault(error: &rusqlite::Error) -> bool {
     let codes = [ErrorCode::ConstraintViolation, ErrorCode::TooBig, ErrorCode::TypeMismatch];
     error.sqlite_error_code().is_some_and(|code| codes.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_entries_that_come_fast_are_gathered() {
+        let interval = Duration::from_millis(1);
+        let check = |pause_us: u64, entries: usize, expected: Duration| {
+            let (mut arrivals, mut now) = (Arrivals::new(interval), Instant::now());
+            for _ in 0..20 {
+                now += Duration::from_micros(pause_us);
+                arrivals.committed(entries, now);
+            }
+            assert_eq!(arrivals.worth_gathering(now), expected, "{entries} each {pause_us} us");
+            assert_eq!(arrivals.worth_gathering(now + Duration::from_secs(1)), Duration::ZERO, "after a pause");
+        };
+        check(1000, 1, Duration::ZERO);
+        check(1000, 3, Duration::ZERO);
+        check(1000, 4, interval);
+        check(200, 1, interval);
+        assert_eq!(Arrivals::new(interval).worth_gathering(Instant::now()), Duration::ZERO);
+    }
 }

@@ -37,7 +37,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "permitted",
         &[],
-        "may we | can we | are we allowed | is it ok to | allowed to | must we | have to keep | must keep | how long | where may | what must we | which fields may | is it legal | legal | dürfen | wie lange | müssen wir | podemos | debemos | puedo | 可以吗 | 有没有问题 | 能不能 | 多久 | いつまで | よいですか | いいですか",
+        "is it ok to copy | must not | before we store | may we | can we | are we allowed | is it ok to | allowed to | must we | have to keep | must keep | how long | where may | what must we | which fields may | is it legal | legal | dürfen | wie lange | müssen wir | podemos | debemos | puedo | 可以吗 | 有没有问题 | 能不能 | 多久 | いつまで | よいですか | いいですか",
     ),
     group(
         "subject-data",
@@ -49,15 +49,35 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "outside | eu | us cloud | third country | vendor | ad platform | saas | openai | partner | contractor | leave the app | leaves the app | before they leave | in the error | carries it | error report | lands in | herramienta | eeuu | drittland | 平台 | 海外 | 外部",
     ),
+    group(
+        "obligations",
+        &[(COMPLIANCE, 0.9)],
+        "data processing | dpa | processor agreement | subprocessor | sub-processor | schrems | adequacy | standard contractual | retention | retain | keep logs | delete after | deleted after | purge after | older than 30 days | unsubscribe | do not contact | do not call | marketing consent | double opt-in | cookie law | tracking consent | terms of service | terms and conditions | privacy policy | imprint | impressum | age gate | parental | biometric* | face recognition | employee monitoring | background check | credit check | anti-money | know your customer | eprivacy | nis2 | dora | ai act | fedramp | hitrust | glba | section 508 | export regulation* | cite the license | third-party code | copied from | copy pasted from | code from stackoverflow | \
+        dual licens* | commercial licen* | licence header | license header | license file | license check | license scan* | notice | aufbewahrungsfrist | löschfrist | auskunft | betroffenen | einwilligungs* | aviso legal | ley de | 等保 | 未成年人 | 留存 | 保存期間 | 規約",
+    ),
+    group(
+        "people-data",
+        &[(COMPLIANCE, 0.45)],
+        "blur faces | faces | bought list | list of contacts | contacts | before the user agrees | user agrees | user consents | must not track | track before | tracking | without the notice | copy this | snippet into our product | into our product | cold mails | mailing list | consent | who is online | online when | when employees | track employees | monitor employees | hr wants | hr asked | legal asked | legal team | lawyer | auditor | auditors | audit | request body | full request body | customer names | user names and | addresses of | birth dates | health data | location history | kundendaten | mitarbeiterdaten | nutzerdaten | datos de clientes | datos de usuarios | 员工数据 | 客户数据 | 社員 | 従業員",
+    ),
+    group(
+        "records-of-people",
+        &[],
+        "user database | customer database | employee database | access to the database | bank_balance | bank balance | phone_number | employee_id | customer_id and | account balance | date_of_birth | user basis data | قاعدة بيانات | base de datos de | kundendatenbank | 用户数据库 | 顧客データベース",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
     pair("personal", "leaking-out", 90, &[(COMPLIANCE, 0.75)]),
-    pair("people", "bank-bot", 200, &[(COMPLIANCE, 0.6)]),
+    pair("people", "records-of-people", 200, &[(COMPLIANCE, 0.6)]),
     pair("sign-in", "leaking-out", 30, &[(SECURITY, 0.45)]),
     pair("permitted", "personal", 90, &[(COMPLIANCE, 0.7)]),
     pair("permitted", "subject-data", 120, &[(COMPLIANCE, 0.5)]),
     pair("personal", "outside", 100, &[(COMPLIANCE, 0.6)]),
     pair("permitted", "leaking-out", 60, &[(COMPLIANCE, 0.4)]),
     pair("subject-data", "outside", 100, &[(COMPLIANCE, 0.4)]),
+    pair("people-data", "permitted", 100, &[(COMPLIANCE, 0.5)]),
+    pair("people-data", "leaking-out", 100, &[(COMPLIANCE, 0.4)]),
+    pair("people-data", "personal", 100, &[(COMPLIANCE, 0.3)]),
+    pair("people-data", "outside", 100, &[(COMPLIANCE, 0.3)]),
 ];

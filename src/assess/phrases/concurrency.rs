@@ -10,14 +10,14 @@ pub(super) const GROUPS: &[Group] = &[
         toctou | check-then-act | check then act | lost update | read-modify-write | deadlock* | dead lock | livelock | lock contention | lock order* | \
         lock inversion | priority inversion | thread safe* | thread-safe* | threadsafe | not thread | thread unsafe | concurrentmodification* | \
         concurrent access | concurrent request | concurrent modification | concurrent write | concurrent update | concurrent job | concurrent call | concurrent insert | concurrent transaction | \
-        concurrently | simultaneously | at the same time | in parallel by | two threads | multiple threads | several threads | two processes | multiple processes | \
+        concurrently | simultaneously | in parallel by | two threads | multiple threads | several threads | two processes | multiple processes | \
         two workers | multiple workers | several workers | two instances | multiple instances | both instances | two requests | two users at | both requests | parallel requests | \
         memory ordering | memory barrier | happens-before | happens before | compare and swap | compare-and-swap | compare-and-set | cas loop | lock-free | lock free | lockfree | \
         spinlock | double-checked | double checked | reentran* | starvation | critical section | mutual exclusion | \
         leader election | elects itself | raft | paxos | distributed lock | redlock | advisory lock | optimistic lock* | pessimistic lock* | select for update | for update skip | \
         fencing token | split brain | split-brain | quorum | consensus | single-flight | singleflight | cache stampede | thundering herd | dogpile | \
         wettlaufsituation | gleichzeitig | verklemm* | al mismo tiempo | simultáne* | condición de carrera | a la vez | concurrencia | \
-        竞态 | 死锁 | 并发 | 同时 | 线程安全 | 加锁 | 分布式锁 | 競合 | デッドロック | 同時に | 排他 | スレッドセーフ | 並行",
+        竞态 | 死锁 | 并发 | 线程安全 | 加锁 | 分布式锁 | 競合 | デッドロック | 同時に | 排他 | スレッドセーフ | 並行",
     ),
     group(
         "twice",
@@ -77,6 +77,23 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "sometimes | occasionally | when traffic | under load | load test | clicks | from the load test | now and then | gone | missing | less than | fewer than | instead of 10 | 1000 requests | double | twice | duplicates | gaps",
     ),
+    group(
+        "blocked",
+        &[(CONCURRENCY, 0.9)],
+        "blocked waiting | waiting to lock | waiting for lock | waiting for 0x* | holding 0x* | thread dump | lock wait timeout | deadlock found | holds the lock | hold the lock | holding the lock | acquire the lock | acquiring the lock | lock ordering | lock is held | under the lock | without a lock | without lock | without holding | needs a lock | lock free | drop this lock | remove the lock | interleav* | in any order | out of order | ordering of events | order of execution | only one instance | only one worker | only once across | single writer | exactly one | at most one | mutual | \
+        synchronous* | synchronization | synchronisation | non-blocking | nonblocking | blocking call | block in | waits for | not wait for | doesn't wait | async iterator | wait for all | wait group | join all | promise.all | max concurrency | limit concurrency | at most 10 at | cancel the others | cancellation token | cancellationtoken | gil | goroutine leak | share one connection | shared between | shared across | per-thread | thread local | threadlocal | reentrant | preempt* | atomic* | isolation between jobs | job runs while | while the other | still running when | previous run",
+    ),
+    group(
+        "many-at-work",
+        &[(CONCURRENCY, 0.5)],
+        "two goroutines | both workers | on both workers | same task on | several threads call | lock per key | per-key lock | global lock | one global lock | quickly | presses twice | pressed twice | clicks twice | double submit | submits twice | gets two orders | append to the same | write to the same | writes to the same | same slice | another task | other task | one task | another thread | another process | other process | background thread | background threads | main thread | ui thread | worker thread | three app servers | several app servers | app servers | multiple servers | several servers | both send | both run | both start | both write | two containers | two cron | several instances | parallel stream | parallel streams | parallel jobs | parallel builds | concurrent jobs | simultaneous | while iterating | modified while | during iteration | iterating from | if-exists-then-insert | check then insert | exists then insert | get or create | find or create | getorcreate | read then write | safe if one | thread-confined | sendable | between threads | across threads | many threads | mehrere server | mehrere threads | zwei server | varios hilos | varios servidores | 多个线程 | 多线程 | 多个实例 | 两台 | 複数のスレッド | 複数台 | 二台",
+    ),
+    group(
+        "wrong-number",
+        &[(CONCURRENCY, 0.2)],
+        "duplicates | duplicate | inserts two | two rows | inserted twice | loses elements | missing elements | lost elements | elements are missing | skipped | twice | double | sometimes | occasionally | random order | out of order",
+    ),
+    group("same-time", &[(CONCURRENCY, 0.55)], "at the same time | 同时"),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -96,4 +113,7 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("threading", "sometimes", 150, &[(CONCURRENCY, 0.4)]),
     pair("at-once", "twice", 100, &[(CONCURRENCY, 0.4)]),
     pair("at-once", "charging", 100, &[(CONCURRENCY, 0.3), (MONEY, 0.3)]),
+    pair("many-at-work", "wrong-number", 120, &[(CONCURRENCY, 0.45)]),
+    pair("many-at-work", "shared", 100, &[(CONCURRENCY, 0.3)]),
+    pair("many-at-work", "threading", 120, &[(CONCURRENCY, 0.3)]),
 ];

@@ -86,7 +86,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "entities",
         &[],
-        "orders | customers | products | tickets | users | accounts | bookings | comments | contracts | timestamps | events | articles | subscriptions | members | attendees | employees | students | patients | prices in | messages | attachments | documents | devices | pedidos | clientes | bestellungen | datensätze | datensatz | artikel | 订单 | 数据 | 商品 | 注文 | データ",
+        "tenant | tenants | rows | entries | contacts | transactions | payments | sessions | documents | stores | totals | orders | customers | products | tickets | users | accounts | bookings | comments | contracts | timestamps | events | articles | subscriptions | members | attendees | employees | students | patients | prices in | messages | attachments | documents | devices | pedidos | clientes | bestellungen | datensätze | datensatz | artikel | 订单 | 数据 | 商品 | 注文 | データ",
     ),
     group(
         "moving",
@@ -119,6 +119,23 @@ pub(super) const GROUPS: &[Group] = &[
         &[],
         "sets status | set status | sets the | set the | mark all | mark them | close all | reset all | update all | fix the data | correct the data | repair the data | clean the data | backfill | repariere | reparar los datos | 修数据 | 修复数据 | データを直*",
     ),
+    group(
+        "storing",
+        &[(DATA, 0.9)],
+        "migration file | migration files | generate migration | generating migration | run migrations | running migrations | pending migration | migration fails | migration failed | rollback migration | down migration | cascade delete | delete cascade | soft-deleted | duplicate key | unique violation | unique index | upsert | savepoint | conflict resolution | crdt | merge conflict in data | stale read | replica lag | replication lag | \
+        reindex* | offset reset | checkpoint* | utf8mb4 | int to uuid | from int to | to bigint | decimal precision | column precision | truncates the value | loses precision | rounding on save | partition the table | archive old | vacuum full | drift between | data mismatch | counts don't match | does not match the database | block file | flushing | flush block | tombstone* | prune | pruned | compaction | \
+        wallet.dat | chainstate | reindex-chainstate | index corruption | hash mismatch | checksum error | bad checksum | read back | reads back | written twice | stored twice | stored wrong | saved wrong | saves wrong | saves the wrong | wrong value in the | inserted twice | not inserted | not updated | isn't updated in | doesn't persist | does not persist | persist the | null in the database | seed data | production data | real data | customer records",
+    ),
+    group(
+        "state-wrong",
+        &[(DATA, 0.55)],
+        "deleted the wrong | deleted by mistake | wrong tenant | wrong customer | wrong account | come back | bring back | only his | only hers | second one fails | first one succeeds | both or none | all or nothing | no longer match | don't match | do not match | doesn't match | match the detail | existing rows | existing accounts | existing users | existing records | incl. existing | too early | left behind | half written | partly written | write happens | two stores | both stores | summary table | out of step | overwrites | overwritten | overwriting | overwrite | loses the | loses all | loses its | loses modification | changed back | reverts to | reverted to | by itself | doubles everything | doubled | twice in the | second run | run twice | rows less | fewer rows | rows more | is null after | field is null | after reload | ids collide | id collision | collide | wrong value | wrong values | old value | old values | old ones | stale | out of date | inconsistent | diverge* | differs from the primary | replica has | mismatch | keep the values | keep the data | keep existing | existing data | preserve | without losing | verliert | überschreibt | doppelte datensätze | löscht | gelöscht | inactivos | perder datos | 保留数据 | 不丢 | 重复数据 | 数据错 | 消さずに | 重複",
+    ),
+    group(
+        "store-topic",
+        &[(DATA, 0.35)],
+        "database | db | postgres | mysql | mongodb | mongoose | sqlite | oracle db | sql server | orm | typeorm | sequelize | prisma | hibernate | jpa | entity framework | ef core | activerecord | sqlalchemy | model field | charfield | foreignkey | varchar | datetime field | datatype | data type | record | records | rows | dataset | storage | persist | stored | persisted | saved | save( | save() | parquet | avro | orc | hdfs block | edit log | fsimage | metadata | manifest | index file | checkpoint | snapshot | datenbank | base de datos | 数据库 | 字段 | 数据表 | データベース",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -140,4 +157,10 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("sets-state", "bulk", 60, &[(DATA, 0.5)]),
     pair("column", "migrating", 120, &[(DATA, 0.4)]),
     pair("stored", "migrating", 80, &[(DATA, 0.3)]),
+    pair("storing", "stored", 120, &[(DATA, 0.25)]),
+    pair("state-wrong", "store-topic", 150, &[(DATA, 0.4)]),
+    pair("state-wrong", "entities", 100, &[(DATA, 0.35)]),
+    pair("state-wrong", "moving", 80, &[(DATA, 0.3)]),
+    pair("altering", "store-topic", 40, &[(DATA, 0.3)]),
+    pair("moving", "store-topic", 60, &[(DATA, 0.3)]),
 ];

@@ -38,6 +38,17 @@ pub(super) const GROUPS: &[Group] = &[
         &[(MONEY, 0.5)],
         "yearly plan | annual plan | monthly plan | plan cancelled | cancel the plan | upgrade plan | downgrade plan | trial | give back | money back | paid | pay out | payouts | paying | shipping cost | shipping fee | shipping | gift cards | voucher | instalment | installment | deposit | tip | tips | rent | settle | settles | settle page | owed | owes | owe | utxo | coins | wallet fee | credit card | card number | luhn | iban | gutschein | versandkosten | zahlen | bezahlt | guthaben | envío | pagan | 运费 | 实付 | 分钱 | 多付 | 支払*",
     ),
+    group(
+        "bookkeeping",
+        &[(MONEY, 0.9)],
+        "credit note | dunning | past due | overdue invoice | late fee | billing cycle | billing period | metered billing | usage based billing | usage-based | seat price | per seat | tiered price | price list | price tier | list price | quote | purchase order | tax id | tax exempt | reverse charge | w-9 | 1099 | gst | hst | bonus payment | overtime pay | expense report | expenses report | reimburse* | cash flow | balance sheet | profit and loss | general ledger | trial balance | accrual | depreciation | amortiz* | payment link | checkout session | apple pay | google pay | sepa | direct debit | ach transfer | wire transfer | bank transfer | \
+        money type | float for money | decimal for money | bigdecimal for | penny | pennies | cent off | a cent | two cents | basket total | cart total | order total | grand total | subtotal | line item | line items | minimum charge | captured twice | authorised amount | authorized amount | capture the payment | donation | donations | crowdfunding | escrow | wallet top up | top-up | store credit | loyalty | cashback | skonto | lastschrift | überweisung | mahnung | nómina | impuestos | presupuesto | 工资 | 报销 | 余额 | 充值 | 提现 | 汇率 | 税率 | 給与 | 残高 | 送金 | 入金 | 税率",
+    ),
+    group(
+        "money-topic",
+        &[(MONEY, 0.5)],
+        "discount | discounts | rappen | centime | renewal | renewed although | subscription renewed | accountant | misses the refunds | points expire | points | spend them | business customers | net price | gross price | price rounding | round to 5 | round up to | expense | expenses | currencies | currency | euros | credit the | what do we credit | credit back | mid-month | pro rata | pro-rata | per month charge | stock option | vesting | shares | dividend | trading | trade price | broker fee | fee | fees | price | prices | pricing | cost of | budget | invoice | bill | bills | tax | vat | sum of the positions | rechnungssumme | rechnungs* | betrag | beträge | kosten | preise | cent | gebühr* | coste | costes | importe | 费用 | 金额 | 计费 | 费率 | 手数料 | 金額 | 価格 | 税込",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -49,4 +60,7 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("plans", "off", 70, &[(MONEY, 0.6)]),
     pair("plans", "amounts", 70, &[(MONEY, 0.35)]),
     pair("plans", "people", 60, &[(MONEY, 0.2)]),
+    pair("money-topic", "off", 80, &[(MONEY, 0.4)]),
+    pair("money-topic", "people", 60, &[(MONEY, 0.2)]),
+    pair("money-topic", "amounts", 40, &[(MONEY, 0.2)]),
 ];

@@ -32,6 +32,12 @@ pub(super) const GROUPS: &[Group] = &[
         &[(INFRA, 0.45)],
         "nginx | apache | open port | port 22 | port 6379 | port 5432 | registrar | domain | subdomain | prod redis | prod vm | production vm | vm disk | resize the disk | bastion | ssh into | systemd | cron on the server | node group | cloud | aws | gcp | azure | s3 bucket | lambda | docker swarm | proxmox | vlan | router | switch port | 服务器 | サーバ",
     ),
+    group(
+        "operations",
+        &[(INFRA, 0.8)],
+        "node draining | kubelet | etcd | control plane | pod disruption | pdb | anti affinity | anti-affinity | taint* | toleration* | replicas: | rolling update of | ingress controller | external-dns | externaldns | letsencrypt | let's encrypt | acme challenge | wildcard cert | origin server | cloudflare | akamai | fastly | waf | ddos protection | transit gateway | direct connect | private link | endpoint policy | service account | workload identity | cross account | cross-account | aws account | organization policy | scp | kms policy | s3 lifecycle | \
+        autoscaling policy | spot instances | reserved instances | instance type | instance size | resize the instance | upgrade the cluster | cluster upgrade | kubernetes upgrade | move the domain | dns cutover | change the dns | spf | dkim | dmarc | reverse proxy in front | bare metal | data center | datacenter | rack | switch config | ipsec | wireguard | openvpn | nftables | iptables | firewalld | terragrunt | crossplane | bicep | arm template | cdk | sam template | serverless framework | vagrant prod | packer | ansible | chef | puppet | salt | 防火墙 | 子网 | 安全组 | ファイアウォール | サブネット",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[

@@ -47,7 +47,7 @@ pub(super) const GROUPS: &[Group] = &[
         never finishes | never completes | never terminates | infinite loop | endless loop | freezes after | stops responding | stop responding | \
         stopped responding | not responding | stops processing | stops consuming | blocked forever | waits forever | wait forever | stalls | stalled | \
         service crash* | server crash* | node crash* | process crash* | daemon crash* | broker crash* | worker crash* | crashes the server | crashes on | \
-        segmentation fault | segfault | core dump | fatal error | abort* unexpectedly | terminated unexpectedly | panics in | \
+        segmentation fault | segfault | core dump | abort* unexpectedly | terminated unexpectedly | panics in | \
         hängt | hängen geblieben | bleibt stehen | se cuelga | se queda colgad* | bloqueado | 卡住 | 卡死 | 无响应 | 假死 | 固まる | ハング | フリーズ | 応答しない",
     ),
     group(
@@ -94,6 +94,23 @@ pub(super) const GROUPS: &[Group] = &[
         &[(RELIABILITY, 0.8)],
         "time limit | no time limit | connect and read | deadline | retry count | retry interval | give up after | try again | tries | attempts | poll* interval | health | if the provider is down | is down the | is gone | goes away | not available | unavailab* | offline",
     ),
+    group(
+        "exhaustion",
+        &[(RELIABILITY, 0.9)],
+        "pool ran dry | ran dry | pool size | pool sizes | max_connections | too many clients | connection slots | disk full | disk is full | no space left | out of disk | ulimit | certificate expired | cert expired | cert ran out | expired certificate | pending jobs | jobs pending | jobs not executing | not executing | not processed | stop being processed | silently stops | silently stopped | stops after | stops working after | freezes about | whole app freezes | freezes | frozen | zombie process | defunct | \
+        restart policy | sigterm | sigkill | graceful stop | draining | warm up | warm-up | rollout | rolled out | rebalance | rebalancing | consumer group | missed heartbeat* | lost connection | loses connection | drops connection | connection drops | connection is lost | reconnect* | resubscribe | fallback | fall back | degraded | degrade | fault tolera* | resilien* | self-heal* | recovery | recover from | bootstrapping fails | startup fails | fails to start | won't start | doesn't start after | \
+        shutdown hook | unhandled rejection | uncaught exception | process exits | exit code 137 | exit code 1 in prod | monitoring | grafana | prometheus | opsgenie | statuspage | status page | synthetic check | smoke test after deploy",
+    ),
+    group(
+        "trouble-topic",
+        &[(RELIABILITY, 0.5)],
+        "requests fail | fail since | failing since | in-flight | in flight | gets killed | get killed | pod gets killed | to be up before | wait for postgres | wait for the db | wait for the database | before the app starts | pages us | paged | paging us | disk 9* | disk usage | glitch | network glitch | blip | hiccup | never resumes | doesn't resume | does not resume | resume after | error path | leaks socket | leaks a socket | switched the load balancer | after the switch | broken pipe | disconnected | gets disconnected | disconnects | unreliable | unstable | stability | robust | robustness | survive | survives | survived | restart | restarts | restarted | reconnection | crash | crashes | crashing | crashed | answers with errors | with errors for | errors for | fails for | every friday | once a day | every night | every hour | at peak | blocks the whole | whole partition | without interrupt* | laufende sitzungen | abbrechen | abgebrochen | hängt sich | abstürz* | se reinicia | se cae | 挂掉 | 堆积 | 崩 | 卡 | 不稳定 | 落ち | 不安定 | 切断",
+    ),
+    group(
+        "running-thing",
+        &[(RELIABILITY, 0.2)],
+        "namenode | datanode | resourcemanager | broker | worker | workers | celery | gunicorn | server process | daemon | service | services | zookeeper | kafka | rabbitmq | redis | nginx | load balancer | queue | partition | consumer | consumers | language server | extension host | peer | node | cluster | checkout | backend | pipeline | stream | cronjob | batch job | nightly job",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -106,4 +123,7 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("service", "erroring", 100, &[(RELIABILITY, 0.3)]),
     pair("service", "limits-of-time", 60, &[(RELIABILITY, 0.25)]),
     pair("service", "failing", 25, &[(RELIABILITY, 0.3)]),
+    pair("exhaustion", "service", 100, &[(RELIABILITY, 0.25)]),
+    pair("trouble-topic", "running-thing", 80, &[(RELIABILITY, 0.35)]),
+    pair("trouble-topic", "stakes-live", 100, &[(RELIABILITY, 0.3)]),
 ];

@@ -32,15 +32,15 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     group(
         "sign-in",
-        &[(SECURITY, 0.6)],
+        &[(SECURITY, 0.45)],
         "login | log in | logged in | logged-in | sign in | sign-in | signin | signup | sign up | logout | log out | \
         password | passwd | passphrase | credential | auth | token | session | cookie | api key | apikey | secret | admin panel | \
-        superuser | sudo | root user | user role | contraseña | passwort | kennwort | iniciar sesión | einloggen | 密码 | 登录 | パスワード | ログイン",
+        superuser | root user | user role | contraseña | passwort | kennwort | iniciar sesión | einloggen | 密码 | 登录 | パスワード | ログイン",
     ),
     group(
         "cryptography",
         &[(SECURITY, 1.0)],
-        "encrypt* | decrypt* | cipher* | cryptograph* | crypto key | aes-* | aes256 | rsa key | ecdsa | ed25519 | \
+        "cifr* | descifr* | clave privada | clave secreta | certificado* | chiffr* | entschlüssel* | privater schlüssel | privaten schlüssel | zertifikat* | 私钥 | 公钥 | 秘密鍵 | 復号 | encrypt* | decrypt* | cipher* | cryptograph* | crypto key | aes-* | aes256 | rsa key | ecdsa | ed25519 | \
         bcrypt | argon2 | scrypt | pbkdf2 | private key | keystore | truststore | trust store | certificate authority | ca certificate | \
         ca bundle | x509 | x.509 | mtls | mutual tls | self-signed | self signed | key rotation | rotate key | rotate the key | \
         hsm | key management | initialization vector | nonce reuse | random number generator | csprng | secure random | weak hash | \
@@ -50,8 +50,8 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     group(
         "transport",
-        &[(SECURITY, 0.55)],
-        "ssl | tls | https | certificate | cert | public key | signature | signed | ssh key | gpg | pgp | checksum mismatch",
+        &[(SECURITY, 0.45)],
+        "ssl | tls | certificate | cert | public key | ssh key | gpg | pgp | checksum mismatch",
     ),
     group(
         "secrets-handling",
@@ -68,8 +68,7 @@ pub(super) const GROUPS: &[Group] = &[
         privileges | least privilege | multi-tenant isolation | tenant isolation | tenantid | tenant id | idor | other user's | other users' | \
         another user's | other customers' | other customer's | other people's | someone else's | anyone can | anybody can | any user can | \
         everyone can see | everybody can see | without logging in | without login | not logged in | without permission | without auth* | \
-        as admin | become admin | is_admin | isadmin | role: admin | grant all | security group | security policy | cors polic* | content security policy | \
-        sandbox* | seccomp | apparmor | selinux | setuid | superuser check | permitall | allow all origin | public bucket | \
+        as admin | become admin | is_admin | isadmin | role: admin | grant all | security group | security policy | cors polic* | content security policy | seccomp | apparmor | selinux | setuid | superuser check | permitall | allow all origin | public bucket | \
         world readable | world-readable | world writable | ownership check | owner check | belongs to the user | \
         pedido de otro | datos de otro | otro cliente | otro usuario | fremde daten | andere kunden | anderen kunden | \
         别人的 | 其他用户 | 越权 | 权限 | 他人の | 他のユーザー | 権限",
@@ -157,6 +156,49 @@ pub(super) const GROUPS: &[Group] = &[
         &[(SECURITY, 0.9)],
         "every other | each other's | other employee* | other student* | other patient* | other people's | other accounts | other tenant | other tenants | another tenant | another account | another customer | another user | anderer nutzer | fremde | eines anderen | ajenos | de otros | 别的用户 | 别人",
     ),
+    group(
+        "rules-of-access",
+        &[(SECURITY, 0.9)],
+        "row level security | row-level security | rls policy | security rules | firebase rules | storage rules | bucket policy | user permission | user permissions | roles and permissions | permission denied for | permission system | permissions for | policy check | gate check | claims | identityserver | asp.net identity | antiforgery | anti-forgery | captcha | account lockout | \
+        lock the account | password strength | ip whitelist | ip allowlist | allowlist | whitelist ip | x-forwarded-for | webhook signature | signing secret | signing key | code signing | csp | iframe sandbox | innerhtml | html escaping | xxe | xml external | npm audit | dependabot alert | snyk | trivy | sast | secret scanning | gitleaks | filters on the current | scoped to the | \
+        by id only | without checking | does not check | doesn't check | do not check | not checked | never checked | no check | not verified | never verified | not validated | unvalidated | trusts the | trust the client | client-side only check | server side check | who is allowed | who may | only admins | only the owner | admins only | admin-only | berechtigung | zugriffsrecht* | zugriff auf | permisos | acceso a | 未授权 | 鉴权 | 校验权限 | アクセス制御 | 権限チェック",
+    ),
+    group(
+        "concatenated",
+        &[],
+        "concatenat* | string formatting | string interpolation | sprintf | f-string | building the query | builds the query | raw sql | raw query",
+    ),
+    group(
+        "sql-words",
+        &[],
+        "sql | query | insert command | where clause | select statement | statement | shell command | system command | html | xpath",
+    ),
+    group(
+        "hidden-values",
+        &[],
+        "password | passwords | secret | secrets | api key | api keys | credentials | token | tokens | keys",
+    ),
+    group(
+        "hiding",
+        &[],
+        "hidden | hide | must be hidden | store securely | securely | safely store | secure way | where to store | where do i put | keep out of | env variables | environment variable | env file | .env | copy over | rotate | expose | log | logged | commit | in the repo | in docker | in git",
+    ),
+    group(
+        "weak-choice",
+        &[(SECURITY, 0.9)],
+        "using sha-1 | using md5 | sha-1 hash | md5 hash | random token | random password | password generator | generate a token | generate tokens | math.random | rand() | hardcode the | des encryption | ecb | rc4 | execute command | executes a command | run a shell command | user supplied | user-supplied | user provided | from the user",
+    ),
+    group(
+        "security-topic",
+        &[(SECURITY, 0.45)],
+        "registry access | deploy key | verify | verification | validate the request | access key | access keys | encryption | confidential* | sensitive | trusted origin | captcha | admin | admins | administrator | role | roles | restrict | restricted | restricting | principal | service principal | superuser | non-superuser | crypto | cryptographic | createcipher | hash function | hashing | salt | signing | unsigned | webhook secret | passport | keycloak | auth0 | okta | cognito | firebase auth | devise | identity provider | idp | guard | firewall | trust | untrusted | privilege | privileged | grants | owner | ownership | secure | securely | security | protect | protects | protected | protection | wachtwoord | administrador* | permiso* | sicher | geschützt | 管理员 | 安全 | 私钥 | 公開になって* | 公開 | セキュリティ | 管理者",
+    ),
+    group(
+        "exposure",
+        &[(SECURITY, 0.5)],
+        "can still push | can still log | can still access | can still see | can still use | still has access | old employee | former employee | ex-employee | ex employee | who left | left the company | really comes from | comes from github | comes from stripe | prove that the request | reachable from outside | reachable from the internet | dumps env | dumps the env | debug endpoint | actuator | safe to use | confirm the mail | confirm the email | confirmation link | email verification | verify email | opening /profile | of another member | another member | comparison with == | crafted file | malformed input | malicious package | typo in package name | for anybody | anybody who | anyone with | anyone who has | everyone with the link | who has the url | has the link | publicly | public link | public url | public access | open to the internet | exposed to the internet | full card number | reads files outside | outside the workspace | outside the root | outside the directory | parent directory | ../ | localstorage | local storage | wrong service | without the signature | unsigned request | shows full | shows the full | shows passwords | only allow | only allowed | limit access | same company | same organization | same tenant | restrict an | protect me from | escape html | buffer of | fixed size buffer | from the query string | file name from | filename from | path from the | url parameter | query parameter | user-controlled | client sends | in the browser | 限制只有 | 只有管理员 | 只允许 | 誰でも",
+    ),
+    group("permission-word", &[(SECURITY, 0.4)], "permission | permissions | sandbox | signature | signatures"),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
@@ -172,4 +214,12 @@ pub(super) const PAIRS: &[Pair] = &[
     pair("people", "expiring", 60, &[(SECURITY, 0.4)]),
     pair("entry", "open-up", 60, &[(SECURITY, 0.6)]),
     pair("entry", "people", 60, &[(SECURITY, 0.25)]),
+    pair("concatenated", "sql-words", 60, &[(SECURITY, 0.9)]),
+    pair("hidden-values", "hiding", 40, &[(SECURITY, 0.5)]),
+    pair("people", "rules-of-access", 80, &[(SECURITY, 0.2)]),
+    pair("security-topic", "exposure", 100, &[(SECURITY, 0.3)]),
+    pair("security-topic", "sign-in", 80, &[(SECURITY, 0.25)]),
+    pair("security-topic", "people", 60, &[(SECURITY, 0.2)]),
+    pair("exposure", "people", 60, &[(SECURITY, 0.2)]),
+    pair("exposure", "uploads", 60, &[(SECURITY, 0.3)]),
 ];
