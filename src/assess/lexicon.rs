@@ -1,8 +1,7 @@
-//! Finds the phrases in a text: one automaton for all of them, built once.
-
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
+//! The phrases of all groups, ready to be found in a text and weighed by where they stand.
 
 use super::content::capitalised;
+use super::finder::Finder;
 use super::phrases::{self, Group};
 use super::prose::Prose;
 use crate::domain::Signal;
@@ -46,7 +45,7 @@ pub(super) struct Bond {
 
 /// All phrases, ready to be searched for.
 pub(super) struct Lexicon {
-    automaton: AhoCorasick,
+    finder: Finder,
     phrases: Vec<Phrase>,
     /// The groups, in the order of their numbers.
     pub(super) groups: Vec<&'static Group>,
@@ -55,7 +54,7 @@ pub(super) struct Lexicon {
 }
 
 impl Lexicon {
-    /// Builds the automaton; takes some milliseconds.
+    /// Prepares the search.
     pub(super) fn new() -> Self {
         let groups: Vec<&'static Group> = phrases::groups().collect();
         let mut texts = Vec::new();
@@ -67,7 +66,7 @@ impl Lexicon {
                 let text = text.unwrap_or(phrase);
                 phrases.push(Phrase { group: number, goes_on });
                 texts.push(text.to_owned());
-                // The automaton folds the case of ASCII letters only.
+                // The search folds the case of ASCII letters only.
                 if text.starts_with(|first: char| !first.is_ascii()) {
                     phrases.push(Phrase { group: number, goes_on });
                     texts.push(capitalised(text));
@@ -80,12 +79,7 @@ impl Lexicon {
             Some(Bond { first, second, within: pair.within, speaks: pair.speaks })
         });
         let bonds = bonds.collect();
-        let automaton = AhoCorasickBuilder::new()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&texts)
-            .expect("a few thousand short phrases are within the automaton's limits");
-        Self { automaton, phrases, groups, bonds }
+        Self { finder: Finder::new(texts), phrases, groups, bonds }
     }
 
     /// The phrases of a text, in order.
@@ -93,9 +87,9 @@ impl Lexicon {
         let bytes = text.as_bytes();
         let mut places = prose.places();
         let mut hits = Vec::new();
-        for found in self.automaton.find_overlapping_iter(text) {
-            let phrase = &self.phrases[found.pattern().as_usize()];
-            let (start, end) = (found.start(), found.end());
+        for found in self.finder.find(text) {
+            let phrase = &self.phrases[found.phrase];
+            let (start, end) = (found.start, found.end);
             let Some(beginning) = beginning(bytes, start) else { continue };
             if !phrase.goes_on && !ends(bytes, end) {
                 continue;

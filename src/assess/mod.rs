@@ -5,6 +5,7 @@
 //! of instructions and tool output that are full of alarming words. Nothing here knows models, rules or prices.
 
 mod content;
+mod finder;
 mod kind;
 mod lexicon;
 mod phrases;
@@ -29,7 +30,7 @@ const EVIDENCE_AT_MOST: usize = 32;
 /// How much the human turns count, from the last one back; older ones are not looked at.
 const SHARES: [f32; 3] = [1.0, 0.55, 0.25];
 
-/// Assesses prompts. Made once and shared: it holds the automata.
+/// Assesses prompts. Made once and shared.
 pub struct Assessor {
     lexicon: Lexicon,
     content: content::Detector,
@@ -42,7 +43,7 @@ impl Default for Assessor {
 }
 
 impl Assessor {
-    /// Builds the automata, which takes some tens of milliseconds.
+    /// Prepares the searches, which takes some milliseconds.
     pub fn new() -> Self {
         Self { lexicon: Lexicon::new(), content: content::Detector::new() }
     }
@@ -93,5 +94,128 @@ impl Assessor {
             hits.extend(after);
         }
         Heard { turn, share, prose: prose.length, hits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Content, Risk, Signal, Tag};
+
+    static ASSESSOR: LazyLock<Assessor> = LazyLock::new(Assessor::new);
+
+    fn assess(turns: &[(Role, &str)]) -> Assessment {
+        ASSESSOR.assess(&sample::turns(turns))
+    }
+
+    fn check(text: &str, tags: &[Tag], risks: &[Risk]) {
+        let assessment = assess(&[(Role::User, text)]);
+        assert_eq!(assessment.tags.iter().collect::<Vec<_>>(), tags, "{text}");
+        assert!(risks.contains(&assessment.risk), "{text}: {}", assessment.risk);
+    }
+
+    #[test]
+    fn work_that_touches_a_risk_is_tagged() {
+        let some = [Risk::Medium, Risk::High];
+        check(
+            "Which clients break if we rotate the private key of our certificate authority?",
+            &[Tag::Security],
+            &some,
+        );
+        check("backfill the new column for all existing orders", &[Tag::DataIntegrity], &some);
+        check("the api keeps crashing and restarting, what do we check first", &[Tag::Reliability], &some);
+        check("two goroutines deadlock on this mutex", &[Tag::Concurrency], &some);
+        check("this query is too slow on 10 million rows", &[Tag::Performance], &some);
+        check("invoices show the wrong VAT", &[Tag::Money], &some);
+        check("may we keep personal data of visitors for a year under the GDPR?", &[Tag::Compliance], &some);
+        check("¿cómo cifro los datos y guardo la clave privada?", &[Tag::Security], &some);
+        check("数据库迁移之后有数据丢失", &[Tag::DataIntegrity], &some);
+    }
+
+    #[test]
+    fn words_alone_are_no_risk() {
+        for text in [
+            "fix the typo in the docstring of encrypt()",
+            "rename the variable lock_file to lockfile",
+            "make the Pay button green",
+            "what is a deadlock? explain it for a beginner",
+            "write a unit test for formatPrice",
+            "npm run build shows a warning about the production build",
+            "hello",
+        ] {
+            check(text, &[], &[Risk::Low]);
+        }
+    }
+
+    #[test]
+    fn a_live_system_makes_it_high() {
+        let assessment = assess(&[(Role::User, "drop the customer_id column on prod, the orders table has 40M rows")]);
+        assert!(assessment.tags.contains(Tag::DataIntegrity));
+        assert_eq!(assessment.risk, Risk::High);
+    }
+
+    #[test]
+    fn only_the_humans_words_count() {
+        let alarming = "Mind security: SQL injection, race conditions, data loss, outages, GDPR and invoices.";
+        let assessment = assess(&[
+            (Role::System, alarming),
+            (Role::User, "list the files"),
+            (Role::Assistant, alarming),
+            (Role::Tool, alarming),
+            (Role::User, "rename foo.ts to bar.ts"),
+        ]);
+        assert!(assessment.tags.is_empty() && assessment.risk == Risk::Low, "{assessment:?}");
+    }
+
+    #[test]
+    fn an_earlier_wish_is_still_heard() {
+        let assessment = assess(&[
+            (Role::User, "every request checks the access token and the user's permissions, that is slow"),
+            (Role::Assistant, "Shall I cache the result?"),
+            (Role::User, "just skip it for /internal"),
+        ]);
+        assert!(assessment.tags.contains(Tag::Security), "{assessment:?}");
+    }
+
+    #[test]
+    fn evidence_points_at_the_words() {
+        let text = "Résumé: there is a deadlock between the workers";
+        let assessment = assess(&[(Role::System, "be brief"), (Role::User, text)]);
+        let piece = assessment.evidence.iter().find(|piece| piece.signal == Signal::Tag(Tag::Concurrency)).unwrap();
+        let (start, end) = (piece.offset as usize, (piece.offset + piece.length) as usize);
+        assert_eq!((piece.turn, &text[start..end]), (1, "deadlock"));
+        assert!(assessment.evidence.is_sorted_by(|one, other| one.weight.abs() >= other.weight.abs()));
+    }
+
+    #[test]
+    fn a_secret_in_the_middle_of_a_long_paste_is_seen() {
+        let filler = "a quiet line of a log\n".repeat(2000);
+        let text = format!("{filler}AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIK7MDENGbPxRfiCYzQ9w8e7r6t5y\n{filler}");
+        assert!(assess(&[(Role::User, &text)]).content.contains(Content::HasSecret));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_text_makes_it_panic(pieces in proptest::collection::vec(
+            "\\PC{0,12}|password ?[=:] ?['\"«“]?\\PC{0,8}|://[a-z:@]{0,9}|[0-9 +().-]{0,20}|ignore \\PC{0,9}|eyJ[a-zA-Z.]{0,60}|[\n`<{]{1,3}|клю?ч|忽略|@",
+            0..40,
+        )) {
+            let text = pieces.concat();
+            let assessment = ASSESSOR.assess(&sample::human(&text));
+            let length = text.len();
+            prop_assert!(assessment.evidence.iter().all(|piece| (piece.offset + piece.length) as usize <= length));
+            let tokens = assessment.tokens;
+            prop_assert!(tokens.low <= tokens.expected && tokens.expected <= tokens.high);
+        }
+
+        #[test]
+        fn long_turns_are_cut_at_characters(text in "(\\PC|漢|é){3000,5000}") {
+            let _ = ASSESSOR.assess(&sample::human(&text));
+        }
     }
 }

@@ -246,7 +246,8 @@ impl fmt::Debug for Ledger {
 pub enum Committed {
     /// The entry is in the ledger.
     Durable,
-    /// Not yet, after `max_hold`: nobody should wait any longer. It is written when it can be.
+    /// Not yet, after `max_hold`, or it was given up: nobody should wait any longer. What was not given up is written
+    /// when it can be.
     Late,
 }
 
@@ -264,15 +265,17 @@ impl Future for Receipt {
     type Output = Committed;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Committed> {
-        let written = match Pin::new(&mut self.waits).poll(task) {
+        match Pin::new(&mut self.waits).poll(task) {
             Poll::Ready(Ok(())) => return Poll::Ready(Committed::Durable),
-            Poll::Ready(Err(_)) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        };
-        let max_hold = self.max_hold;
-        let limit = self.limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(max_hold)));
-        if written.is_pending() && limit.as_mut().poll(task).is_pending() {
-            return Poll::Pending;
+            // The writer is gone, or gave this entry up: waiting longer would change nothing.
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                let max_hold = self.max_hold;
+                let limit = self.limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(max_hold)));
+                if limit.as_mut().poll(task).is_pending() {
+                    return Poll::Pending;
+                }
+            }
         }
         self.queue.counts.late.fetch_add(1, Relaxed);
         Poll::Ready(Committed::Late)

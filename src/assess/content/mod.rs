@@ -1,14 +1,13 @@
 //! What the human's text carries, whatever it asks for: secrets, personal data, attempts to override instructions.
 //!
 //! All of it is searched, not its ends only: a key in the middle of a pasted log leaves the house like any other. One
-//! automaton finds the places worth looking at; what stands there is then judged by its shape.
+//! search finds the places worth looking at; what stands there is then judged by its shape.
 
 mod injection;
 mod personal;
 mod secrets;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
-
+use super::finder::Finder;
 use crate::domain::{Content, ContentSet, Evidence, Signal};
 
 /// Something found: from where to where in the text.
@@ -35,12 +34,12 @@ enum Clue {
 
 /// Looks for all of it.
 pub(super) struct Detector {
-    automaton: AhoCorasick,
+    finder: Finder,
     clues: Vec<Clue>,
 }
 
 impl Detector {
-    /// Builds the automaton.
+    /// Prepares the search.
     pub(super) fn new() -> Self {
         let mut texts: Vec<String> = Vec::new();
         let mut clues = Vec::new();
@@ -59,19 +58,14 @@ impl Detector {
             for text in list.split('|').map(str::trim) {
                 texts.push(text.to_owned());
                 clues.push(clue);
-                // The automaton folds the case of ASCII letters only.
+                // The search folds the case of ASCII letters only.
                 if !text.is_ascii() {
                     texts.push(capitalised(text));
                     clues.push(clue);
                 }
             }
         }
-        let automaton = AhoCorasickBuilder::new()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&texts)
-            .expect("a few hundred short words are within the automaton's limits");
-        Self { automaton, clues }
+        Self { finder: Finder::new(texts), clues }
     }
 
     /// What the turns' texts carry, with the first finding of each sort.
@@ -89,9 +83,9 @@ impl Detector {
             if let Some(found) = personal::find(text) {
                 note(Content::HasPii, found);
             }
-            for place in self.automaton.find_overlapping_iter(text) {
-                let (start, end) = (place.start(), place.end());
-                let found = match self.clues[place.pattern().as_usize()] {
+            for place in self.finder.find(text) {
+                let (start, end) = (place.start, place.end);
+                let found = match self.clues[place.phrase] {
                     Clue::Format(number) => {
                         secrets::of_format(text, start, &secrets::FORMATS[number]).map(|it| (Content::HasSecret, it))
                     }

@@ -80,8 +80,16 @@ pub(super) const GROUPS: &[Group] = &[
         &[(RELIABILITY, -0.7), (CALM, 0.3)],
         "npm install | docker for mac | docker desktop | on mac | on macos | on windows | scroll | scrolling | mouse | cursor | keyboard | keybinding* | minimap | terminal window | command palette | side bar | status bar | tab bar | title bar | tree view | hover widget | suggestion widget | rendering issue | camera preview | spinner | spinners | screen reader | notebook cell | installer | installation",
     ),
-    group("frames-and-files", &[(DATA, -0.7), (PERFORMANCE, -0.1)], "pandas | dataframe | data frame | numpy | html table | excel | spreadsheet | snapshot test | listview | json file | csv file | text file | array of objects | dictionary | list of dict* | column header | axis label* | tibble | ggplot | matrix"),
-    group("log-lines", &[(RELIABILITY, -0.5)], "log level | log message | log statement | logging for | detailed logging | log output | enhance logging | getter | message to debug | error message"),
+    group(
+        "frames-and-files",
+        &[(DATA, -0.7), (PERFORMANCE, -0.1)],
+        "pandas | dataframe | data frame | numpy | html table | excel | spreadsheet | snapshot test | listview | json file | csv file | text file | array of objects | dictionary | list of dict* | column header | axis label* | tibble | ggplot | matrix",
+    ),
+    group(
+        "log-lines",
+        &[(RELIABILITY, -0.5)],
+        "log level | log message | log statement | logging for | detailed logging | log output | enhance logging | getter | message to debug | error message",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[

@@ -60,11 +60,16 @@ pub(super) const GROUPS: &[Group] = &[
         &[(COMPLIANCE, 0.45)],
         "blur faces | faces | bought list | list of contacts | contacts | before the user agrees | user agrees | user consents | must not track | track before | tracking | without the notice | copy this | snippet into our product | into our product | cold mails | mailing list | consent | who is online | online when | when employees | track employees | monitor employees | hr wants | hr asked | legal asked | legal team | lawyer | auditor | auditors | audit | request body | full request body | customer names | user names and | addresses of | birth dates | health data | location history | kundendaten | mitarbeiterdaten | nutzerdaten | datos de clientes | datos de usuarios | 员工数据 | 客户数据 | 社員 | 従業員",
     ),
+    group(
+        "records-of-people",
+        &[],
+        "user database | customer database | employee database | access to the database | bank_balance | bank balance | phone_number | employee_id | customer_id and | account balance | date_of_birth | user basis data | قاعدة بيانات | base de datos de | kundendatenbank | 用户数据库 | 顧客データベース",
+    ),
 ];
 
 pub(super) const PAIRS: &[Pair] = &[
     pair("personal", "leaking-out", 90, &[(COMPLIANCE, 0.75)]),
-    pair("people", "bank-bot", 200, &[(COMPLIANCE, 0.6)]),
+    pair("people", "records-of-people", 200, &[(COMPLIANCE, 0.6)]),
     pair("sign-in", "leaking-out", 30, &[(SECURITY, 0.45)]),
     pair("permitted", "personal", 90, &[(COMPLIANCE, 0.7)]),
     pair("permitted", "subject-data", 120, &[(COMPLIANCE, 0.5)]),

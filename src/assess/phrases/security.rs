@@ -40,7 +40,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "cryptography",
         &[(SECURITY, 1.0)],
-        "encrypt* | decrypt* | cipher* | cryptograph* | crypto key | aes-* | aes256 | rsa key | ecdsa | ed25519 | \
+        "cifr* | descifr* | clave privada | clave secreta | certificado* | chiffr* | entschlüssel* | privater schlüssel | privaten schlüssel | zertifikat* | 私钥 | 公钥 | 秘密鍵 | 復号 | encrypt* | decrypt* | cipher* | cryptograph* | crypto key | aes-* | aes256 | rsa key | ecdsa | ed25519 | \
         bcrypt | argon2 | scrypt | pbkdf2 | private key | keystore | truststore | trust store | certificate authority | ca certificate | \
         ca bundle | x509 | x.509 | mtls | mutual tls | self-signed | self signed | key rotation | rotate key | rotate the key | \
         hsm | key management | initialization vector | nonce reuse | random number generator | csprng | secure random | weak hash | \
