@@ -3,7 +3,9 @@
 //! Each request is assessed, routed by the rules of `routes.toml`, forwarded, metered and recorded. `ARCHITECTURE.md`
 //! has the map; the story of one request is `proxy::answer`.
 
+pub mod admin;
 pub mod admit;
+pub mod app;
 pub mod assess;
 pub mod cli;
 pub mod config;
@@ -13,6 +15,7 @@ pub mod forward;
 pub mod listen;
 pub mod meter;
 pub mod observe;
+pub mod proxy;
 pub mod read;
 pub mod record;
 pub mod route;

@@ -1,3 +1,87 @@
 //! The commands: each parses its arguments, calls a room and prints.
 
 pub mod assess;
+pub mod check;
+pub mod explain;
+pub mod keys;
+pub mod report;
+pub mod schema;
+pub mod serve;
+pub mod test;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+/// A command did what it was asked, and found nothing wrong.
+pub const OK: u8 = 0;
+/// A command found something that needs attention.
+pub const FOUND: u8 = 1;
+/// A command could not run.
+pub const FAILED: u8 = 2;
+
+/// An LLM request routing proxy.
+#[derive(Parser, Debug)]
+#[command(name = "weighbridge", version, about, long_about = None)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the proxy.
+    Serve(serve::Args),
+    /// Check routes.toml: every problem at once, with its place and what to do.
+    Check(check::Args),
+    /// Explain where a request goes and why, without sending it.
+    Explain(explain::Args),
+    /// Run the [[tests]] of routes.toml.
+    Test(test::Args),
+    /// Assess prompts from standard input.
+    Assess(assess::Args),
+    /// Print the JSON Schema of routes.toml, for editors.
+    Schema(schema::Args),
+    /// Report spend, savings and counts from the ledger.
+    Report(report::Args),
+    /// Make keys for callers.
+    Keys(keys::Args),
+}
+
+/// Runs the command that the process was called with.
+pub fn run() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Assess(args) => assess::run(args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Keys(args) => keys::run(&args),
+    }
+}
+
+/// Prints a value as JSON.
+fn print_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)
+}
+
+/// Says on standard error why a command cannot run.
+fn cannot_run(reason: &impl fmt::Display) -> ExitCode {
+    // Nothing more can be said when standard error is gone as well.
+    let _ = writeln!(io::stderr(), "{reason}");
+    FAILED.into()
+}
+
+/// The moment, in milliseconds since 1970 UTC.
+fn now_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

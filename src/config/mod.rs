@@ -1,1 +1,70 @@
-//! x
+//! `routes.toml`: read, check, swap. This room knows every room below and hands each its settings; no room knows it.
+//!
+//! A file that does not hold together is refused whole, with everything that is wrong with it. What comes out of here
+//! needs no further checking: [`Config`] can only be had from a file that was accepted.
+
+mod check;
+mod load;
+mod located;
+pub mod problem;
+mod raw;
+mod reload;
+pub mod rule_tests;
+mod schema;
+mod secrets;
+mod shape;
+mod text;
+mod trial;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use check::Surroundings;
+pub use load::{Strictness, load, parse};
+pub use problem::{Problem, Problems, Severity};
+pub use reload::{Live, ReloadEvent, Watcher, watch};
+pub use schema::schema;
+pub use trial::{Assess, Trial};
+
+use crate::domain::{EndpointName, RulesVersion};
+use crate::observe::LogFormat;
+use crate::{admit, forward, listen, read, record, route};
+use rule_tests::RuleTest;
+
+/// Everything that `routes.toml` says, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Which text of the file this is.
+    pub version: RulesVersion,
+    /// Which prices count: the catalogue's version and a digest of the prices set in the file.
+    pub price_version: Arc<str>,
+    /// How the doors are opened.
+    pub listen: listen::Settings,
+    /// What a request's body may be.
+    pub bounds: read::Bounds,
+    /// Who may ask.
+    pub keys: admit::Keys,
+    /// Where requests go.
+    pub rules: route::Rules,
+    /// Every endpoint.
+    pub endpoints: HashMap<EndpointName, Arc<forward::Endpoint>>,
+    /// The endpoint that tells what a request would have cost without routing; `None`: no baseline is set.
+    pub baseline: Option<EndpointName>,
+    /// How the record of each request is kept.
+    pub ledger: record::Settings,
+    /// What is told on standard error.
+    pub log: LogSettings,
+    /// Requests, and what the rules must do with them.
+    pub tests: Vec<RuleTest>,
+    /// What is doubtful about the file, though it was accepted.
+    pub warnings: Vec<Problem>,
+}
+
+/// What is told on standard error.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogSettings {
+    /// In which form.
+    pub format: LogFormat,
+    /// What is told: a level, or a filter.
+    pub level: String,
+}

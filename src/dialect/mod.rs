@@ -68,7 +68,7 @@ pub fn without_usage(dialect: Dialect, frame: &Bytes) -> Option<Bytes> {
 }
 
 /// The body of an error of ours.
-pub fn error_body(dialect: Dialect, failure: &Failure, id: RequestId) -> Bytes {
+pub fn error_body(dialect: Dialect, failure: &Failure, id: Option<RequestId>) -> Bytes {
     match dialect {
         Dialect::OpenaiChat => openai_chat::error_body(failure, id),
     }

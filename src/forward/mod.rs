@@ -25,7 +25,7 @@ use crate::domain::{Candidate, EndpointName, Failure, FailureKind, Prompt, TierN
 pub use attempt::{AnswerBody, AnswerStream, Got};
 pub use breaker::BreakerState;
 pub use endpoint::{Endpoint, HttpVersion, Retries, TimeLimits};
-pub use pool::Pool;
+pub use pool::{EndpointState, Pool};
 use problem::Problem;
 use retry::Next;
 
@@ -74,6 +74,8 @@ pub struct Upstream {
     pub endpoint: Arc<Endpoint>,
     /// The tier it was tried as part of.
     pub tier: Option<TierName>,
+    /// What is remembered of that endpoint, to be told whether the answer had usage.
+    pub state: Arc<EndpointState>,
 }
 
 /// Gets an answer from one of the candidates. Every try is noted in `tried` as it happens.
@@ -81,7 +83,7 @@ pub struct Upstream {
 /// # Errors
 /// `UpstreamFailed` or `UpstreamTimeout` when no candidate answered. A provider's own error is an answer.
 pub async fn send(pool: &Pool, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> Result<Upstream, Failure> {
-    let mut last: Option<(Problem, &Arc<Endpoint>, &Candidate)> = None;
+    let mut last: Option<(Problem, &Arc<Endpoint>, &Candidate, Arc<EndpointState>)> = None;
     let mut resting: Option<Duration> = None;
     for (place, candidate) in errand.candidates.iter().enumerate() {
         // `check` makes sure that every name in a decision has its settings.
@@ -94,28 +96,33 @@ pub async fn send(pool: &Pool, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> R
         let is_last = place + 1 == errand.candidates.len();
         match ask(&state, endpoint, candidate, errand, is_last, tried).await {
             Ok(got) => {
-                return Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone() });
+                return Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone(), state });
             }
-            Err(problem) if problem.next() == Next::Stop => return ending(problem, endpoint, candidate),
-            Err(problem) => last = Some((problem, endpoint, candidate)),
+            Err(problem) if problem.next() == Next::Stop => return ending(problem, endpoint, candidate, state),
+            Err(problem) => last = Some((problem, endpoint, candidate, state)),
         }
     }
-    let Some((problem, endpoint, candidate)) = last else {
+    let Some((problem, endpoint, candidate, state)) = last else {
         let message = "every endpoint for this request failed lately and is left alone for a moment: try again";
         let pause = resting.unwrap_or(Duration::from_secs(1));
         return Err(Failure::new(FailureKind::UpstreamFailed, message).with_retry_after(pause));
     };
-    ending(problem, endpoint, candidate)
+    ending(problem, endpoint, candidate, state)
 }
 
-fn ending(problem: Problem, endpoint: &Arc<Endpoint>, candidate: &Candidate) -> Result<Upstream, Failure> {
+fn ending(
+    problem: Problem,
+    endpoint: &Arc<Endpoint>,
+    candidate: &Candidate,
+    state: Arc<EndpointState>,
+) -> Result<Upstream, Failure> {
     let got = problem.into_ending()?;
-    Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone() })
+    Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone(), state })
 }
 
 /// Asks one endpoint, again where that helps.
 async fn ask(
-    state: &pool::EndpointState,
+    state: &EndpointState,
     endpoint: &Arc<Endpoint>,
     candidate: &Candidate,
     errand: &Errand<'_>,
@@ -155,7 +162,7 @@ async fn ask(
 
 /// One attempt with its line for the ledger, its word to the breaker, and its time for the average.
 async fn noted(
-    state: &pool::EndpointState,
+    state: &EndpointState,
     client: &pool::HttpClient,
     outgoing: attempt::Outgoing<'_>,
     candidate: &Candidate,

@@ -1,7 +1,7 @@
 //! What lives as long as the process for each endpoint: its connections, its breaker, how fast it answered lately.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,14 +24,22 @@ pub struct EndpointState {
     pub breaker: Breaker,
     /// A moving average of the time to the first byte of content, in microseconds; 0: none yet.
     latency_us: AtomicU64,
+    /// Whether its last answer that should have told usage did not.
+    is_silent: AtomicBool,
     /// The client, and the settings it was made for: a reload that changes them gets a new one, and requests in flight
     /// keep theirs.
     client: Mutex<Option<(Arc<Endpoint>, HttpClient)>>,
 }
 
+impl std::fmt::Debug for EndpointState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointState").field("breaker", &self.breaker).finish_non_exhaustive()
+    }
+}
+
 impl EndpointState {
     fn new() -> Self {
-        Self { breaker: Breaker::default(), latency_us: AtomicU64::new(0), client: Mutex::new(None) }
+        Self { breaker: Breaker::default(), latency_us: AtomicU64::new(0), is_silent: AtomicBool::new(false), client: Mutex::new(None) }
     }
 
     /// The client for these settings.
@@ -56,6 +64,11 @@ impl EndpointState {
         let next = |old: u64| Some(if old == 0 { measured } else { old - old / 5 + measured / 5 });
         // The closure always returns a value, so the update always succeeds.
         let _ = self.latency_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    }
+
+    /// Takes note of whether an answer told what it used.
+    pub fn observe_usage(&self, told: bool) {
+        self.is_silent.store(!told, Ordering::Relaxed);
     }
 
     /// The average time to the first byte of content; `None` before the first answer.
@@ -101,6 +114,12 @@ impl Pool {
             return Arc::clone(state);
         }
         Arc::clone(states.entry(name.clone()).or_insert_with(|| Arc::new(EndpointState::new())))
+    }
+
+    /// Whether an answer of this endpoint will leave its tokens to be counted here: usage is not asked of it, or it told
+    /// none the last time.
+    pub fn is_silent(&self, endpoint: &Endpoint) -> bool {
+        !endpoint.ask_usage || self.state(&endpoint.name).is_silent.load(Ordering::Relaxed)
     }
 
     /// Forgets endpoints that are configured no more.

@@ -1,7 +1,23 @@
 //! Sockets, up to a parsed request head.
+//!
+//! Connections are limited in number and in the time they may take to say something, so that silent peers cost a file
+//! descriptor for a while and nothing else. HTTP/1.1 and HTTP/2 (with prior knowledge) are told apart by their first
+//! bytes. Ending is orderly: no new connections, answers under way may finish, then a limit.
+
+mod connection;
+mod lifecycle;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+pub use connection::{Answering, guarded};
+pub use lifecycle::{Lifecycle, Phase};
 
 /// How the doors are opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +28,7 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// Connections served at once on the data port; one more waits in the kernel's queue.
     pub max_connections: usize,
-    /// From the first byte of a request's head to its last.
+    /// From a new connection to the end of its first request's head.
     pub head_timeout: Duration,
     /// How long a connection may stay without a request.
     pub idle_timeout: Duration,
@@ -29,6 +45,71 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(120),
             drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A listening socket and those who are connected to it.
+pub struct Door {
+    listener: TcpListener,
+    settings: Settings,
+    places: Arc<Semaphore>,
+    open: Arc<AtomicU64>,
+}
+
+impl Door {
+    /// Serves connections of this listener under these settings.
+    pub fn new(listener: TcpListener, settings: Settings) -> Self {
+        let places = Arc::new(Semaphore::new(settings.max_connections));
+        Self { listener, settings, places, open: Arc::default() }
+    }
+
+    /// Counts open connections.
+    pub fn open_connections(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.open)
+    }
+
+    /// Accepts connections and answers their requests until the process drains; returns when the last connection has
+    /// ended or the drain's time limit has stopped it.
+    pub async fn serve(self, service: impl Answering, lifecycle: Lifecycle) {
+        let mut draining = lifecycle.clone();
+        let tasks = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.accept() => accepted,
+                () = draining.reached(Phase::Draining) => break,
+            };
+            let Some((stream, place)) = accepted else { continue };
+            let settings = self.settings.clone();
+            let (service, lifecycle, open) = (service.clone(), lifecycle.clone(), Arc::clone(&self.open));
+            open.fetch_add(1, Ordering::Relaxed);
+            tasks.spawn(async move {
+                connection::serve(stream, &settings, service, lifecycle).await;
+                open.fetch_sub(1, Ordering::Relaxed);
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// The next connection, once there is a place for it. `None` after a failure that may pass, such as having no file
+    /// descriptors left: accepting is tried again after a moment instead of in a tight loop.
+    async fn accept(&self) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+        // The semaphore is never closed.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        match self.listener.accept().await {
+            Ok((stream, _)) => {
+                // Small writes (events of a stream) must not wait for acknowledgements.
+                let _ = stream.set_nodelay(true);
+                Some((stream, place))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                None
+            }
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum How {
     Cut,
     /// A time limit passed.
     TimedOut,
+    /// The process is ending.
+    Stopped,
     /// The caller hung up.
     ClientGone,
 }

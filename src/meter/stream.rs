@@ -36,6 +36,8 @@ pub struct Watch {
     pub deadline: Instant,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hide_usage: bool,
+    /// Ready when the process is ending and answers under way with it.
+    pub stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What a caller is told whose answer breaks off: an event in the dialect, by how it broke off.
     pub error_event: Box<dyn Fn(How) -> Bytes + Send>,
     /// Records the end.
@@ -48,6 +50,7 @@ pub struct Metered {
     tally: Tally,
     state: State,
     timer: Pin<Box<Sleep>>,
+    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Whether the model said that it is done.
     is_finished: bool,
     /// Whether the upstream told of an error in the middle.
@@ -77,13 +80,14 @@ enum State {
 impl Metered {
     /// Watches an answer.
     pub fn new(watch: Watch) -> Self {
-        let Watch { dialect, held, splitter, rest, idle, deadline, hide_usage, error_event, finish } = watch;
+        let Watch { dialect, held, splitter, rest, idle, deadline, hide_usage, stopped, error_event, finish } = watch;
         let rest = Some(rest);
         Self {
             watch: Source { dialect, held, splitter, rest, idle, deadline, hide_usage, error_event },
             tally: Tally::default(),
             state: State::Flowing(finish),
             timer: Box::pin(tokio::time::sleep_until(deadline.min(Instant::now() + idle))),
+            stopped,
             is_finished: false,
             has_failed: false,
         }
@@ -177,6 +181,7 @@ impl Metered {
                 }
                 Poll::Ready(Some(Err(_))) => self.end_of_upstream(How::Cut),
                 Poll::Ready(None) => self.end_of_upstream(How::Complete),
+                Poll::Pending if self.stopped.as_mut().poll(cx).is_ready() => self.end_of_upstream(How::Stopped),
                 Poll::Pending => {
                     ready!(self.timer.as_mut().poll(cx));
                     self.end_of_upstream(How::TimedOut);

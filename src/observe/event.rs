@@ -95,6 +95,10 @@ pub struct LedgerGauges {
     pub failures: u64,
     /// Answers released before their entry was written.
     pub late: u64,
+    /// Entries given up since the start, because no database would take them.
+    pub rejected: u64,
+    /// Whether entries cannot be written at present.
+    pub failing: bool,
     /// How long the oldest waiting entry has waited.
     pub oldest_queued: Duration,
     /// The size of the write-ahead log.

@@ -102,6 +102,8 @@ pub struct Metrics {
     ledger_commits: Gauge,
     ledger_failures: Gauge,
     ledger_late: Gauge,
+    ledger_rejected: Gauge,
+    ledger_failing: Gauge,
     panics: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
@@ -195,6 +197,12 @@ impl Default for Metrics {
             ledger_late: register!(
                 "ledger_late_answers",
                 "Answers released before their entry was written, since the start",
+                Gauge::default()
+            ),
+            ledger_rejected: register!("ledger_rejected_entries", "Entries given up since the start", Gauge::default()),
+            ledger_failing: register!(
+                "ledger_failing",
+                "Whether entries cannot be written at present",
                 Gauge::default()
             ),
             panics: register!("panics", "Requests that ended in a panic", Counter::default()),
@@ -297,6 +305,8 @@ impl Metrics {
         self.ledger_commits.set(whole(ledger.commits));
         self.ledger_failures.set(whole(ledger.failures));
         self.ledger_late.set(whole(ledger.late));
+        self.ledger_rejected.set(whole(ledger.rejected));
+        self.ledger_failing.set(i64::from(ledger.failing));
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);
             self.resident.set(whole(process.resident_bytes));

@@ -96,6 +96,8 @@ pub struct Entry {
     pub attempts: Vec<Attempt>,
     /// The endpoint whose answer the caller got.
     pub endpoint: Option<EndpointName>,
+    /// The tier that it was tried as part of.
+    pub tier: Option<TierName>,
     /// The model of that endpoint.
     pub model: Option<Arc<str>>,
     /// Tokens; `None` if nothing was used.

@@ -171,3 +171,94 @@ fn apart(first: &Condition, second: &Condition) -> bool {
 fn disjoint(a: Range, b: Range) -> bool {
     a.max < b.min || b.max < a.min
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Facts, Kind, Risk, Tag, TagSet, TokenCount};
+    use crate::route::sample::facts;
+
+    fn some_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = Vec<T>> {
+        proptest::sample::subsequence(all, 0..=all.len().min(3))
+    }
+
+    fn tags() -> impl Strategy<Value = TagSet> {
+        some_of(&Tag::ALL[..3]).prop_map(TagSet::from_iter)
+    }
+
+    fn range() -> impl Strategy<Value = Range> {
+        (0..6_u64, prop_oneof![0..6_u64, Just(u64::MAX)]).prop_map(|(min, max)| Range { min, max })
+    }
+
+    fn whens() -> impl Strategy<Value = When> {
+        let leaf = prop_oneof![
+            (tags(), tags(), tags()).prop_map(|(any, all, none)| Condition::Tags(SetTest { any, all, none })),
+            some_of(Risk::ALL).prop_map(Condition::Risk),
+            some_of(&Kind::ALL[..3]).prop_map(Condition::Kind),
+            range().prop_map(Condition::Tokens),
+            range().prop_map(Condition::Context),
+            any::<bool>().prop_map(Condition::Stream),
+        ];
+        let conditions = leaf.prop_recursive(2, 8, 2, |inner| {
+            let whens = proptest::collection::vec(proptest::collection::vec(inner, 1..3).prop_map(When), 1..3);
+            prop_oneof![
+                whens.clone().prop_map(Condition::Any),
+                whens.clone().prop_map(Condition::All),
+                whens.prop_map(|mut whens| Condition::Not(whens.swap_remove(0))),
+            ]
+        });
+        proptest::collection::vec(conditions, 1..3).prop_map(When)
+    }
+
+    fn requests() -> impl Strategy<Value = Facts> {
+        let parts = (tags(), some_of(Risk::ALL), some_of(&Kind::ALL[..3]), 0..6_u64, 0..3_u64, any::<bool>());
+        parts.prop_map(|(tags, risk, kind, tokens, output, stream)| Facts {
+            tags,
+            risk: risk.first().copied().unwrap_or(Risk::Low),
+            kind: kind.first().copied().unwrap_or(Kind::Other),
+            tokens: TokenCount::exact(tokens),
+            max_output: Some(output),
+            stream,
+            ..facts()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn what_is_implied_holds(narrow in whens(), wide in whens(), request in requests()) {
+            if implies(&narrow, &wide) && narrow.holds(&request) {
+                prop_assert!(wide.holds(&request));
+            }
+        }
+
+        #[test]
+        fn a_contradiction_never_holds(when in whens(), request in requests()) {
+            if contradiction(&when).is_some() {
+                prop_assert!(!when.holds(&request));
+            }
+        }
+
+        #[test]
+        fn everything_implies_itself(when in whens()) {
+            prop_assert!(implies(&when, &when));
+        }
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        let check = |conditions: Vec<Condition>, found: bool| {
+            assert_eq!(contradiction(&When(conditions.clone())).is_some(), found, "{conditions:?}");
+        };
+        let tokens = |min, max| Condition::Tokens(Range { min, max });
+        check(vec![tokens(5, 4)], true);
+        check(vec![tokens(5, 9), Condition::Context(Range { min: 0, max: 4 })], true);
+        check(vec![Condition::Any(vec![When(vec![tokens(5, 4)])])], true);
+        check(vec![Condition::Not(When(vec![Condition::Stream(true)])), Condition::Stream(true)], true);
+        check(vec![Condition::Risk(vec![Risk::Low]), Condition::Risk(vec![Risk::High])], true);
+        check(vec![tokens(5, 9), Condition::Stream(true)], false);
+    }
+}

@@ -12,6 +12,10 @@ mod facts;
 pub mod logic;
 mod pattern;
 mod rule;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::sync::Arc;
@@ -67,7 +71,7 @@ pub fn decide(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Dec
     let mut reasons = vec![Reason::Rule { rule: rule.name.clone(), why: rule.why.clone() }];
     let destination = match follow(rule, facts, situation, &mut reasons) {
         Ok(destination) => destination,
-        Err(words) => return Ok(denial(rule, words.clone(), reasons)),
+        Err(words) => return Ok(denial(rule, words, reasons)),
     };
     let wish = wished(rules, facts, situation)?;
     if let Some(tier) = &wish {

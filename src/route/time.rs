@@ -43,7 +43,7 @@ impl TimeWindow {
     fn place(&self, at_millis: u64) -> Option<(Weekday, u16)> {
         let at = Timestamp::from_millisecond(i64::try_from(at_millis).ok()?).ok()?;
         let local = self.zone.to_datetime(at);
-        Some((local.weekday(), local.hour().unsigned_abs() as u16 * 60 + local.minute().unsigned_abs() as u16))
+        Some((local.weekday(), u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())))
     }
 }
 

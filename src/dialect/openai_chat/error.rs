@@ -31,7 +31,7 @@ fn type_and_code(kind: FailureKind) -> (&'static str, &'static str) {
 }
 
 /// The body of an error of ours.
-pub fn error_body(failure: &Failure, id: RequestId) -> Bytes {
+pub fn error_body(failure: &Failure, id: Option<RequestId>) -> Bytes {
     let (kind, code) = type_and_code(failure.kind);
     let message = &failure.message;
     let error = json!({
@@ -43,7 +43,7 @@ pub fn error_body(failure: &Failure, id: RequestId) -> Bytes {
 /// An error of ours inside a stream: SDKs raise on a truthy `error`, and none of them takes what follows for content.
 pub fn error_event(failure: &Failure, id: RequestId) -> Bytes {
     let mut event = b"data: ".to_vec();
-    event.extend_from_slice(&error_body(failure, id));
+    event.extend_from_slice(&error_body(failure, Some(id)));
     event.extend_from_slice(b"\n\n");
     Bytes::from(event)
 }

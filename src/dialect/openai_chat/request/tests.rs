@@ -107,3 +107,77 @@ fn an_unchanged_body_is_not_copied() {
     let prompt = parsed(r#"{"model":"same","messages":[{"role":"user","content":"x"}]}"#).expect("a request");
     assert_eq!(request_body(&prompt, "same", true).as_ptr(), prompt.body.as_ptr());
 }
+
+mod properties {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-z]{1,5}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever else a request holds, the upstream gets the same request but for the model and the usage option.
+        #[test]
+        fn splicing_changes_two_fields_and_nothing_else(
+            more in prop::collection::btree_map("[b-z_]{1,8}", anything(), 0..6),
+            options in prop_oneof![
+                Just(None),
+                Just(Some(Value::Null)),
+                Just(Some(json!({}))),
+                Just(Some(json!({"x": 1}))),
+                any::<bool>().prop_map(|asked| Some(json!({"y": [], "include_usage": asked}))),
+            ],
+            stream in prop_oneof![Just(None), any::<bool>().prop_map(Some)],
+            text in "\\PC{0,40}",
+            pretty in any::<bool>(),
+        ) {
+            let mut request: Map<String, Value> = more.into_iter().filter(|(name, _)| !NAMES.contains(&name.as_str())).collect();
+            request.insert("model".into(), json!("auto"));
+            request.insert("messages".into(), json!([{"role": "user", "content": text.clone()}]));
+            if let Some(options) = &options {
+                request.insert("stream_options".into(), options.clone());
+            }
+            if let Some(stream) = stream {
+                request.insert("stream".into(), json!(stream));
+            }
+            let whole = Value::Object(request.clone());
+            let body = if pretty { serde_json::to_string_pretty(&whole) } else { serde_json::to_string(&whole) };
+            let prompt = parsed(&body.expect("JSON")).expect("a request");
+            prop_assert_eq!(prompt.turn_text(&prompt.turns[0]), text);
+
+            let sent = request_body(&prompt, "far/model", true);
+            let mut expected = request;
+            expected.insert("model".into(), json!("far/model"));
+            if stream == Some(true) {
+                let mut asked = options.filter(|options| !options.is_null()).unwrap_or_else(|| json!({}));
+                asked["include_usage"] = json!(true);
+                expected.insert("stream_options".into(), asked);
+            }
+            let sent: Value = serde_json::from_slice(&sent).expect("still JSON");
+            prop_assert_eq!(sent, Value::Object(expected));
+        }
+
+        /// No bytes make the parser panic, and what it takes it can also send on.
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(prompt) = parse(Bytes::from(bytes), &Limits { max_depth: 64 }) {
+                request_body(&prompt, "m", true);
+            }
+        }
+    }
+}

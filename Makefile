@@ -1,0 +1,24 @@
+# Everything that is installed or written goes to target/ and .run/, which git ignores.
+
+MODELS ?= .run/models
+
+.PHONY: help run test models bench overhead
+
+help: ## what can be asked for
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## two local models and the proxy on the shipped routes.toml, until Ctrl-C
+	@scripts/run.sh $(MODELS)
+
+test: ## everything that the gate runs
+	@scripts/test.sh $(MODELS)
+
+models: ## install the two local models (once, about 300 MB)
+	@python3 deploy/local-models/install.py $(MODELS)
+
+bench: ## how long assessing, deciding, reading streams and recording take
+	@cargo bench --locked $(foreach bench,$(wildcard benches/*.rs),--bench $(basename $(notdir $(bench))))
+
+overhead: ## what the proxy adds to a call, beside HAProxy and nginx (about 4 minutes)
+	@cargo build --release --locked
+	@cargo bench --locked --bench overhead -- $(ARGS)

@@ -1,0 +1,193 @@
+//! Builds every room from a checked configuration, opens the doors, and closes them in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::admin::AdminPort;
+use crate::admit::Rates;
+use crate::assess::{Assessor, tokens};
+use crate::config::{Config, Live, ReloadEvent};
+use crate::forward::Pool;
+use crate::listen::{Door, Lifecycle, Phase, Settings};
+use crate::observe::{Metrics, ReloadResult};
+use crate::proxy::{Books, DataPort, Proxy};
+use crate::record::{Ledger, LedgerError};
+
+/// How long the ledger may take to write what waits when the process ends.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why the process cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another process using it? see [server] in routes.toml")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The ledger cannot be opened, or could not be closed whole.
+    #[error("the ledger: {0}")]
+    Ledger(#[from] LedgerError),
+    /// Signals cannot be received.
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// The running proxy.
+pub struct App {
+    proxy: Arc<Proxy>,
+    config_path: PathBuf,
+    /// Where tools send requests; the port is the one that was given, also where the file says 0.
+    pub data: SocketAddr,
+    /// Where operators look.
+    pub admin: SocketAddr,
+    serving: JoinHandle<()>,
+    drain_timeout: Duration,
+}
+
+impl App {
+    /// Opens the ledger and the doors, and serves.
+    ///
+    /// # Errors
+    /// If an address is taken or the ledger cannot be opened.
+    pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
+        let ledger = Ledger::open(&config.ledger)?;
+        let metrics = Arc::new(Metrics::default());
+        metrics.started(true, unix_seconds());
+        let lifecycle = Lifecycle::default();
+        let settings = config.listen.clone();
+        let (data_listener, data) = listen(settings.data).await?;
+        let (admin_listener, admin) = listen(settings.admin).await?;
+        let proxy = Arc::new(Proxy {
+            config: Arc::new(Live::new(config)),
+            rates: Rates::default(),
+            assessor: Assessor::new(),
+            pool: Pool::default(),
+            books: Books { ledger, metrics, lifecycle: lifecycle.clone() },
+            lifecycle: lifecycle.clone(),
+            sequence: AtomicU64::new(0),
+        });
+        // Loading a tokenizer takes a third of a second, which must not fall on the first request that needs it.
+        std::thread::spawn(tokens::preload);
+        let drain_timeout = settings.drain_timeout;
+        let data_door = Door::new(data_listener, settings.clone());
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections() };
+        let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
+        let data_port = DataPort(Arc::clone(&proxy));
+        let serving = tokio::spawn(async move {
+            // The admin port outlives the data port, so that a drain can be watched.
+            let admin = tokio::spawn(admin_door.serve(admin_port, Lifecycle::default()));
+            data_door.serve(data_port, lifecycle).await;
+            admin.abort();
+        });
+        tracing::info!(%data, %admin, config = %config_path.display(), "listening");
+        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, drain_timeout })
+    }
+
+    /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
+    ///
+    /// # Errors
+    /// If signals cannot be received, or the ledger could not be closed whole.
+    pub async fn run(self) -> Result<(), AppError> {
+        let catch = |kind| signal(kind).map_err(AppError::Signals);
+        let mut end = catch(SignalKind::terminate())?;
+        let mut interrupt = catch(SignalKind::interrupt())?;
+        let mut hangup = catch(SignalKind::hangup())?;
+        let watcher = self.watch();
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => self.reload(),
+                _ = end.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+        drop(watcher);
+        let lifecycle = self.proxy.lifecycle.clone();
+        let stopping = tokio::spawn(async move {
+            tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {} }
+            tracing::warn!("told to end a second time: answers under way are ended now");
+            lifecycle.advance(Phase::Stopping);
+        });
+        let closed = self.shut_down().await;
+        stopping.abort();
+        closed
+    }
+
+    /// Takes no more requests, lets answers under way finish for as long as the drain allows, and closes the ledger.
+    ///
+    /// # Errors
+    /// If the ledger could not be closed whole.
+    pub async fn shut_down(self) -> Result<(), AppError> {
+        let lifecycle = &self.proxy.lifecycle;
+        tracing::info!(limit_s = self.drain_timeout.as_secs(), "draining: answers under way may finish");
+        lifecycle.advance(Phase::Draining);
+        let mut serving = self.serving;
+        if tokio::time::timeout(self.drain_timeout, &mut serving).await.is_err() {
+            tracing::warn!("the time to drain is over: answers under way are ended now");
+            lifecycle.advance(Phase::Stopping);
+            // It ends within the grace that connections have; an error would be a panic that was logged already.
+            let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
+        }
+        let ledger = self.proxy.books.ledger.clone();
+        let closed = tokio::task::spawn_blocking(move || ledger.close(LEDGER_PATIENCE)).await;
+        tracing::info!("ended");
+        closed.unwrap_or(Err(LedgerError::WriterGone)).map_err(AppError::Ledger)
+    }
+
+    /// Reads `routes.toml` again. A file that does not hold together is refused whole and the old rules stay.
+    pub fn reload(&self) {
+        reload(&self.proxy, &self.config_path);
+    }
+
+    /// Reloads when the file changes, for as long as what it returns lives.
+    fn watch(&self) -> Option<crate::config::Watcher> {
+        let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
+        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &path));
+        watcher
+            .inspect_err(|error| {
+                tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
+            })
+            .ok()
+    }
+}
+
+fn reload(proxy: &Proxy, path: &Path) {
+    let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
+    let env = |name: &str| std::env::var(name).ok();
+    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess) {
+        ReloadEvent::Unchanged => return,
+        ReloadEvent::Accepted { version, warnings } => {
+            let config = proxy.config.snapshot();
+            proxy.pool.retain(|name| config.endpoints.contains_key(name));
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            tracing::info!(%version, "routes.toml was accepted and is live");
+            ReloadResult::Accepted
+        }
+        ReloadEvent::Refused(problems) => {
+            tracing::error!("routes.toml was refused, the rules before it stay live:\n{problems}");
+            ReloadResult::Refused
+        }
+    };
+    proxy.books.metrics.reloaded(result, unix_seconds());
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+    let failed = |source| AppError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

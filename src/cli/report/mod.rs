@@ -1,0 +1,244 @@
+//! `weighbridge report`: spend, savings and counts out of the ledger.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::record::LedgerError;
+use crate::record::period::{NoMoment, Period};
+use crate::record::query::Reader;
+use crate::record::report::{Filter, GroupBy, Report, Totals};
+
+mod csv;
+mod table;
+
+/// What `report` is called with.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// What entries are put together by; may be given several times.
+    #[arg(long, value_name = "WHAT", value_parser = group_by(), default_value = "tier")]
+    pub by: Vec<GroupBy>,
+    /// From when: a span back from now (`7d`, `24h`), a day in UTC or a moment.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Until when: as for --since; a day is part of the report.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Only this person's requests.
+    #[arg(long)]
+    pub engineer: Option<String>,
+    /// Only this team's requests.
+    #[arg(long)]
+    pub team: Option<String>,
+    /// Only requests for this feature.
+    #[arg(long)]
+    pub feature: Option<String>,
+    /// Only requests that this tool sent.
+    #[arg(long)]
+    pub app: Option<String>,
+    /// Only requests that this tier answered.
+    #[arg(long)]
+    pub tier: Option<String>,
+    /// Only requests that this model answered.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Only requests that this rule decided.
+    #[arg(long)]
+    pub rule: Option<String>,
+    /// Print JSON; amounts are exact decimal text.
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print CSV; amounts are exact.
+    #[arg(long)]
+    pub csv: bool,
+    /// The configuration, which names the ledger.
+    #[arg(long, value_name = "FILE", default_value = "routes.toml")]
+    pub config: PathBuf,
+    /// The ledger's file, whatever the configuration names.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+}
+
+fn group_by() -> impl TypedValueParser<Value = GroupBy> {
+    let words = GroupBy::ALL.iter().map(|by| by.as_str());
+    PossibleValuesParser::new(words).try_map(|word| GroupBy::parse(&word).ok_or("no such word"))
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+enum ReportError {
+    #[error(transparent)]
+    Time(#[from] NoMoment),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the report cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Prints the report of the ledger that is named, or that the configuration names.
+pub fn run(args: &Args) -> ExitCode {
+    let ledger = match &args.ledger {
+        Some(ledger) => ledger.clone(),
+        None => match super::check::load(&args.config) {
+            Ok(config) => config.ledger.path,
+            Err(problems) => return super::cannot_run(&problems),
+        },
+    };
+    let printed = print(args, &ledger, Timestamp::now(), BufWriter::new(io::stdout().lock()));
+    match printed {
+        Ok(()) => super::OK.into(),
+        // Whoever reads, `head` for one, has read enough.
+        Err(ReportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => super::OK.into(),
+        Err(error) => {
+            // Nothing more can be said when standard error is gone as well.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            super::FAILED.into()
+        }
+    }
+}
+
+fn print(args: &Args, ledger: &Path, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
+    let filter = args.filter(now)?;
+    let report = Reader::open(ledger)?.report(&filter, &args.by)?;
+    if args.json {
+        print_json(&report, &args.by, filter.period, &mut out)?;
+    } else if args.csv {
+        csv::print(&report, &args.by, &mut out)?;
+    } else {
+        table::print(&report, &args.by, &filter, ledger, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+impl Args {
+    fn filter(&self, now: Timestamp) -> Result<Filter, NoMoment> {
+        let period = Period::parse(self.since.as_deref(), self.until.as_deref(), now)?;
+        let equal = [
+            (GroupBy::Engineer, &self.engineer),
+            (GroupBy::Team, &self.team),
+            (GroupBy::Feature, &self.feature),
+            (GroupBy::App, &self.app),
+            (GroupBy::Tier, &self.tier),
+            (GroupBy::Model, &self.model),
+            (GroupBy::Rule, &self.rule),
+        ];
+        let equal = equal.into_iter().filter_map(|(by, value)| Some((by, value.clone()?))).collect();
+        Ok(Filter { period, equal })
+    }
+}
+
+/// A report as JSON.
+#[derive(Serialize)]
+struct JsonReport<'r> {
+    since: Option<String>,
+    until: Option<String>,
+    by: &'r [GroupBy],
+    lines: Vec<JsonLine<'r>>,
+    total: &'r Totals,
+}
+
+/// A line as JSON: `keys` by their names, `null` where the entries say nothing of it.
+#[derive(Serialize)]
+struct JsonLine<'r> {
+    keys: serde_json::Map<String, serde_json::Value>,
+    #[serde(flatten)]
+    totals: &'r Totals,
+}
+
+fn print_json(report: &Report, by: &[GroupBy], period: Period, mut out: impl Write) -> io::Result<()> {
+    let named = |keys: &[Option<String>]| {
+        by.iter().zip(keys).map(|(by, key)| (by.as_str().to_owned(), key.clone().into())).collect()
+    };
+    let lines = report.lines.iter().map(|line| JsonLine { keys: named(&line.keys), totals: &line.totals });
+    let json = JsonReport {
+        since: period.since_millis.and_then(moment),
+        until: period.until_millis.and_then(moment),
+        by,
+        lines: lines.collect(),
+        total: &report.total,
+    };
+    serde_json::to_writer_pretty(&mut out, &json)?;
+    writeln!(out)
+}
+
+fn moment(millis: i64) -> Option<String> {
+    Some(Timestamp::from_millisecond(millis).ok()?.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::domain::Label;
+    use crate::record::entry::Entry;
+    use crate::record::{Ledger, Settings, sample};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn ledger_of(entries: Vec<Entry>) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&Settings::at(&path)).unwrap();
+        entries.into_iter().for_each(|entry| drop(ledger.append(entry)));
+        ledger.close(Duration::from_secs(10)).unwrap();
+        (folder, path)
+    }
+
+    fn some() -> Vec<Entry> {
+        let hostile = Entry { feature: Label::parse("=cmd|'/C'!A0,x"), ..sample::full(2) };
+        let unpriced = Entry { feature: None, cost: None, ..sample::full(3) };
+        vec![sample::full(1), hostile, unpriced, sample::refused(4), sample::full(5)]
+    }
+
+    /// What `weighbridge report` prints with these arguments.
+    fn said(entries: Vec<Entry>, arguments: &str) -> Result<String, ReportError> {
+        let (_folder, path) = ledger_of(entries);
+        let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
+        let mut out = Vec::new();
+        print(&args, &path, "2026-11-22T12:00:00Z".parse().unwrap(), &mut out)?;
+        Ok(String::from_utf8(out).unwrap().replace(&path.display().to_string(), "ledger.db"))
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_says_what_is_missing_from_it() {
+        insta::assert_snapshot!(said(some(), "--by feature --since 7d --team payments").unwrap());
+    }
+
+    #[test]
+    fn csv_is_exact_and_harmless() {
+        insta::assert_snapshot!(said(some(), "--by feature --by day --csv").unwrap());
+    }
+
+    #[test]
+    fn json_is_exact_and_names_what_is_not_known_null() {
+        insta::assert_snapshot!(said(some(), "--by team --since 2026-11-22 --until 2026-11-22 --json").unwrap());
+    }
+
+    #[test]
+    fn nothing_to_report_is_said() {
+        assert_eq!(said(vec![], "").unwrap(), "The ledger `ledger.db` has no entries yet.\n");
+        let asked = said(some(), "--team nobody").unwrap();
+        assert!(asked.ends_with("No entry of the ledger `ledger.db` is what you asked for.\n"), "{asked}");
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_told() {
+        assert!(matches!(said(some(), "--since yesterday"), Err(ReportError::Time(_))));
+        assert!(Line::try_parse_from(["report", "--by", "mood"]).is_err());
+        assert!(Line::try_parse_from(["report", "--json", "--csv"]).is_err());
+        let nowhere =
+            print(&Line::parse_from(["report"]).args, Path::new("no/such/file"), Timestamp::now(), Vec::new());
+        assert!(matches!(nowhere, Err(ReportError::Ledger(LedgerError::Missing(_)))));
+    }
+}

@@ -1,0 +1,308 @@
+//! Endpoints: where they are, how they are spoken to, what they cost.
+
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use genai_prices::{Calculator, PriceRequest, UsageKey};
+use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::{CheckedEndpoint, Checker, Declared};
+use crate::config::Strictness;
+use crate::config::located::Located;
+use crate::config::problem::quoted;
+use crate::config::raw::{HttpWord, Named, RawEndpoint, RawPrice, RawRetries, RawSecret, RawTimeouts};
+use crate::domain::{CataloguePrice, Dialect, EndpointName, Pico, Price, Rates, Secret, Usage};
+use crate::forward::{Endpoint, HttpVersion, Retries, TimeLimits};
+use crate::route::{Abilities, Target};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// What the catalogue knows of an endpoint's model.
+struct Known {
+    price: CataloguePrice,
+    context_window: Option<u64>,
+}
+
+impl Checker<'_, '_> {
+    pub(super) fn endpoints(&mut self, raw: &Named<RawEndpoint>) -> Declared {
+        let mut declared =
+            Declared { endpoint_names: raw.keys().map(|name| name.to_string()).collect(), ..Declared::default() };
+        if raw.is_empty() && !self.was_taken_out(&(0..0), "endpoints") {
+            self.findings.missing("no endpoints are declared").hint("declare one under [endpoints.NAME]");
+        }
+        for (name, endpoint) in self.named(raw, "an endpoint") {
+            if let Some(checked) = self.endpoint(name, endpoint) {
+                declared.endpoints.insert(name.to_string(), checked);
+            }
+        }
+        declared
+    }
+
+    fn endpoint(&mut self, written: &Located<String>, raw: &Located<RawEndpoint>) -> Option<CheckedEndpoint> {
+        let subject = format!("endpoint `{}`", written.value());
+        let url = self.required(raw.url.as_ref(), &raw.span(), "url", &subject).and_then(|url| self.url(url));
+        let model =
+            self.required(raw.model.as_ref(), &raw.span(), "model", &subject).and_then(|model| self.model(model));
+        let known = url.as_ref().zip(model.as_ref()).and_then(|(url, model)| self.known(raw, url, model));
+        let price = self.price(raw, known.as_ref(), &subject, written.span());
+        let credential = raw.api_key.as_ref().and_then(|secret| self.secret(secret, &subject));
+        let limits = self.time_limits(&raw.timeouts);
+        let retries = self.retries(&raw.retries);
+        let authorities = raw.ca_file.as_ref().and_then(|file| self.authorities(file));
+        let headers = self.headers(&raw.headers);
+        let private = url.as_ref().is_some_and(is_private);
+        let pool_idle = if private { Duration::from_secs(4) } else { Duration::from_secs(30) };
+        let pool_idle = self.duration(raw.pool_idle.as_ref(), "pool_idle", Duration::ZERO, pool_idle);
+        let context_window = self.tokens(raw.context_window.as_ref(), "context_window");
+        let max_output = self.tokens(raw.max_output.as_ref(), "max_output");
+        let (url, model, name) = (url?, model?, EndpointName::parse(written).ok()?);
+        let target = Target {
+            name: name.clone(),
+            model: model.clone(),
+            context_window: context_window.or(known.and_then(|known| known.context_window)),
+            max_output,
+            abilities: abilities(raw),
+            price: price.clone(),
+        };
+        let endpoint = Endpoint {
+            name,
+            dialect: Dialect::OpenaiChat,
+            url,
+            model,
+            credential,
+            headers,
+            http: if raw.http == Some(HttpWord::Two) { HttpVersion::Http2 } else { HttpVersion::Http1 },
+            authorities,
+            limits,
+            retries,
+            pool_idle,
+            ask_usage: raw.ask_usage.unwrap_or(true),
+            price,
+        };
+        Some(CheckedEndpoint { target: Arc::new(target), endpoint: Arc::new(endpoint) })
+    }
+
+    fn model(&mut self, written: &Located<String>) -> Option<Arc<str>> {
+        if written.is_empty() {
+            self.findings.error(written.span(), "`model` is empty");
+            return None;
+        }
+        Some(written.as_str().into())
+    }
+
+    fn url(&mut self, written: &Located<String>) -> Option<Uri> {
+        let uri: Option<Uri> = written.parse().ok();
+        let web = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+        let plain =
+            |uri: &Uri| uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
+        let good = uri.filter(|uri| web(uri) && plain(uri));
+        if good.is_none() {
+            // A URL may carry a password, so it is not repeated.
+            let hint =
+                "scheme, host, port and path prefix, such as `https://api.openai.com/v1`; no query and no password";
+            self.findings.error(written.span(), "`url` is not an address of a model server").hint(hint);
+        }
+        good
+    }
+
+    fn secret(&mut self, written: &Located<RawSecret>, subject: &str) -> Option<Secret> {
+        let surroundings = self.surroundings;
+        let (found, what) = match (&written.env, &written.file) {
+            (Some(name), None) => ((surroundings.env)(name), format!("the environment variable `{name}`")),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(surroundings.path(file)).ok();
+                (text.map(|text| text.trim().to_owned()), format!("the file `{file}`"))
+            }
+            _ => {
+                let message = format!("`api_key` of {subject} needs either `env` or `file`");
+                self.findings.error(written.span(), message).hint("such as `{ env = \"OPENAI_API_KEY\" }`");
+                return None;
+            }
+        };
+        let found = found.filter(|text| !text.is_empty());
+        match found {
+            Some(text) if HeaderValue::from_str(&text).is_ok() => Some(Secret::new(text)),
+            Some(_) => {
+                self.findings.error(written.span(), format!("{what} holds characters that no key has"));
+                None
+            }
+            None => {
+                let message = format!("{subject} takes its key from {what}, which is not there");
+                match surroundings.strictness {
+                    Strictness::Check => self.findings.warning(written.span(), message),
+                    Strictness::Serve => self.findings.error(written.span(), message),
+                };
+                None
+            }
+        }
+    }
+
+    fn authorities(&mut self, written: &Located<String>) -> Option<Arc<[CertificateDer<'static>]>> {
+        let path = self.surroundings.path(written);
+        let read = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        match read {
+            Ok(certificates) if !certificates.is_empty() => return Some(certificates.into()),
+            Ok(_) => self.findings.error(written.span(), format!("`{}` holds no certificate", written.value())),
+            Err(error) => self.findings.error(written.span(), format!("`{}` cannot be read: {error}", written.value())),
+        };
+        None
+    }
+
+    fn headers(&mut self, raw: &Named<String>) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::with_capacity(raw.len());
+        for (name, value) in raw {
+            match (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) {
+                (Ok(name), Ok(value)) => headers.push((name, value)),
+                (Err(_), _) => drop(self.findings.error(name.span(), format!("`{}` is no header", name.value()))),
+                (_, Err(_)) => drop(
+                    self.findings.error(value.span(), format!("`{}` has a value that no header has", name.value())),
+                ),
+            }
+        }
+        headers
+    }
+
+    fn time_limits(&mut self, raw: &RawTimeouts) -> TimeLimits {
+        let default = TimeLimits::default();
+        TimeLimits {
+            connect: self.duration(raw.connect.as_ref(), "connect", MILLISECOND, default.connect),
+            first_byte: self.duration(raw.first_byte.as_ref(), "first_byte", MILLISECOND, default.first_byte),
+            idle: self.duration(raw.idle.as_ref(), "idle", MILLISECOND, default.idle),
+            total: self.duration(raw.total.as_ref(), "total", MILLISECOND, default.total),
+        }
+    }
+
+    fn retries(&mut self, raw: &RawRetries) -> Retries {
+        let default = Retries::default();
+        let max = raw.max.as_ref().map_or(default.max, |max| **max);
+        if let Some(written) = raw.max.as_ref().filter(|max| ***max > 10) {
+            self.findings.error(written.span(), format!("`retries.max` cannot be `{max}`, expected 0 to 10"));
+        }
+        let base = self.duration(raw.base.as_ref(), "base", MILLISECOND, default.base);
+        let cap = self.duration(raw.cap.as_ref(), "cap", MILLISECOND, default.cap);
+        if let Some(written) = raw.cap.as_ref().filter(|_| cap < base) {
+            self.findings.error(written.span(), format!("`retries.cap` is shorter than `retries.base`, {base:?}"));
+        }
+        Retries { max, base, cap }
+    }
+
+    fn tokens(&mut self, written: Option<&Located<u64>>, key: &str) -> Option<u64> {
+        let written = written?;
+        if **written == 0 {
+            self.findings.error(written.span(), format!("`{key}` cannot be `0`"));
+            return None;
+        }
+        Some(**written)
+    }
+
+    fn known(&mut self, raw: &RawEndpoint, url: &Uri, model: &str) -> Option<Known> {
+        let catalogue = Calculator::bundled();
+        let url = url.to_string();
+        let named = raw.provider.as_ref();
+        let provider = match named {
+            Some(name) => catalogue.find_provider(Some(name), None),
+            None => catalogue.find_provider(None, Some(&url)),
+        };
+        let provider = provider.ok().flatten();
+        if let (Some(written), None) = (named, provider) {
+            let ids: Vec<&str> = catalogue.providers().map(|provider| provider.id()).collect();
+            let message = format!("`provider` cannot be `{}`", written.value());
+            self.findings.error(written.span(), message).hint(format!("the catalogue has {}", quoted(ids)));
+        }
+        let provider = provider?;
+        let price = CataloguePrice::find(catalogue, provider.id(), model, self.surroundings.now)?;
+        let usage = [(UsageKey::INPUT_TOKENS, 1.0)].into_iter().collect();
+        let found = catalogue.calculate(&PriceRequest::new(model, &usage).with_provider_id(provider.id())).ok();
+        let entry = found.and_then(|found| provider.models().find(|entry| *entry.id() == *found.model_id));
+        Some(Known { price, context_window: entry.and_then(|entry| entry.context_window()) })
+    }
+
+    fn price(&mut self, raw: &RawEndpoint, known: Option<&Known>, subject: &str, name: Range<usize>) -> Price {
+        match (&raw.price, known) {
+            (Some(price), known) => self.set_price(price, known, subject),
+            (None, Some(known)) => Price::Catalogue(known.price.clone()),
+            (None, None) => {
+                if raw.url.is_some() && raw.model.is_some() {
+                    let message = format!("{subject} is unpriced: the catalogue does not know its model");
+                    let hint = "add `price = { input = …, output = … }` in USD for a million tokens, \
+                                or `provider` if the catalogue files it under another";
+                    self.findings.warning(name, message).hint(hint);
+                }
+                Price::Unpriced
+            }
+        }
+    }
+
+    fn set_price(&mut self, raw: &Located<RawPrice>, known: Option<&Known>, subject: &str) -> Price {
+        let mut rate = |written: Option<&Located<f64>>, key: &str| -> Option<u64> {
+            let written = written?;
+            let pico = (**written * 1e6).round();
+            // 10,000 USD a million is a hundred times the dearest model there is.
+            if !(0.0..=1e10).contains(&pico) {
+                self.findings
+                    .error(written.span(), format!("`price.{key}` cannot be `{}`", written.value()))
+                    .hint("prices are USD for a million tokens, from 0 to 10000");
+                return None;
+            }
+            Some(pico as u64)
+        };
+        let input = rate(raw.input.as_ref(), "input");
+        let output = rate(raw.output.as_ref(), "output");
+        let cache_read = rate(raw.cache_read.as_ref(), "cache_read");
+        let cache_write = rate(raw.cache_write.as_ref(), "cache_write");
+        let subject = format!("`price` of {subject}");
+        self.required(raw.input.as_ref(), &raw.span(), "input", &subject);
+        self.required(raw.output.as_ref(), &raw.span(), "output", &subject);
+        let (Some(input), Some(output)) = (input, output) else { return Price::Unpriced };
+        let rates =
+            Rates { input, output, cache_read: cache_read.unwrap_or(input), cache_write: cache_write.unwrap_or(input) };
+        if let Some(known) = known {
+            self.compare(raw, known);
+        }
+        Price::Fixed(rates)
+    }
+
+    /// A price for a thousand tokens, or for one, written where one for a million belongs.
+    fn compare(&mut self, raw: &RawPrice, known: &Known) {
+        let at = self.surroundings.now;
+        let listed = |usage: &Usage| Price::Catalogue(known.price.clone()).cost(usage, at, None);
+        let input = listed(&Usage { input: 1, ..Usage::default() });
+        let output = listed(&Usage { output: 1, ..Usage::default() });
+        for (written, listed, key) in [(&raw.input, input, "input"), (&raw.output, output, "output")] {
+            let (Some(written), Some(listed)) = (written, listed.filter(|listed| *listed > Pico::ZERO)) else {
+                continue;
+            };
+            let ratio = **written * 1e6 / listed.get() as f64;
+            if **written > 0.0 && !(1.0 / 300.0..300.0).contains(&ratio) {
+                let listed = listed.get() as f64 / 1e6;
+                let message = format!("`price.{key}` is `{}`, but the catalogue says {listed}", written.value());
+                self.findings.error(written.span(), message).hint("prices are USD for a million tokens");
+            }
+        }
+    }
+}
+
+fn abilities(raw: &RawEndpoint) -> Abilities {
+    let default = Abilities::default();
+    Abilities {
+        images: raw.images.unwrap_or(default.images),
+        audio: raw.audio.unwrap_or(default.audio),
+        tools: raw.tools.unwrap_or(default.tools),
+        json_schema: raw.json_schema.unwrap_or(default.json_schema),
+    }
+}
+
+/// Whether an address is one of a machine nearby, where servers of local models run.
+fn is_private(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => host == "localhost" || !host.contains('.') || host.ends_with(".local") || host.ends_with(".internal"),
+    }
+}

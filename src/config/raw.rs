@@ -1,0 +1,268 @@
+//! `routes.toml` as it is written: every key there is, with what it means. The JSON Schema for editors is made from
+//! these types, and `shape` holds a file against that schema, so a key is described in one place only.
+//!
+//! Nothing is required here: `check` misses what is missing, and says so together with everything else.
+
+mod rules;
+mod words;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::value::Datetime;
+
+use super::located::Located;
+
+pub use rules::{
+    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
+};
+pub use words::{
+    BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DurationText, HttpWord, LogFormatWord,
+    OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
+};
+
+/// Values by name, each name and each value with its place.
+pub type Named<T> = BTreeMap<Located<String>, Located<T>>;
+
+/// Weighbridge's configuration: where requests come from, where they go, and by which rules.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "routes.toml")]
+pub struct RawFile {
+    /// The doors: addresses, limits on connections and bodies.
+    pub server: RawServer,
+    /// One model behind one URL with one credential, by name.
+    pub endpoints: Named<RawEndpoint>,
+    /// Named, ordered groups of endpoints that rules route to.
+    pub tiers: Named<RawTier>,
+    /// Which requests the rules decide on, and what savings are measured against.
+    pub routing: RawRouting,
+    /// Who may ask. With no keys, everybody on this machine may (the listener must then be on loopback).
+    pub keys: Named<RawKey>,
+    /// Where the durable record of each request is kept.
+    pub ledger: RawLedger,
+    /// What is told on standard error.
+    pub log: RawLog,
+    /// The rules, in order: the first whose `when` holds decides. The last one has no `when`.
+    pub rules: Vec<Located<RawRule>>,
+    /// Requests and what the rules must do with them; run by `weighbridge test` and before a reload is accepted.
+    pub tests: Vec<Located<RawTest>>,
+}
+
+/// The doors.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawServer {
+    /// Where tools send requests: an address and a port. Default `127.0.0.1:8787`.
+    pub listen: Option<Located<String>>,
+    /// Where operators look: metrics, API, web page. Must be on loopback. Default `127.0.0.1:8788`.
+    pub admin: Option<Located<String>>,
+    /// Connections served at once on the data port. Default 8192.
+    pub max_connections: Option<Located<u32>>,
+    /// The longest time a request's head may take. Default `10s`.
+    pub head_timeout: Option<Located<DurationText>>,
+    /// How long a connection may stay without a request. Default `120s`.
+    pub idle_timeout: Option<Located<DurationText>>,
+    /// How long answers may still run after the process is told to end. Default `30s`.
+    pub drain_timeout: Option<Located<DurationText>>,
+    /// The largest request body, as it comes and again once decompressed. Default `32MiB`.
+    pub max_body: Option<Located<SizeText>>,
+    /// Levels of arrays and objects inside each other in a body. Default 128.
+    pub max_depth: Option<Located<u32>>,
+    /// How many times larger than its compressed form a body may be (beyond the first mebibyte). Default 200.
+    pub max_ratio: Option<Located<u32>>,
+    /// The longest pause between two pieces of a body. Default `15s`.
+    pub stall_timeout: Option<Located<DurationText>>,
+    /// The longest time a whole body may take. Default `120s`.
+    pub body_timeout: Option<Located<DurationText>>,
+}
+
+/// One model behind one URL with one credential.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawEndpoint {
+    /// The wire format it speaks. Default `openai-chat`.
+    pub dialect: Option<Located<DialectWord>>,
+    /// Scheme, host, port and path prefix, such as `https://api.openai.com/v1`.
+    pub url: Option<Located<String>>,
+    /// The model it is asked for.
+    pub model: Option<Located<String>>,
+    /// Its credential: `{ env = "NAME" }` or `{ file = "path" }`. Left out: it wants none.
+    pub api_key: Option<Located<RawSecret>>,
+    /// The provider's id in the price catalogue, if the URL does not tell.
+    pub provider: Option<Located<String>>,
+    /// What its tokens cost, where the catalogue does not know or you pay another price.
+    pub price: Option<Located<RawPrice>>,
+    /// Tokens of prompt and answer that it holds. Default: what the catalogue says.
+    pub context_window: Option<Located<u64>>,
+    /// The most tokens it answers with; bounds the cost of a request that sets no limit.
+    pub max_output: Option<Located<u64>>,
+    /// Whether it looks at images. Default true.
+    pub images: Option<bool>,
+    /// Whether it listens to sound. Default false.
+    pub audio: Option<bool>,
+    /// Whether it calls tools. Default true.
+    pub tools: Option<bool>,
+    /// Whether it answers to a JSON schema. Default true.
+    pub json_schema: Option<bool>,
+    /// How long it is waited for.
+    pub timeouts: RawTimeouts,
+    /// How often it is asked again after a failure that may pass.
+    pub retries: RawRetries,
+    /// Which HTTP it is spoken to in. Default `1`: one slow answer then delays no other.
+    pub http: Option<HttpWord>,
+    /// A PEM file with the only authorities trusted for it. Default: those of the platform.
+    pub ca_file: Option<Located<String>>,
+    /// How long an unused connection is kept; must be below the server's own keep-alive. Default `4s` for a private
+    /// address (local model servers close after 5 s), `30s` otherwise.
+    pub pool_idle: Option<Located<DurationText>>,
+    /// Whether a stream is asked to report usage. Default true; turn it off for a server that rejects `stream_options`.
+    pub ask_usage: Option<bool>,
+    /// Headers sent with every request to it. No credentials: those belong in `api_key`.
+    pub headers: Named<String>,
+}
+
+/// USD for a million tokens, as providers print it.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawPrice {
+    /// Prompt tokens.
+    pub input: Option<Located<f64>>,
+    /// Answer tokens, reasoning included.
+    pub output: Option<Located<f64>>,
+    /// Prompt tokens read from the provider's cache. Default: the price of input.
+    pub cache_read: Option<Located<f64>>,
+    /// Prompt tokens written to the provider's cache. Default: the price of input.
+    pub cache_write: Option<Located<f64>>,
+}
+
+/// How long an endpoint is waited for.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawTimeouts {
+    /// For a connection, TLS included. Default `5s`.
+    pub connect: Option<Located<DurationText>>,
+    /// For the first byte of content. Default `120s`.
+    pub first_byte: Option<Located<DurationText>>,
+    /// Between two pieces of the answer. Default `60s`.
+    pub idle: Option<Located<DurationText>>,
+    /// For one whole attempt. Default `600s`.
+    pub total: Option<Located<DurationText>>,
+}
+
+/// How often an endpoint is asked again before the next candidate's turn.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawRetries {
+    /// Further tries at the same endpoint. Default 1.
+    pub max: Option<Located<u32>>,
+    /// The pause before the first of them; it doubles. Default `250ms`.
+    pub base: Option<Located<DurationText>>,
+    /// The longest pause. Default `8s`.
+    pub cap: Option<Located<DurationText>>,
+}
+
+/// Where a secret is found. It never stands in this file.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawSecret {
+    /// The environment variable that holds it.
+    pub env: Option<String>,
+    /// The file that holds it, relative to this one.
+    pub file: Option<String>,
+}
+
+/// A named, ordered group of endpoints.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawTier {
+    /// Names of endpoints in order of preference, or `{ name = "…", weight = 3 }`.
+    pub endpoints: Vec<Located<RawMember>>,
+    /// Which is tried first. Default `first`.
+    pub balance: Option<BalanceWord>,
+    /// The tier that takes over what this one cannot answer.
+    pub escalate: Option<Located<String>>,
+}
+
+/// An endpoint as part of a tier.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(untagged)]
+pub enum RawMember {
+    /// Its name; its weight is 1.
+    Name(String),
+    /// Its name and its weight under `balance = "weighted"`.
+    Weighted(RawWeighted),
+}
+
+/// An endpoint and its weight.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawWeighted {
+    /// The endpoint.
+    pub name: String,
+    /// Its share. Default 1.
+    pub weight: Option<u32>,
+}
+
+/// Which requests the rules decide on.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawRouting {
+    /// A request for one of these models is routed by the rules; `gpt-*` means all that begin so. Default `["auto"]`.
+    pub models: Option<Vec<Located<String>>>,
+    /// The tier whose first endpoint tells what a request would have cost without routing.
+    pub baseline: Option<Located<String>>,
+}
+
+/// Who may ask.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawKey {
+    /// The SHA-256 of the key, 64 hexadecimal digits. `weighbridge keys new` makes a key and prints it.
+    pub sha256: Option<Located<String>>,
+    /// The person.
+    pub engineer: Option<Located<String>>,
+    /// The person's team.
+    pub team: Option<Located<String>>,
+    /// What the work is for, unless a header says otherwise.
+    pub feature: Option<Located<String>>,
+    /// The tiers it may use. Default: all.
+    pub tiers: Option<Vec<Located<String>>>,
+    /// Whether it may wish for a tier with `x-weighbridge-tier`, or name a tier or an endpoint as the model. Default
+    /// true.
+    pub may_choose: Option<bool>,
+    /// Requests a minute. Default: no limit.
+    pub requests_per_minute: Option<Located<u32>>,
+    /// From this date on it is refused.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub expires: Option<Located<Datetime>>,
+}
+
+/// The durable record of each request.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLedger {
+    /// The SQLite file, relative to this one. Default `ledger/weighbridge.db`.
+    pub path: Option<Located<String>>,
+    /// `full`: an entry survives the loss of power; `normal`: it survives the end of the process. Default `normal`.
+    pub synchronous: Option<SynchronousWord>,
+    /// How long entries are gathered for one commit; every answer waits for it. Default `0ms`: what is there is written.
+    pub commit_interval: Option<Located<DurationText>>,
+    /// Entries that may wait to be written before new requests are refused. Default 10000.
+    pub max_queue: Option<Located<u32>>,
+    /// The longest time an answer's last bytes are held back for its entry. Default `5s`.
+    pub max_hold: Option<Located<DurationText>>,
+    /// What happens to requests while the ledger cannot be written. Default `refuse`.
+    pub on_failure: Option<OnFailureWord>,
+}
+
+/// What is told on standard error.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLog {
+    /// `auto`: human on a terminal, JSON otherwise. Default `auto`.
+    pub format: Option<LogFormatWord>,
+    /// What is told: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,weighbridge::forward=debug`.
+    pub level: Option<Located<String>>,
+}

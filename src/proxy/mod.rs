@@ -1,0 +1,247 @@
+//! The story: what happens to one request, from its head to the last byte of its answer.
+//!
+//! Every line of [`Proxy::answer`] is a room of the house. The order has reasons: who asks and how often is known
+//! before a byte of the body is read; deciding knows everything and does nothing; from the first byte of content on
+//! the answer is the caller's. A request ends once, on the record: its [`Trail`](trail::Trail) sees to that.
+
+mod body;
+mod door;
+mod models;
+mod reply;
+mod trail;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+
+use crate::admit::{self, Rates};
+use crate::assess::{Assessor, tokens};
+use crate::config::{Config, Live};
+use crate::dialect;
+use crate::domain::{Decision, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome, Prompt};
+use crate::forward::{self, Errand, Pool, Upstream};
+use crate::listen::{Answering, Lifecycle, Phase, guarded};
+use crate::read;
+use crate::route::{self, Situation};
+
+pub use body::Body;
+use door::Door;
+pub use trail::Books;
+use trail::Trail;
+
+/// The tier that a caller wishes for.
+const TIER_HEADER: &str = "x-weighbridge-tier";
+
+/// Bodies larger than this are parsed and assessed where no other request waits for it.
+const BULKY_BYTES: usize = 256 << 10;
+
+/// The rooms that a request goes through.
+pub struct Proxy {
+    /// The rules in use.
+    pub config: Arc<Live>,
+    /// Request rates.
+    pub rates: Rates,
+    /// Judges prompts.
+    pub assessor: Assessor,
+    /// Connections and breakers.
+    pub pool: Pool,
+    /// Ledger, metrics, phase.
+    pub books: Books,
+    /// How far the process is.
+    pub lifecycle: Lifecycle,
+    /// Counts requests, for those who take turns.
+    pub sequence: AtomicU64,
+}
+
+impl Proxy {
+    /// What happens to one request.
+    pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let config = self.config.snapshot();
+        let (head, body) = request.into_parts();
+        let door = Door::of(head.uri.path());
+        if let Some(response) = self.aside(&door, &head, &config) {
+            return response;
+        }
+        let mut trail = Trail::begin(&self.books, Arc::clone(&config), door.as_str(), door.dialect());
+        let mut stopping = self.lifecycle.clone();
+        let answered = tokio::select! {
+            answered = self.answer(&config, &mut trail, &door, head, body) => answered,
+            () = stopping.reached(Phase::Stopping) => Err(shutting_down()),
+        };
+        match answered {
+            Ok(upstream) => reply::answer(upstream, trail, self.lifecycle.clone()).await,
+            Err(failure) => reply::refuse(failure, trail).await,
+        }
+    }
+
+    /// The way of a prompt.
+    async fn answer(
+        &self,
+        config: &Config,
+        trail: &mut Trail,
+        door: &Door,
+        head: Parts,
+        body: Incoming,
+    ) -> Result<Upstream, Failure> {
+        self.is_accepting()?;
+        let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
+        self.rates.check(&admitted)?;
+        let dialect = door.prompt(&head.method)?;
+        let arriving = Instant::now();
+        let read = read::body(body, &head.headers, &config.bounds).await?;
+        (trail.body_wait, trail.request_bytes) = (arriving.elapsed(), read.wire_bytes);
+
+        let limits = dialect::Limits { max_depth: config.bounds.max_depth };
+        let (prompt, assessment) = unhurried(read.bytes.len(), || {
+            let prompt = dialect::parse(dialect, read.bytes, &limits)?;
+            let assessment = self.assessor.assess(&prompt);
+            Ok((prompt, assessment))
+        })?;
+        let wish = header_text(&head.headers, TIER_HEADER);
+        let asked = asked_headers(config, &head.headers);
+        let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, asked);
+        trail.evidence = assessment.evidence;
+        if route::needs_exact_tokens(&config.rules, &facts) {
+            facts.tokens = unhurried(prompt.body.len(), || exact(&prompt));
+        }
+        let facts = trail.facts.insert(Arc::new(facts));
+        let situation = self.situation(&admitted);
+        let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));
+        check(&decision, facts)?;
+
+        let asked = decision.candidates.iter().filter_map(|candidate| config.endpoints.get(&candidate.endpoint));
+        if !facts.tokens.is_exact() && asked.into_iter().any(|endpoint| self.pool.is_silent(endpoint)) {
+            trail.prompt_tokens = Some(unhurried(prompt.body.len(), || exact(&prompt)).expected);
+        }
+        trail.hides_usage = prompt.stream && !prompt.wants_usage;
+        let errand = Errand {
+            prompt: &prompt,
+            headers: &head.headers,
+            candidates: &decision.candidates,
+            endpoints: &config.endpoints,
+            draw: situation.draw,
+        };
+        forward::send(&self.pool, &errand, &mut trail.tried).await
+    }
+
+    /// Whether we may take on another request.
+    ///
+    /// # Errors
+    /// `Overloaded`: the process is ending, or the ledger cannot keep up.
+    pub fn is_accepting(&self) -> Result<(), Failure> {
+        if self.lifecycle.phase() != Phase::Running {
+            return Err(shutting_down());
+        }
+        self.books.ledger.is_accepting().map_err(|backlog| {
+            let message = format!("the proxy cannot keep its ledger at the moment ({backlog}): try again shortly");
+            Failure::new(FailureKind::Overloaded, message).with_retry_after(Duration::from_secs(2))
+        })
+    }
+
+    /// What the moment adds to the facts.
+    fn situation(&self, admitted: &admit::Admitted) -> Situation {
+        let mut draw = [0; 8];
+        // Without the system's randomness shares are drawn by turn instead.
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        let draw = getrandom::fill(&mut draw).map_or(sequence, |()| u64::from_le_bytes(draw));
+        Situation {
+            draw,
+            sequence,
+            latency: self.pool.latencies(),
+            allowed_tiers: admitted.caller.tiers.clone(),
+            may_choose: admitted.may_choose,
+        }
+    }
+
+    /// What is asked beside prompts: probes and the list of models.
+    fn aside(&self, door: &Door, head: &Parts, config: &Config) -> Option<Response<Body>> {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        let plain = |status, text: &'static str| reply::response(status, HeaderMap::new(), Body::whole(text));
+        match door {
+            Door::Root => Some(plain(StatusCode::OK, "weighbridge\n")),
+            Door::Health => Some(plain(StatusCode::OK, "ok\n")),
+            Door::Ready => Some(match self.is_accepting() {
+                Ok(()) => plain(StatusCode::OK, "ready\n"),
+                Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+            }),
+            Door::Models => Some(models::list(config, &head.headers, None)),
+            Door::Model(id) => Some(models::list(config, &head.headers, Some(id))),
+            Door::Prompt(_) | Door::Unknown => None,
+        }
+    }
+}
+
+/// The data port.
+#[derive(Clone)]
+pub struct DataPort(pub Arc<Proxy>);
+
+impl Answering for DataPort {
+    type Body = Body;
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let answered = guarded(self.0.handle(request)).await;
+        answered.unwrap_or_else(|| {
+            let failure = Failure::new(FailureKind::Internal, "a fault in the proxy: report it with the request's id");
+            reply::without_record(&failure)
+        })
+    }
+}
+
+/// A decision that cannot be carried out is a failure to the caller.
+fn check(decision: &Decision, facts: &Facts) -> Result<(), Failure> {
+    match &decision.outcome {
+        Outcome::Forward => Ok(()),
+        Outcome::Deny(words) => Err(Failure::new(FailureKind::Denied, &**words)),
+        Outcome::NoneFits => {
+            let windows = decision.gated_out.iter().filter_map(|left_out| match left_out.gate {
+                Gate::ContextWindow { needed, window } => Some((window, needed)),
+                _ => None,
+            });
+            // In the words that clients match to compact their history.
+            if let Some((window, needed)) = windows.max() {
+                let message = format!(
+                    "this request's context is too long: prompt is too long: {needed} tokens > {window} maximum \
+                     context length ({} in the prompt); shorten the conversation or lower max_tokens",
+                    facts.tokens.expected
+                );
+                return Err(Failure::new(FailureKind::ContextTooLong, message).with_param("messages"));
+            }
+            let gates: Vec<String> =
+                decision.gated_out.iter().map(|out| format!("{}: {:?}", out.endpoint, out.gate)).collect();
+            let message = format!("no model of this tier can do what the request needs ({})", gates.join(", "));
+            Err(Failure::new(FailureKind::NoneCapable, message))
+        }
+    }
+}
+
+fn shutting_down() -> Failure {
+    Failure::new(FailureKind::Overloaded, "the proxy is shutting down: send the request again")
+        .with_retry_after(Duration::from_secs(1))
+}
+
+/// Runs work on this thread; a large body's where the runtime knows that the thread is busy, so that it moves other
+/// requests elsewhere.
+fn unhurried<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes > BULKY_BYTES { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// The exact count, by the tokenizer of the model that was named; for the others by OpenAI's newest.
+fn exact(prompt: &Prompt) -> crate::domain::TokenCount {
+    tokens::count_exact(prompt, tokens::Encoding::for_model(&prompt.model))
+}
+
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.chars().take(256).collect())
+}
+
+/// The headers that some rule asks for.
+fn asked_headers(config: &Config, headers: &HeaderMap) -> HeaderFacts {
+    config.rules.header_names().filter_map(|name| Some((Arc::clone(name), header_text(headers, name)?))).collect()
+}

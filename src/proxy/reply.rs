@@ -1,0 +1,240 @@
+//! What the caller gets: the upstream's answer with our headers, or a failure in the dialect that the caller speaks.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{HeaderMap, Response, StatusCode};
+
+use super::body::Body;
+use super::trail::{End, Spent, Trail};
+use crate::dialect::{self, Answer};
+use crate::domain::{Dialect, Failure, FailureKind, Fault, TierName};
+use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Upstream};
+use crate::listen::{Lifecycle, Phase};
+use crate::meter::{Ended, How, Metered, Tally, Watch};
+use crate::record::entry::Ending;
+
+/// The request's id, by which its entry is found.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-weighbridge-request-id");
+/// Says that we refused, not the provider, and the kind of failure.
+pub const ERROR: HeaderName = HeaderName::from_static("x-weighbridge-error");
+const RULE: HeaderName = HeaderName::from_static("x-weighbridge-rule");
+const TIER: HeaderName = HeaderName::from_static("x-weighbridge-tier");
+const ENDPOINT: HeaderName = HeaderName::from_static("x-weighbridge-endpoint");
+const TAGS: HeaderName = HeaderName::from_static("x-weighbridge-tags");
+const RISK: HeaderName = HeaderName::from_static("x-weighbridge-risk");
+const TOKENS: HeaderName = HeaderName::from_static("x-weighbridge-tokens");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-weighbridge-attempts");
+const REVIEW: HeaderName = HeaderName::from_static("x-weighbridge-review");
+const COST: HeaderName = HeaderName::from_static("x-weighbridge-cost-usd");
+
+/// Sends an upstream's answer on.
+pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> Response<Body> {
+    let Upstream { got, endpoint, tier, state } = upstream;
+    let Got { status, mut headers, body } = got;
+    describe(&trail, endpoint.name.as_str(), tier.as_ref().map(|tier| tier.as_str()), &mut headers);
+    match body {
+        AnswerBody::Whole { bytes, answer } => {
+            let mut trail = trail;
+            if let Some(answer) = &answer {
+                state.observe_usage(answer.usage.is_some());
+            }
+            let failure = answer.is_none().then(|| ("refused_by_provider", fault_of(status)));
+            let end = End {
+                status: status.as_u16(),
+                ending: Ending::Complete,
+                failure,
+                upstream: Some((&endpoint, tier.as_ref())),
+                tally: answer.map(|answer| tally_of(*answer, &bytes)),
+                streamed: false,
+            };
+            let (spent, receipt) = trail.end(end);
+            receipt.await;
+            tell_cost(&spent, &mut headers);
+            response(status, headers, Body::whole(bytes))
+        }
+        AnswerBody::Stream(stream) => {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            let body = metered(*stream, Whose { endpoint, tier, state }, trail, status, lifecycle);
+            response(status, headers, Body::Stream(Box::new(body)))
+        }
+    }
+}
+
+/// Refuses, in the caller's dialect, once the refusal is in the ledger.
+pub async fn refuse(failure: Failure, trail: Trail) -> Response<Body> {
+    let status = status_of(failure.kind);
+    let body = dialect::error_body(trail.dialect, &failure, Some(trail.id));
+    let mut headers = HeaderMap::new();
+    describe(&trail, "", None, &mut headers);
+    explain(&failure, &trail.id.to_string(), &mut headers);
+    trail.refuse(&failure, status.as_u16()).await;
+    response(status, headers, Body::whole(body))
+}
+
+/// Refuses what leaves no entry: a list of models, or a request whose own trail ended in a panic.
+pub fn without_record(failure: &Failure) -> Response<Body> {
+    let mut headers = HeaderMap::new();
+    explain(failure, "", &mut headers);
+    let body = dialect::error_body(Dialect::OpenaiChat, failure, None);
+    response(status_of(failure.kind), headers, Body::whole(body))
+}
+
+/// The headers of a refusal: whose it is, whether and when to ask again.
+fn explain(failure: &Failure, id: &str, headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ERROR, HeaderValue::from_static(failure.kind.as_str()));
+    set(headers, HeaderName::from_static("x-request-id"), id);
+    let again = if failure.kind.may_be_retried() { "true" } else { "false" };
+    headers.insert("x-should-retry", HeaderValue::from_static(again));
+    if let Some(after) = failure.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from((after.as_secs_f64().ceil() as u64).max(1)));
+    }
+}
+
+/// The status for each kind of failure.
+pub fn status_of(kind: FailureKind) -> StatusCode {
+    match kind {
+        FailureKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        FailureKind::Forbidden | FailureKind::Denied => StatusCode::FORBIDDEN,
+        FailureKind::UnknownPath | FailureKind::UnknownModel => StatusCode::NOT_FOUND,
+        FailureKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        FailureKind::Malformed | FailureKind::ContextTooLong | FailureKind::NoneCapable => StatusCode::BAD_REQUEST,
+        FailureKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        FailureKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        FailureKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::UpstreamFailed => StatusCode::BAD_GATEWAY,
+        FailureKind::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        // Nobody sees this one; the number is the one that logs use for it.
+        FailureKind::ClientGone => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An answer with these headers and this body.
+pub fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Whose fault a provider's error is: what it refuses is the caller's, but for our credential and our rate.
+fn fault_of(status: StatusCode) -> Fault {
+    match status.as_u16() {
+        401..=403 | 429 => Fault::Us,
+        400..=499 => Fault::Caller,
+        _ => Fault::Upstream,
+    }
+}
+
+fn tally_of(answer: Answer, bytes: &Bytes) -> Tally {
+    Tally {
+        usage: answer.usage,
+        service_tier: answer.service_tier,
+        text: answer.text,
+        uncounted_bytes: 0,
+        bytes: bytes.len() as u64,
+        first_content: Some(std::time::Instant::now()),
+    }
+}
+
+/// Whose answer it is.
+struct Whose {
+    endpoint: Arc<Endpoint>,
+    tier: Option<TierName>,
+    state: Arc<EndpointState>,
+}
+
+fn metered(
+    stream: AnswerStream,
+    whose: Whose,
+    mut trail: Trail,
+    status: StatusCode,
+    mut lifecycle: Lifecycle,
+) -> Metered {
+    let (dialect, id) = (trail.dialect, trail.id);
+    let Whose { endpoint, tier, state } = whose;
+    let AnswerStream { held, splitter, rest, deadline } = stream;
+    Metered::new(Watch {
+        dialect,
+        held,
+        splitter,
+        rest,
+        idle: endpoint.limits.idle,
+        deadline,
+        hide_usage: trail.hides_usage,
+        stopped: Box::pin(async move { lifecycle.reached(Phase::Stopping).await }),
+        error_event: Box::new(move |how| dialect::error_event(dialect, &broken_off(how), id)),
+        finish: Box::new(move |ended| {
+            Box::pin(async move {
+                let Ended { how, tally } = ended;
+                let (ending, failure) = match how {
+                    How::Complete => (Ending::Complete, None),
+                    How::Cut => (Ending::UpstreamCut, Some(FailureKind::UpstreamFailed)),
+                    How::TimedOut => (Ending::UpstreamCut, Some(FailureKind::UpstreamTimeout)),
+                    How::Stopped => (Ending::Stopped, Some(FailureKind::Overloaded)),
+                    How::ClientGone => (Ending::ClientGone, Some(FailureKind::ClientGone)),
+                };
+                if how == How::Complete {
+                    state.observe_usage(tally.usage.is_some());
+                }
+                let end = End {
+                    status: status.as_u16(),
+                    ending,
+                    failure: failure.map(|kind| (kind.as_str(), kind.fault())),
+                    upstream: Some((&endpoint, tier.as_ref())),
+                    tally: Some(tally),
+                    streamed: true,
+                };
+                trail.end(end).1.await;
+            })
+        }),
+    })
+}
+
+/// What a caller is told whose answer breaks off in the middle.
+fn broken_off(how: How) -> Failure {
+    match how {
+        How::TimedOut => Failure::new(FailureKind::UpstreamTimeout, "the model stopped in the middle of its answer"),
+        How::Stopped => Failure::new(FailureKind::Overloaded, "the proxy is shutting down: send the request again"),
+        _ => Failure::new(FailureKind::UpstreamFailed, "the model's endpoint broke off in the middle of its answer"),
+    }
+}
+
+/// What was decided, in headers.
+fn describe(trail: &Trail, endpoint: &str, tier: Option<&str>, headers: &mut HeaderMap) {
+    set(headers, REQUEST_ID, &trail.id.to_string());
+    if let Some(decision) = &trail.decision {
+        set(headers, RULE, decision.rule.as_ref().map_or("", |rule| rule.as_str()));
+        let tier = tier.or(decision.tier.as_ref().map(|tier| tier.as_str()));
+        set(headers, TIER, tier.unwrap_or_default());
+        set(headers, ENDPOINT, endpoint);
+        headers.insert(ATTEMPTS, HeaderValue::from(trail.tried.len()));
+        if decision.human_review {
+            headers.insert(REVIEW, HeaderValue::from_static("human"));
+        }
+    }
+    if let Some(facts) = &trail.facts {
+        set(headers, TAGS, &facts.tags.to_string());
+        headers.insert(RISK, HeaderValue::from_static(facts.risk.as_str()));
+        headers.insert(TOKENS, HeaderValue::from(facts.tokens.expected));
+    }
+}
+
+fn tell_cost(spent: &Spent, headers: &mut HeaderMap) {
+    if let Some(cost) = spent.cost {
+        set(headers, COST, &cost.to_string());
+    }
+}
+
+/// Sets a header unless there is nothing to say.
+fn set(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(text)) {
+        headers.insert(name, value);
+    }
+}

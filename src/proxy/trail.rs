@@ -1,0 +1,308 @@
+//! What is known of one request so far, and its one ending.
+//!
+//! A response outlives the function that began it, and a caller may hang up at any await, so a request's ending belongs
+//! to its trail: answered, refused, or (in its `Drop`) abandoned. Whichever comes first appends the one entry.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::admit::Admitted;
+use crate::assess::tokens;
+use crate::config::Config;
+use crate::domain::{
+    App, Decision, Dialect, Evidence, Facts, Failure, FailureKind, Fault, Pico, RequestId, TierName, Usage, UsageSource,
+};
+use crate::forward::{Endpoint, Tried};
+use crate::listen::{Lifecycle, Phase};
+use crate::meter::Tally;
+use crate::observe::{Metrics, RequestEnded, TriedEvent};
+use crate::record::entry::{Attempt, Ending, Entry};
+use crate::record::{Ledger, Receipt};
+
+/// What a trail reports to when it ends.
+#[derive(Clone)]
+pub struct Books {
+    /// Keeps the entry.
+    pub ledger: Ledger,
+    /// Counts and tells.
+    pub metrics: Arc<Metrics>,
+    /// Knows whether the process is ending, which explains answers that break off.
+    pub lifecycle: Lifecycle,
+}
+
+/// What is known of one request so far.
+pub struct Trail {
+    books: Books,
+    /// The configuration that this request keeps to its end.
+    pub config: Arc<Config>,
+    /// The request's id.
+    pub id: RequestId,
+    /// When it arrived.
+    pub arrived: Instant,
+    /// When it arrived, by the clock on the wall.
+    pub at: SystemTime,
+    door: &'static str,
+    /// The dialect in which it is answered.
+    pub dialect: Dialect,
+    /// Who asks.
+    pub admitted: Option<Admitted>,
+    /// What the rules saw.
+    pub facts: Option<Arc<Facts>>,
+    /// Why the assessment says what it says.
+    pub evidence: Vec<Evidence>,
+    /// Where it goes.
+    pub decision: Option<Arc<Decision>>,
+    /// Every try at an endpoint.
+    pub tried: Vec<Tried>,
+    /// Bytes of the body as it came.
+    pub request_bytes: u64,
+    /// How long the body took to arrive, which is not our doing.
+    pub body_wait: Duration,
+    /// The prompt's tokens, counted because an endpoint that may answer does not tell them.
+    pub prompt_tokens: Option<u64>,
+    /// Whether usage was asked for by us alone and stays hidden from the caller.
+    pub hides_usage: bool,
+    has_ended: bool,
+}
+
+/// How a request ended, as far as its trail does not know.
+pub struct End<'a> {
+    /// The status that the caller got.
+    pub status: u16,
+    /// In which way.
+    pub ending: Ending,
+    /// The word for what went wrong, and whose fault it was.
+    pub failure: Option<(&'static str, Fault)>,
+    /// Whose answer it was.
+    pub upstream: Option<(&'a Endpoint, Option<&'a TierName>)>,
+    /// What it used; `None` if no model worked for it.
+    pub tally: Option<Tally>,
+    /// Whether it was streamed.
+    pub streamed: bool,
+}
+
+impl End<'_> {
+    /// A refusal of ours.
+    fn refused(failure: &Failure, status: u16) -> Self {
+        let failure = Some((failure.kind.as_str(), failure.kind.fault()));
+        End { status, ending: Ending::Refused, failure, upstream: None, tally: None, streamed: false }
+    }
+}
+
+/// What an answer used and cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// Tokens, and who counted them.
+    pub usage: Option<(Usage, UsageSource)>,
+    /// What they cost; `None`: unpriced, or nothing was used.
+    pub cost: Option<Pico>,
+    /// What they would have cost on the baseline tier.
+    pub baseline: Option<Pico>,
+}
+
+impl Trail {
+    /// A request has arrived.
+    pub fn begin(books: &Books, config: Arc<Config>, door: &'static str, dialect: Dialect) -> Self {
+        books.metrics.request_began();
+        let at = SystemTime::now();
+        let mut random = [0; 10];
+        // Without the system's randomness ids differ by time alone, and a second one in the same millisecond would be
+        // taken for a replay of the first: the address of this frame tells concurrent requests apart at least.
+        if getrandom::fill(&mut random).is_err() {
+            random[..8].copy_from_slice(&(std::ptr::from_ref(&at) as usize as u64).to_be_bytes());
+        }
+        Self {
+            books: books.clone(),
+            config,
+            id: RequestId::new(millis(at), random),
+            arrived: Instant::now(),
+            at,
+            door,
+            dialect,
+            admitted: None,
+            facts: None,
+            evidence: Vec::new(),
+            decision: None,
+            tried: Vec::new(),
+            request_bytes: 0,
+            body_wait: Duration::ZERO,
+            prompt_tokens: None,
+            hides_usage: false,
+            has_ended: false,
+        }
+    }
+
+    /// When the request arrived, in milliseconds since 1970 UTC.
+    pub fn at_millis(&self) -> u64 {
+        millis(self.at)
+    }
+
+    /// The request is refused: by us, or because no candidate could answer.
+    pub fn refuse(mut self, failure: &Failure, status: u16) -> Receipt {
+        self.end(End::refused(failure, status)).1
+    }
+
+    /// The request has ended. What it cost, and the receipt of its entry.
+    pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
+        self.has_ended = true;
+        let now = Instant::now();
+        let spent = end
+            .upstream
+            .zip(end.tally.as_ref())
+            .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
+        let entry = self.entry(&end, &spent, now);
+        self.books.metrics.request_ended(&self.event(&entry, &end));
+        let receipt = self.books.ledger.append(entry);
+        (spent, receipt)
+    }
+
+    /// What an answer used and cost. Usage that the provider did not tell is counted here.
+    fn spent(&self, endpoint: &Endpoint, tally: &Tally) -> Spent {
+        let (usage, source) = match tally.usage {
+            Some(usage) => (usage, UsageSource::Provider),
+            None => (self.counted(endpoint, tally), UsageSource::Estimated),
+        };
+        let tier = tally.service_tier.as_deref();
+        let baseline = self.config.baseline.as_ref().and_then(|name| self.config.endpoints.get(name));
+        Spent {
+            usage: Some((usage, source)),
+            cost: endpoint.price.cost(&usage, self.at, tier),
+            baseline: baseline.and_then(|baseline| baseline.price.cost(&usage, self.at, None)),
+        }
+    }
+
+    fn counted(&self, endpoint: &Endpoint, tally: &Tally) -> Usage {
+        let encoding = tokens::Encoding::for_model(&endpoint.model);
+        let written = tokens::count_text(&tally.text, encoding);
+        // What was not kept is as dense as what was.
+        let kept = (tally.text.len() as u64).max(1);
+        let output = written + written * tally.uncounted_bytes / kept;
+        let expected = || self.facts.as_ref().map_or(0, |facts| facts.tokens.expected);
+        let input = self.prompt_tokens.unwrap_or_else(expected);
+        Usage { input, output, ..Usage::default() }
+    }
+
+    fn entry(&self, end: &End<'_>, spent: &Spent, now: Instant) -> Entry {
+        let caller = self.admitted.as_ref().map(|admitted| &admitted.caller);
+        let endpoint = end.upstream.map(|(endpoint, _)| endpoint);
+        let first_content = end.tally.as_ref().and_then(|tally| tally.first_content);
+        let since = |moment: Instant| micros(moment.saturating_duration_since(self.arrived));
+        let is_paid = spent.usage.is_some();
+        Entry {
+            id: self.id,
+            at_millis: millis(self.at),
+            door: self.door,
+            dialect: self.facts.as_ref().map(|facts| facts.dialect),
+            key: caller.and_then(|caller| caller.key.clone()),
+            engineer: caller.and_then(|caller| caller.engineer.clone()),
+            team: caller.and_then(|caller| caller.team.clone()),
+            feature: caller.and_then(|caller| caller.feature.clone()),
+            app: caller.map_or(App::OTHER, |caller| caller.app),
+            facts: self.facts.clone(),
+            evidence: self.evidence.clone(),
+            decision: self.decision.clone(),
+            rules_version: self.config.version.clone(),
+            attempts: self.attempts(now),
+            endpoint: endpoint.map(|endpoint| endpoint.name.clone()),
+            tier: end.upstream.and_then(|(_, tier)| tier.cloned()),
+            model: endpoint.map(|endpoint| Arc::clone(&endpoint.model)),
+            usage: spent.usage.map(|(usage, _)| usage),
+            usage_source: spent.usage.map(|(_, source)| source),
+            service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
+            price_version: is_paid.then(|| Arc::clone(&self.config.price_version)),
+            cost: spent.cost,
+            baseline: spent.baseline,
+            status: end.status,
+            ending: end.ending,
+            failure: end.failure.map(|(word, _)| word),
+            fault: end.failure.map(|(_, fault)| fault),
+            streamed: end.streamed,
+            total_us: since(now),
+            first_byte_us: first_content.map(since),
+            overhead_us: micros(self.overhead(now)),
+            request_bytes: self.request_bytes,
+            response_bytes: end.tally.as_ref().map_or(0, |tally| tally.bytes),
+        }
+    }
+
+    /// What we added before an upstream was asked: from arrival on, less the time in which the body arrived.
+    fn overhead(&self, now: Instant) -> Duration {
+        let asked = self.tried.first().map_or(now, |first| first.started);
+        asked.saturating_duration_since(self.arrived).saturating_sub(self.body_wait)
+    }
+
+    fn attempts(&self, now: Instant) -> Vec<Attempt> {
+        let last = self.tried.len();
+        let attempt = |(place, tried): (usize, &Tried)| {
+            // The last attempt's answer ends with the request; the others ended when they failed.
+            let ended = if place + 1 == last { now } else { tried.ended.unwrap_or(now) };
+            Attempt {
+                endpoint: tried.endpoint.clone(),
+                tier: tried.tier.clone(),
+                model: Arc::clone(&tried.model),
+                started_us: micros(tried.started.saturating_duration_since(self.arrived)),
+                duration_us: micros(ended.saturating_duration_since(tried.started)),
+                status: tried.status.map(|status| status.as_u16()),
+                outcome: tried.outcome,
+                provider_request_id: tried.provider_request_id.clone(),
+            }
+        };
+        self.tried.iter().enumerate().map(attempt).collect()
+    }
+
+    fn event(&self, entry: &Entry, end: &End<'_>) -> RequestEnded {
+        let event = |tried: &Tried| TriedEvent { endpoint: tried.endpoint.clone(), outcome: tried.outcome };
+        RequestEnded {
+            id: self.id,
+            door: self.door,
+            key: entry.key.clone(),
+            app: entry.app,
+            rule: self.decision.as_ref().and_then(|decision| decision.rule.clone()),
+            tier: entry.tier.clone(),
+            endpoint: entry.endpoint.clone(),
+            tags: self.facts.as_ref().map_or_else(Default::default, |facts| facts.tags),
+            risk: self.facts.as_ref().map(|facts| facts.risk),
+            status: end.status,
+            ending: end.ending.as_str(),
+            failure: entry.failure,
+            fault: entry.fault,
+            tried: self.tried.iter().map(event).collect(),
+            streamed: end.streamed,
+            usage: entry.usage,
+            usage_source: entry.usage_source,
+            cost: entry.cost,
+            baseline: entry.baseline,
+            total: Duration::from_micros(entry.total_us),
+            first_byte: entry.first_byte_us.map(Duration::from_micros),
+            overhead: Duration::from_micros(entry.overhead_us),
+        }
+    }
+}
+
+/// The request was abandoned: the caller hung up, the process is ending, or the code that answered it panicked.
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        let (ending, status, kind) = if std::thread::panicking() {
+            self.books.metrics.panicked();
+            (Ending::Refused, 500, FailureKind::Internal)
+        } else if self.books.lifecycle.phase() == Phase::Stopping {
+            (Ending::Stopped, 503, FailureKind::Overloaded)
+        } else {
+            (Ending::ClientGone, 499, FailureKind::ClientGone)
+        };
+        let failure = Some((kind.as_str(), kind.fault()));
+        // Nobody is left to wait for the receipt; the entry is written all the same.
+        drop(self.end(End { status, ending, failure, upstream: None, tally: None, streamed: false }));
+    }
+}
+
+fn millis(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,160 @@
+//! Entries for this room's tests.
+
+use std::sync::Arc;
+
+use super::entry::{Attempt, Ending, Entry};
+use crate::domain::{
+    App, Candidate, Content, Conversation, Decision, Dialect, EndpointName, Evidence, Facts, HeaderFacts, KeyName,
+    Kind, Label, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName, RulesVersion, Signal, Tag, TierName,
+    TokenCount, TurnKind, Usage, UsageSource,
+};
+
+/// 2026-11-22 00:00:00 UTC.
+pub const MIDNIGHT: u64 = 1_795_305_600_000;
+
+/// The id of the entry with this number.
+pub fn id(number: u64) -> RequestId {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&number.to_be_bytes());
+    RequestId::new(MIDNIGHT, random)
+}
+
+/// An entry with everything in it.
+pub fn full(number: u64) -> Entry {
+    let tier = TierName::parse("cheap").ok();
+    let endpoint = EndpointName::parse("mini").unwrap();
+    let model: Arc<str> = "gpt-5-mini".into();
+    let facts = facts();
+    Entry {
+        id: id(number),
+        at_millis: MIDNIGHT + number,
+        door: "/v1/chat/completions",
+        dialect: Some(Dialect::OpenaiChat),
+        key: facts.key.clone(),
+        engineer: facts.engineer.clone(),
+        team: facts.team.clone(),
+        feature: facts.feature.clone(),
+        app: facts.app,
+        evidence: vec![Evidence { signal: Signal::Tag(Tag::Money), turn: 1, offset: 12, length: 7, weight: 1.5 }],
+        decision: Some(Arc::new(decision(&endpoint, tier.clone()))),
+        facts: Some(Arc::new(facts)),
+        rules_version: RulesVersion::from_digest(&[7; 32]),
+        attempts: vec![
+            attempt(&endpoint, tier.clone(), &model, Some(503), "status_5xx"),
+            attempt(&endpoint, tier, &model, Some(200), "ok"),
+        ],
+        endpoint: Some(endpoint),
+        tier: None,
+        model: Some(model),
+        usage: Some(Usage { input: 1200, cache_read: 800, output: 300, reasoning: 50, ..Usage::default() }),
+        usage_source: Some(UsageSource::Provider),
+        service_tier: Some("default".into()),
+        price_version: Some("genai-prices 0.2.1".into()),
+        cost: Some(Pico::new(910_000_001)),
+        baseline: Some(Pico::new(4_400_000_000)),
+        status: 200,
+        ending: Ending::Complete,
+        failure: None,
+        fault: None,
+        streamed: true,
+        total_us: 1_250_000,
+        first_byte_us: Some(310_000),
+        overhead_us: 180,
+        request_bytes: 8_192,
+        response_bytes: 2_048,
+    }
+}
+
+/// One that was refused before anything was known of it.
+pub fn refused(number: u64) -> Entry {
+    Entry {
+        dialect: None,
+        key: None,
+        engineer: None,
+        team: None,
+        feature: None,
+        app: App::OTHER,
+        facts: None,
+        evidence: Vec::new(),
+        decision: None,
+        attempts: Vec::new(),
+        endpoint: None,
+        tier: None,
+        model: None,
+        usage: None,
+        usage_source: None,
+        service_tier: None,
+        price_version: None,
+        cost: None,
+        baseline: None,
+        status: 401,
+        ending: Ending::Refused,
+        failure: Some("unauthenticated"),
+        fault: Some(crate::domain::Fault::Caller),
+        streamed: false,
+        first_byte_us: None,
+        ..full(number)
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        at_millis: MIDNIGHT,
+        dialect: Dialect::OpenaiChat,
+        requested_model: "auto".into(),
+        requested_tier: None,
+        key: KeyName::parse("payments-ci").ok(),
+        engineer: Label::parse("ana"),
+        team: Label::parse("payments"),
+        feature: Label::parse("invoices"),
+        app: App::from_user_agent("OpenAI/Python 2.1"),
+        tokens: TokenCount { low: 1900, expected: 2000, high: 2100 },
+        answers: 1,
+        max_output: Some(1024),
+        tags: [Tag::Money].into_iter().collect(),
+        risk: Risk::Medium,
+        kind: Kind::Refactor,
+        content: [Content::HasPii].into_iter().collect(),
+        tools: 2,
+        images: 0,
+        audio: false,
+        output: OutputFormat::Text,
+        stream: true,
+        turn: TurnKind::Human,
+        conversation: Conversation::Ongoing,
+        headers: HeaderFacts::new(),
+    }
+}
+
+fn decision(endpoint: &EndpointName, tier: Option<TierName>) -> Decision {
+    let rule = RuleName::parse("everything-else").unwrap();
+    Decision {
+        outcome: Outcome::Forward,
+        rule: Some(rule.clone()),
+        tier: tier.clone(),
+        candidates: vec![Candidate { endpoint: endpoint.clone(), tier }],
+        gated_out: Vec::new(),
+        reasons: vec![Reason::Rule { rule, why: "Most traffic is boilerplate.".into() }],
+        ceiling: Some(Pico::new(5_000_000_000)),
+        human_review: false,
+    }
+}
+
+fn attempt(
+    endpoint: &EndpointName,
+    tier: Option<TierName>,
+    model: &Arc<str>,
+    status: Option<u16>,
+    outcome: &'static str,
+) -> Attempt {
+    Attempt {
+        endpoint: endpoint.clone(),
+        tier,
+        model: Arc::clone(model),
+        started_us: 200,
+        duration_us: 1_249_000,
+        status,
+        outcome,
+        provider_request_id: Some("req_0123456789".into()),
+    }
+}

@@ -1,0 +1,113 @@
+//! How the ledger is kept.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a commit waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Synchronous {
+    /// The operating system has the bytes: a killed process loses nothing, a power cut may lose the last second.
+    #[default]
+    Normal,
+    /// The disk has the bytes: one `fdatasync` for each group of entries.
+    Full,
+}
+
+/// What becomes of new requests while entries cannot be written (disk full, disk broken).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnFailure {
+    /// They are refused until entries can be written again: no answer without a record.
+    #[default]
+    Refuse,
+    /// They are served, and their entries wait in memory up to `max_queue`; a crash meanwhile loses those.
+    Serve,
+}
+
+/// How the ledger is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The file; beside it SQLite keeps two more, named `-wal` and `-shm`.
+    pub path: PathBuf,
+    /// What a commit waits for.
+    pub synchronous: Synchronous,
+    /// Entries that may wait to be written before new requests are refused. Requests already being answered add theirs.
+    pub max_queue: usize,
+    /// How long the writer gathers entries before it commits them together, while they come so fast that several are to
+    /// be expected meanwhile. A lone entry is committed at once. Zero: it always takes what is there.
+    pub commit_interval: Duration,
+    /// How long an answer's last bytes are held back for its entry. After that they go out, and this is counted.
+    pub max_hold: Duration,
+    /// What becomes of new requests while entries cannot be written.
+    pub on_failure: OnFailure,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("ledger.db"),
+            synchronous: Synchronous::default(),
+            max_queue: 10_000,
+            commit_interval: Duration::ZERO,
+            max_hold: Duration::from_secs(5),
+            on_failure: OnFailure::default(),
+        }
+    }
+}
+
+/// Settings that make no sense.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// No file is named.
+    #[error("the ledger's path is empty")]
+    NoPath,
+    /// Every request would be refused.
+    #[error("max_queue must be at least 1")]
+    NoQueue,
+    /// Gathering is meant for milliseconds; every answer waits for it.
+    #[error("commit_interval must be at most 1 s: every answer waits for it")]
+    SlowCommits,
+    /// Every answer would go out before its entry is written.
+    #[error("max_hold must be longer than commit_interval, or no answer waits for its entry")]
+    ShortHold,
+}
+
+impl Settings {
+    /// The usual settings for this file.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+
+    /// Refuses settings that make no sense.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.path.as_os_str().is_empty() {
+            Err(SettingsError::NoPath)
+        } else if self.max_queue == 0 {
+            Err(SettingsError::NoQueue)
+        } else if self.commit_interval > Duration::from_secs(1) {
+            Err(SettingsError::SlowCommits)
+        } else if self.max_hold <= self.commit_interval {
+            Err(SettingsError::ShortHold)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_is_refused() {
+        let usual = || Settings::at("ledger.db");
+        let check = |settings: Settings, expected| assert_eq!(settings.check(), expected, "{settings:?}");
+        check(usual(), Ok(()));
+        check(Settings::at(""), Err(SettingsError::NoPath));
+        check(Settings { max_queue: 0, ..usual() }, Err(SettingsError::NoQueue));
+        check(Settings { commit_interval: Duration::from_secs(2), ..usual() }, Err(SettingsError::SlowCommits));
+        check(Settings { max_hold: Duration::ZERO, ..usual() }, Err(SettingsError::ShortHold));
+    }
+}

@@ -1,0 +1,261 @@
+//! The life of a process: rules change under load, answers finish while it drains, and kill -9 loses no record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::Method;
+
+use crate::support::client::Client;
+use crate::support::proxy::{read, routes};
+use crate::support::upstream::{DONE, FINISH, ROLE, Step, chunk, content, within};
+use crate::support::{Proxy, Reply, Upstream, chat, streamed};
+
+/// A stream that stops in the middle until the test lets it go on.
+fn halting() -> Reply {
+    let reply = Reply::events(&[ROLE, &content("half")]).then(Step::Wait);
+    [FINISH, DONE].iter().fold(reply, |reply, event| reply.then(Step::Send(chunk(event))))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_lets_answers_finish_and_takes_no_more() {
+    let mut upstream = Upstream::start([halting()]).await;
+    let proxy = Proxy::start(&routes(&upstream.url(), &upstream.url())).await;
+    let client = proxy.client();
+    let answer = client.open(Method::POST, "/v1/chat/completions", streamed("hello")).await;
+    upstream.arrived(1).await;
+    let address = proxy.address().to_owned();
+    let (ledger, _folder, app) = proxy.into_parts();
+    let ending = tokio::spawn(app.shut_down());
+    within(async {
+        while tokio::net::TcpStream::connect(&address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    upstream.release();
+    let body = within(answer.into_body().collect()).await.expect("a whole body").to_bytes();
+    assert!(body.ends_with(DONE.as_bytes()), "{body:?}");
+    within(ending).await.expect("no panic").expect("an orderly end");
+    assert_eq!(read(&ledger, "ending"), [["complete"]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_has_an_end_and_tells_those_it_cuts_off() {
+    let upstream = Upstream::start([halting()]).await;
+    let routes = routes(&upstream.url(), &upstream.url()).replace("drain_timeout = \"2s\"", "drain_timeout = \"200ms\"");
+    let proxy = Proxy::start(&routes.replace("idle = \"1s\"", "idle = \"60s\"")).await;
+    let answer = proxy.client().open(Method::POST, "/v1/chat/completions", streamed("hello")).await;
+    let (ledger, _folder, app) = proxy.into_parts();
+    let ending = tokio::spawn(app.shut_down());
+    let body = within(answer.into_body().collect()).await.expect("an orderly end").to_bytes();
+    let text = String::from_utf8_lossy(&body);
+    assert!(text.contains("shutting down") && !text.contains("[DONE]"), "{text}");
+    within(ending).await.expect("no panic").expect("an orderly end");
+    assert_eq!(read(&ledger, "ending, fault"), [["stopped", "us"]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_changes_under_load_fail_no_request_and_each_sees_one_version() {
+    let upstream = Upstream::start([Reply::chat("ok")]).await;
+    let original = routes(&upstream.url(), &upstream.url());
+    let proxy = Arc::new(Proxy::start(&original).await);
+    let (done, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let (client, done, asked) = (proxy.client(), Arc::clone(&done), Arc::clone(&asked));
+            tokio::spawn(async move {
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!(client.chat(chat("hello")).await.status, 200);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for number in 0..100 {
+        // Every third file is broken; the others name their last rule after themselves.
+        let text = match number % 3 {
+            2 => original.replace("route = \"cheap\"", "route = \"nowhere\""),
+            _ => original.replace("\"everything-else\"", &format!("\"everything-{number}\"")),
+        };
+        std::fs::write(proxy.routes_path(), text).expect("a file");
+        let before = asked.load(Ordering::Relaxed);
+        let changing = Arc::clone(&proxy);
+        tokio::task::spawn_blocking(move || changing.app.reload()).await.expect("no panic");
+        within(async {
+            while asked.load(Ordering::Relaxed) < before + 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+    done.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.expect("no request failed");
+    }
+    let asked = asked.load(Ordering::Relaxed);
+    let mut rules: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in proxy.entries(asked, "rules_version, rule").await {
+        rules.entry(entry[0].clone()).or_default().insert(entry[1].clone());
+    }
+    assert!(rules.len() > 50, "most of the versions saw traffic: {}", rules.len());
+    assert!(rules.values().all(|rules| rules.len() == 1), "one version, one rule: {rules:?}");
+    assert_eq!(proxy.metric("weighbridge_config_reloads_total{result=\"accepted\"}").await, 67.0);
+    assert_eq!(proxy.metric("weighbridge_config_reloads_total{result=\"refused\"}").await, 33.0);
+}
+
+/// A proxy in a process of its own, which can be killed.
+struct Process {
+    child: Child,
+    data: String,
+    admin: String,
+}
+
+impl Process {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_weighbridge"))
+            .args(["serve", "--config"])
+            .arg(folder.join("routes.toml"))
+            .env("RUST_LOG", "info")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let listening = lines.by_ref().map(|line| line.expect("text")).find(|line| line.contains("listening"));
+        let listening: serde_json::Value =
+            serde_json::from_str(&listening.expect("it listens")).expect("JSON, as this is no terminal");
+        // What it says from now on is read, so that it never waits for a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let address = |name: &str| format!("http://{}", listening[name].as_str().expect("an address"));
+        Self { data: address("data"), admin: address("admin"), child }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(self.data.clone(), false)
+    }
+
+    async fn metric(&self, line: &str) -> f64 {
+        let answer = Client::new(self.admin.clone(), false).get("/metrics").await;
+        let found = answer.text().lines().find(|candidate| candidate.starts_with(line)).map(str::to_owned);
+        found.and_then(|found| found.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks until it fails; the id of an answer that came whole.
+async fn ask(client: Client, number: usize) -> Option<String> {
+    let body = if number.is_multiple_of(2) { chat("hello") } else { streamed("hello") };
+    let response = client.try_open("/v1/chat/completions", body).await?;
+    let id = response.headers().get("x-weighbridge-request-id")?.to_str().ok()?.to_owned();
+    let body = response.into_body().collect().await.ok()?.to_bytes();
+    let is_whole = body.ends_with(DONE.as_bytes()) || serde_json::from_slice::<serde_json::Value>(&body).is_ok();
+    is_whole.then_some(id)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_nine_in_the_middle_of_a_thousand_requests_loses_no_whole_answer() {
+    // Whole answers to whole questions, streams to the others: the scripted far side looks at the request.
+    let upstream = Upstream::start_answering_each(|seen| {
+        let stream = seen.json()["stream"] == true;
+        if stream { Reply::stream(&["one", " two"]) } else { Reply::chat("one two") }
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = routes(&upstream.url(), &upstream.url());
+    std::fs::write(folder.path().join("routes.toml"), text).expect("a file");
+    let process = Process::start(folder.path());
+    let client = process.client();
+    let (next, whole) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let callers: Vec<_> = (0..50)
+        .map(|_| {
+            let (client, next, whole) = (client.clone(), Arc::clone(&next), Arc::clone(&whole));
+            tokio::spawn(async move {
+                let mut ids = Vec::new();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= 1000 {
+                        return ids;
+                    }
+                    // A failed request is one that the kill met: nobody answers any more.
+                    let Some(id) = ask(client.clone(), number).await else { return ids };
+                    whole.fetch_add(1, Ordering::Relaxed);
+                    ids.push(id);
+                }
+            })
+        })
+        .collect();
+    within(async {
+        while whole.load(Ordering::Relaxed) < 400 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    process.signal("-KILL");
+    let mut answered = Vec::new();
+    for caller in callers {
+        answered.extend(within(caller).await.expect("no panic"));
+    }
+    drop(process);
+    assert!(answered.len() >= 400 && answered.len() < 1000, "killed in the middle: {}", answered.len());
+
+    let again = Process::start(folder.path());
+    let ledger = folder.path().join("ledger/weighbridge.db");
+    let recorded: Vec<String> = read(&ledger, "lower(hex(id))").concat();
+    let distinct: BTreeSet<&String> = recorded.iter().collect();
+    assert_eq!(distinct.len(), recorded.len(), "nothing is recorded twice");
+    for id in &answered {
+        assert!(distinct.contains(&id.replace('-', "")), "the answer {id} came whole and is not in the ledger");
+    }
+    assert_eq!(again.client().chat(chat("hello")).await.status, 200, "it goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_file_is_noticed_a_bad_one_refused_and_the_process_ends_in_order() {
+    let upstream = Upstream::start([Reply::chat("ok")]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("routes.toml");
+    let original = routes(&upstream.url(), &upstream.url());
+    std::fs::write(&path, &original).expect("a file");
+    let mut process = Process::start(folder.path());
+    let rule = |answer: crate::support::Answer| answer.header("x-weighbridge-rule").to_owned();
+    assert_eq!(rule(process.client().chat(chat("hello")).await), "everything-else");
+
+    // As editors do it: a new file takes the old one's name.
+    let renamed = folder.path().join("routes.toml.new");
+    std::fs::write(&renamed, original.replace("everything-else", "the-rest")).expect("a file");
+    std::fs::rename(&renamed, &path).expect("renamed");
+    within(async {
+        while rule(process.client().chat(chat("hello")).await) != "the-rest" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    std::fs::write(&path, "[[rules]]\nnonsense").expect("a file");
+    process.signal("-HUP");
+    within(async {
+        while process.metric("weighbridge_config_last_reload_successful").await != 0.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(rule(process.client().chat(chat("hello")).await), "the-rest", "the last good file stays");
+    process.signal("-TERM");
+    let status = tokio::task::spawn_blocking(move || process.child.wait().expect("ended")).await.expect("no panic");
+    assert!(status.success(), "{status}");
+}

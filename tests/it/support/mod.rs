@@ -1,0 +1,20 @@
+//! What the tests share: a proxy in this process, an upstream that does what a test tells it to, and a client.
+//! Only the far side is scripted; everything between is the real thing.
+
+pub mod client;
+pub mod proxy;
+pub mod upstream;
+
+pub use client::Answer;
+pub use proxy::Proxy;
+pub use upstream::{Reply, Upstream};
+
+/// A chat with one human turn.
+pub fn chat(prompt: &str) -> String {
+    serde_json::json!({"model": "auto", "messages": [{"role": "user", "content": prompt}]}).to_string()
+}
+
+/// The same, asked for as a stream.
+pub fn streamed(prompt: &str) -> String {
+    serde_json::json!({"model": "auto", "stream": true, "messages": [{"role": "user", "content": prompt}]}).to_string()
+}
