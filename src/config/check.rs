@@ -127,7 +127,7 @@ impl Checker<'_, '_> {
 
     /// Whether a key of this table was there but was taken out, so that its absence is no problem of its own.
     pub(super) fn was_taken_out(&self, table: &Range<usize>, key: &str) -> bool {
-        self.taken_out.contains(&(table.start, key.to_owned()))
+        self.taken_out.had(table, key)
     }
 
     /// A value that must be there.
