@@ -76,7 +76,9 @@ impl Target {
         let program = kind.program(options)?;
         let program = fs::canonicalize(program)?.into_os_string();
         let ports = Ports { own: free_port()?, admin: free_port()?, upstream };
-        let file = folder.path().join(if kind == Kind::Weighbridge { "routes.toml" } else { "proxy.conf" });
+        let settings = folder.path().join("settings");
+        fs::create_dir(&settings)?;
+        let file = settings.join(if kind == Kind::Weighbridge { "routes.toml" } else { "proxy.conf" });
         let text = match kind {
             Kind::Haproxy => haproxy(&ports),
             Kind::Nginx => nginx(&ports, folder.path()),
@@ -138,7 +140,8 @@ fn nginx(Ports { own, upstream, .. }: &Ports, folder: &Path) -> String {
     )
 }
 
-/// Everything on: a key, rules that ask for tags, risk and tokens, prices, the ledger, one log line a request.
+/// Everything on: a key, rules that ask for tags, risk and tokens, prices, the ledger, one log line a request. Ledger and
+/// log are not beside the file, whose folder is watched for changes.
 fn weighbridge(Ports { own, admin, upstream }: &Ports) -> String {
     let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
@@ -155,7 +158,7 @@ feature = "overhead"
 requests_per_minute = 100000000
 
 [ledger]
-path = "ledger.db"
+path = "../ledger.db"
 
 [log]
 level = "info"

@@ -23,23 +23,24 @@ impl LocalModels {
     fn start() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = std::env::var_os("WEIGHBRIDGE_MODELS").map_or_else(|| root.join(".run/models"), PathBuf::from);
-        let mut child = Command::new("python3")
+        let child = Command::new("python3")
             .arg(root.join("deploy/local-models/up.py"))
             .arg(folder)
             .args(["--port", "smollm2-135m=0", "--port", "gemma-3-270m=0", "--until-stdin-ends"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
-            .expect("python3 is there");
-        let mut output = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            .spawn();
+        let mut models = Self { child: child.expect("python3 is there"), smollm2: String::new(), gemma: String::new() };
+        let mut output = BufReader::new(models.child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut url_of = |alias: &str| output.find_map(|line| Some(line.strip_prefix(alias)?.trim().to_owned()));
-        if let (Some(smollm2), Some(gemma)) = (url_of("smollm2-135m "), url_of("gemma-3-270m ")) {
-            return Self { child, smollm2, gemma };
-        }
-        let mut errors = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-        panic!("the local models do not start:\n{errors}");
+        let (Some(smollm2), Some(gemma)) = (url_of("smollm2-135m "), url_of("gemma-3-270m ")) else {
+            let mut errors = String::new();
+            models.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("the local models do not start:\n{errors}");
+        };
+        (models.smollm2, models.gemma) = (smollm2, gemma);
+        models
     }
 }
 

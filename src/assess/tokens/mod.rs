@@ -127,7 +127,7 @@ mod tests {
             let exact = count_text(text, Encoding::O200k);
             let json = serde_json::to_string(text).unwrap();
             let estimate = estimate_text(&json.as_bytes()[1..json.len() - 1]);
-            assert!(estimate.low <= exact && exact <= estimate.high, "{exact} not in {estimate:?}: {:.40}", text);
+            assert!(estimate.low <= exact && exact <= estimate.high, "{exact} not in {estimate:?}: {text:.40}");
         }
     }
 

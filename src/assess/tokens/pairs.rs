@@ -111,31 +111,33 @@ impl Sum {
 
     /// Adds a text as it stands in a JSON body: escapes are read as the character they stand for.
     pub fn add_json_text(&mut self, raw: &[u8]) {
-        let mut rest = raw;
+        let mut place = 0;
         let mut previous = LINE_BREAK;
-        while !rest.is_empty() {
-            let block = &rest[..rest.len().min(BLOCK)];
-            let mut packed = 0;
-            let mut taken = 0;
-            for &byte in block {
-                let class = CLASS_OF[usize::from(byte)];
-                if class & SLOW != 0 {
-                    break;
+        let (mut packed, mut pairs) = (0, 0);
+        while let Some(&byte) = raw.get(place) {
+            let mut class = CLASS_OF[usize::from(byte)];
+            let mut length = 1;
+            if class & SLOW != 0 {
+                match raw.get(place + 1).filter(|_| byte == b'\\').and_then(|&letter| simple_escape(letter)) {
+                    Some(stands_for) => (class, length) = (class_of(stands_for), 2),
+                    None => {
+                        let (character, length) = slow_character(&raw[place..]);
+                        previous = self.add_character(previous, character);
+                        place += length;
+                        continue;
+                    }
                 }
-                packed += PACKED[pair_index(previous, class)];
-                previous = as_previous(previous, class);
-                taken += 1;
             }
-            self.add_packed(packed);
-            rest = &rest[taken..];
-            if let Some(&byte) = rest.first()
-                && CLASS_OF[usize::from(byte)] & SLOW != 0
-            {
-                let (character, length) = slow_character(rest);
-                previous = self.add_character(previous, character);
-                rest = &rest[length.min(rest.len())..];
+            packed += PACKED[pair_index(previous, class)];
+            previous = as_previous(previous, class);
+            place += length;
+            pairs += 1;
+            if pairs == BLOCK {
+                self.add_packed(std::mem::take(&mut packed));
+                pairs = 0;
             }
         }
+        self.add_packed(packed);
     }
 
     fn add_character(&mut self, previous: u8, character: u32) -> u8 {
@@ -154,7 +156,17 @@ impl Sum {
     }
 }
 
-/// The character that an escape or a UTF-8 sequence at the start of `rest` stands for, and how many bytes it takes.
+/// What an escape of one letter stands for.
+fn simple_escape(letter: u8) -> Option<u8> {
+    match letter {
+        b'n' | b'r' => Some(b'\n'),
+        b't' | b'b' | b'f' => Some(b'\t'),
+        b'u' => None,
+        sign => sign.is_ascii().then_some(sign),
+    }
+}
+
+/// The character that a `\u` escape or a UTF-8 sequence at the start of `rest` stands for, and how many bytes it takes.
 fn slow_character(rest: &[u8]) -> (u32, usize) {
     if rest[0] != b'\\' {
         return utf8_character(rest);
@@ -168,9 +180,6 @@ fn slow_character(rest: &[u8]) -> (u32, usize) {
             Some(unit) => (unit, 6),
             None => (u32::from(b'u'), 2),
         },
-        Some(b'n' | b'r') => (u32::from(b'\n'), 2),
-        Some(b't' | b'b' | b'f') => (u32::from(b'\t'), 2),
-        Some(&other) if other.is_ascii() => (u32::from(other), 2),
         // A backslash that escapes nothing: not JSON, but nothing here may depend on it.
         _ => (u32::from(b'\\'), 1),
     }
