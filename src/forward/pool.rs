@@ -33,7 +33,12 @@ pub struct EndpointState {
 
 impl EndpointState {
     fn new() -> Self {
-        Self { breaker: Breaker::default(), latency_us: AtomicU64::new(0), is_silent: AtomicBool::new(false), client: Mutex::new(None) }
+        Self {
+            breaker: Breaker::default(),
+            latency_us: AtomicU64::new(0),
+            is_silent: AtomicBool::new(false),
+            client: Mutex::new(None),
+        }
     }
 
     /// The client for these settings.
