@@ -31,6 +31,12 @@ pub struct EndpointState {
     client: Mutex<Option<(Arc<Endpoint>, HttpClient)>>,
 }
 
+impl std::fmt::Debug for EndpointState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointState").field("breaker", &self.breaker).finish_non_exhaustive()
+    }
+}
+
 impl EndpointState {
     fn new() -> Self {
         Self {
