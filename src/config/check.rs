@@ -4,6 +4,7 @@
 mod endpoints;
 mod keys;
 mod ledger;
+mod prices;
 mod rules;
 mod server;
 mod tests;

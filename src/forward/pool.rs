@@ -39,7 +39,12 @@ impl std::fmt::Debug for EndpointState {
 
 impl EndpointState {
     fn new() -> Self {
-        Self { breaker: Breaker::default(), latency_us: AtomicU64::new(0), is_silent: AtomicBool::new(false), client: Mutex::new(None) }
+        Self {
+            breaker: Breaker::default(),
+            latency_us: AtomicU64::new(0),
+            is_silent: AtomicBool::new(false),
+            client: Mutex::new(None),
+        }
     }
 
     /// The client for these settings.
