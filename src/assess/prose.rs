@@ -178,7 +178,8 @@ fn is_pasted(line: &str, trimmed: &str) -> bool {
     ];
     let ends = [';', '{', '}', ')', ']', '>'];
     if starts.iter().any(|start| trimmed.starts_with(start)) {
-        return !(trimmed.starts_with("at ") && !trimmed.ends_with(')'));
+        // `at` begins sentences too; a stack trace's line ends with its place in parentheses.
+        return !trimmed.starts_with("at ") || trimmed.ends_with(')');
     }
     if indented && !trimmed.starts_with(['-', '*', '#']) {
         return true;

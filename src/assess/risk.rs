@@ -28,6 +28,9 @@ const LONG_TELLS: f32 = 0.25;
 /// So much at stake is not low even where no tag is known.
 const DOUBTFUL_STAKES: f32 = 0.3;
 
+/// A tag this strong asks no more of the others.
+const STRONG: f32 = 2.4;
+
 /// One human turn and what was found in it.
 pub(super) struct Heard {
     /// Its number in the prompt.
@@ -56,28 +59,17 @@ impl Scales {
     /// Adds what was heard in one turn.
     pub(super) fn add(&mut self, lexicon: &Lexicon, heard: &Heard) {
         self.prose += heard.prose as f32 * heard.share;
-        let mut best: Vec<Option<Hit>> = vec![None; lexicon.groups.len()];
-        let mut second = vec![0.0_f32; lexicon.groups.len()];
-        for hit in &heard.hits {
-            let group = usize::from(hit.group);
-            match &mut best[group] {
-                Some(known) if known.strength >= hit.strength => second[group] = second[group].max(hit.strength),
-                known => {
-                    second[group] = known.map_or(0.0, |known| known.strength);
-                    *known = Some(*hit);
-                }
-            }
-        }
-        for (group, hit) in lexicon.groups.iter().zip(&best).filter_map(|(group, hit)| Some((group, (*hit)?))) {
-            let strength = hit.strength + REPEATED * second[usize::from(hit.group)];
+        let by_group = ByGroup::of(&heard.hits, lexicon.groups.len());
+        for (number, group) in (0..).zip(&lexicon.groups) {
+            let mut hits = by_group.strongest(number);
+            let Some(hit) = hits.next() else { continue };
+            let strength = hit.strength + REPEATED * hits.next().map_or(0.0, |second| second.strength);
             for &(signal, weight) in group.speaks {
-                self.weigh(heard, &hit, signal, weight * strength);
+                self.weigh(heard, hit, signal, weight * strength);
             }
         }
         for bond in &lexicon.bonds {
-            if let (Some(_), Some(_)) = (best[usize::from(bond.first)], best[usize::from(bond.second)])
-                && let Some(hit) = nearest(bond, &heard.hits)
-            {
+            if let Some(hit) = by_group.nearest(bond) {
                 for &(signal, weight) in bond.speaks {
                     self.weigh(heard, &hit, signal, weight * hit.strength);
                 }
@@ -104,7 +96,7 @@ impl Scales {
 
     /// The tags with enough evidence for them.
     pub(super) fn tags(&self) -> TagSet {
-        let strongest = self.strongest();
+        let strongest = self.strongest().min(STRONG);
         let enough = |tag: &Tag| {
             let score = self.score(*tag);
             score >= self.enough() && score >= strongest * SECONDARY
@@ -162,21 +154,50 @@ fn damage_of_kind(kind: Kind) -> f32 {
     }
 }
 
-/// The stretch that covers a phrase of each group, if two stand near enough; as strong as the weaker one.
-fn nearest(bond: &Bond, hits: &[Hit]) -> Option<Hit> {
-    let of = |group: u16| hits.iter().filter(move |hit| hit.group == group);
-    let near = |one: &Hit, other: &Hit| {
-        let apart = one.start.max(other.start).saturating_sub(one.end.min(other.end));
-        let overlapping = one.start < other.end && other.start < one.end;
-        (!overlapping && apart <= bond.within).then(|| Hit {
-            group: one.group,
-            start: one.start.min(other.start),
-            end: one.end.max(other.end),
-            strength: one.strength.min(other.strength),
-            central: one.central || other.central,
-        })
-    };
-    of(bond.first)
-        .flat_map(|one| of(bond.second).filter_map(move |other| near(one, other)))
-        .max_by(|one, other| one.strength.total_cmp(&other.strength))
+/// The strongest few hits of each group; more of them would say nothing new and cost a pair its time.
+struct ByGroup<'a> {
+    hits: &'a [Hit],
+    /// The numbers of a group's hits, the strongest first.
+    kept: Vec<[Option<u16>; KEPT]>,
+}
+
+/// How many hits of a group are kept.
+const KEPT: usize = 6;
+
+impl<'a> ByGroup<'a> {
+    fn of(hits: &'a [Hit], groups: usize) -> Self {
+        let mut kept = vec![[None; KEPT]; groups];
+        for (number, hit) in (0_u16..).zip(hits) {
+            let list = &mut kept[usize::from(hit.group)];
+            let weaker =
+                |other: &Option<u16>| other.is_none_or(|other| hits[usize::from(other)].strength < hit.strength);
+            if let Some(place) = list.iter().position(weaker) {
+                list[place..].rotate_right(1);
+                list[place] = Some(number);
+            }
+        }
+        Self { hits, kept }
+    }
+
+    fn strongest(&self, group: u16) -> impl Iterator<Item = &'a Hit> {
+        self.kept[usize::from(group)].into_iter().flatten().map(|number| &self.hits[usize::from(number)])
+    }
+
+    /// The stretch that covers a phrase of each group, if two stand near enough; as strong as the weaker one.
+    fn nearest(&self, bond: &Bond) -> Option<Hit> {
+        let joined = |one: &Hit, other: &Hit| {
+            let apart = one.start.max(other.start).saturating_sub(one.end.min(other.end));
+            let overlapping = one.start < other.end && other.start < one.end;
+            (!overlapping && apart <= bond.within).then(|| Hit {
+                group: one.group,
+                start: one.start.min(other.start),
+                end: one.end.max(other.end),
+                strength: one.strength.min(other.strength),
+                central: one.central || other.central,
+            })
+        };
+        self.strongest(bond.first)
+            .flat_map(|one| self.strongest(bond.second).filter_map(move |other| joined(one, other)))
+            .max_by(|one, other| one.strength.total_cmp(&other.strength))
+    }
 }

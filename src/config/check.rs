@@ -4,6 +4,7 @@
 mod endpoints;
 mod keys;
 mod ledger;
+mod prices;
 mod rules;
 mod server;
 mod tests;
@@ -127,7 +128,7 @@ impl Checker<'_, '_> {
 
     /// Whether a key of this table was there but was taken out, so that its absence is no problem of its own.
     pub(super) fn was_taken_out(&self, table: &Range<usize>, key: &str) -> bool {
-        self.taken_out.contains(&(table.start, key.to_owned()))
+        self.taken_out.had(table, key)
     }
 
     /// A value that must be there.

@@ -22,7 +22,14 @@ use crate::domain::RulesVersion;
 pub struct Live {
     current: ArcSwap<Config>,
     /// Held by whoever reloads: a signal and a changed file may come at once.
-    reloading: Mutex<()>,
+    reloading: Mutex<LastTime>,
+}
+
+/// How the last reload went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum LastTime {
+    Accepted,
+    Refused,
 }
 
 /// What came of a reload.
@@ -44,7 +51,7 @@ pub enum ReloadEvent {
 impl Live {
     /// Begins with this configuration.
     pub fn new(config: Config) -> Self {
-        Self { current: ArcSwap::from_pointee(config), reloading: Mutex::new(()) }
+        Self { current: ArcSwap::from_pointee(config), reloading: Mutex::new(LastTime::Accepted) }
     }
 
     /// The configuration in use at this moment, for one whole request.
@@ -60,26 +67,41 @@ impl Live {
         env: &dyn Fn(&str) -> Option<String>,
         assess: &Assess<'_>,
     ) -> ReloadEvent {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.snapshot();
-        let config = match load(path, now, env, Strictness::Serve) {
+        let file = path.display().to_string();
+        let config = match prepare(path, now, env, assess) {
             Ok(config) => config,
-            Err(problems) => return ReloadEvent::Refused(problems),
+            Err(problems) => {
+                *last_time = LastTime::Refused;
+                return ReloadEvent::Refused(problems);
+            }
         };
-        if config.version == before.version && same_secrets(&config, &before) {
+        // Going back to the text in use after a file that was refused is news: the alarm ends.
+        let same = config.version == before.version && same_secrets(&config, &before);
+        if same && *last_time == LastTime::Accepted {
             return ReloadEvent::Unchanged;
         }
-        let file = path.display().to_string();
-        let failed = rule_tests::problems(&file, &rule_tests::run(&config, assess, millis(now)));
-        if !failed.is_empty() {
-            return ReloadEvent::Refused(Problems(failed));
-        }
+        *last_time = LastTime::Accepted;
         let (config, kept) = keep_fixed(config, &before, &file);
         let warnings = config.warnings.iter().cloned().chain(kept).collect();
         let version = config.version.clone();
         self.current.store(Arc::new(config));
         ReloadEvent::Accepted { version, warnings }
     }
+}
+
+/// The file as a configuration whose own tests pass.
+fn prepare(
+    path: &Path,
+    now: SystemTime,
+    env: &dyn Fn(&str) -> Option<String>,
+    assess: &Assess<'_>,
+) -> Result<Config, Problems> {
+    let config = load(path, now, env, Strictness::Serve)?;
+    let results = rule_tests::run(&config, assess, millis(now));
+    let failed = rule_tests::problems(&path.display().to_string(), &results);
+    if failed.is_empty() { Ok(config) } else { Err(Problems(failed)) }
 }
 
 fn same_secrets(config: &Config, before: &Config) -> bool {
@@ -295,6 +317,8 @@ mod tests {
     fn a_bad_file_is_refused_whole() {
         let bench = Bench::new();
         bench.stays("", "no rules");
+        assert!(matches!(bench.reload(RULES), ReloadEvent::Accepted { .. }), "going back ends the alarm");
+        assert!(matches!(bench.reload(RULES), ReloadEvent::Unchanged));
         bench.stays("[[rules", "routes.toml:1:");
         bench.stays(&RULES.replace("\"cheap\"\n        why", "\"chep\"\n        why"), "did you mean `cheap`?");
     }

@@ -12,8 +12,26 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::problem::{Findings, likely, quoted};
 use super::secrets;
 
-/// What was taken out: the start of the table it was in, and its key.
-pub(super) type TakenOut = HashSet<(usize, String)>;
+/// What was taken out.
+#[derive(Default)]
+pub(super) struct TakenOut {
+    /// The start of the table it was in, and its key.
+    keys: HashSet<(usize, String)>,
+    /// The starts of all tables and lists that it was somewhere in.
+    touched: HashSet<usize>,
+}
+
+impl TakenOut {
+    /// Whether this key was there, so that its absence is no mistake of its own.
+    pub(super) fn had(&self, table: &Range<usize>, key: &str) -> bool {
+        self.keys.contains(&(table.start, key.to_owned()))
+    }
+
+    /// Whether anything was taken out of this table or list, however deep inside.
+    pub(super) fn touched(&self, place: &Range<usize>) -> bool {
+        self.touched.contains(&place.start)
+    }
+}
 
 /// Keys that a later version brings, by the list they belong to.
 const LATER: &[(&str, &[&str])] =
@@ -21,7 +39,8 @@ const LATER: &[(&str, &[&str])] =
 
 /// Takes out of `file` what does not fit `schema`.
 pub(super) fn fit(file: &mut Spanned<DeTable<'_>>, schema: &Value, findings: &mut Findings<'_>) -> TakenOut {
-    let mut fitting = Fitting { schema, findings, taken_out: TakenOut::new(), secrets_expected: false };
+    let mut fitting =
+        Fitting { schema, findings, taken_out: TakenOut::default(), open: Vec::new(), secrets_expected: false };
     let span = file.span();
     fitting.table(file.get_mut(), span.start, schema, "");
     fitting.taken_out
@@ -31,17 +50,20 @@ struct Fitting<'s, 'f, 't> {
     schema: &'s Value,
     findings: &'f mut Findings<'t>,
     taken_out: TakenOut,
+    /// The starts of the tables and lists around the place that is looked at.
+    open: Vec<usize>,
     secrets_expected: bool,
 }
 
 impl<'s> Fitting<'s, '_, '_> {
     fn table(&mut self, table: &mut DeTable<'_>, start: usize, schema: &'s Value, path: &str) {
         let mut unfit = Vec::new();
+        self.open.push(start);
         for (key, value) in table.iter_mut() {
             let name = key.get_ref().as_ref();
             let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             let fits = match property(schema, name) {
-                Some(expected) => self.value(value, expected, &inner, start),
+                Some(expected) => self.value(value, expected, &inner),
                 None => {
                     self.unknown_key(key.span(), name, schema, path);
                     false
@@ -53,8 +75,10 @@ impl<'s> Fitting<'s, '_, '_> {
         }
         for name in unfit {
             table.remove(name.as_str());
-            self.taken_out.insert((start, name));
+            self.taken_out.touched.extend(&self.open);
+            self.taken_out.keys.insert((start, name));
         }
+        self.open.pop();
     }
 
     fn unknown_key(&mut self, span: Range<usize>, name: &str, schema: &Value, path: &str) {
@@ -69,7 +93,7 @@ impl<'s> Fitting<'s, '_, '_> {
     }
 
     /// Whether the value (after taking out what does not fit inside it) fits.
-    fn value(&mut self, value: &mut Spanned<DeValue<'_>>, schema: &'s Value, path: &str, table: usize) -> bool {
+    fn value(&mut self, value: &mut Spanned<DeValue<'_>>, schema: &'s Value, path: &str) -> bool {
         let span = value.span();
         if let DeValue::String(text) = value.get_ref()
             && !self.secrets_expected
@@ -98,7 +122,9 @@ impl<'s> Fitting<'s, '_, '_> {
             }
             DeValue::Array(items) => {
                 let items_before = std::mem::replace(items, DeArray::new());
-                *items = self.items(items_before, schema, path, table);
+                self.open.push(span.start);
+                *items = self.items(items_before, schema, path);
+                self.open.pop();
                 true
             }
             DeValue::String(text) => self.word(text, span, schema, path),
@@ -110,10 +136,14 @@ impl<'s> Fitting<'s, '_, '_> {
         }
     }
 
-    fn items<'i>(&mut self, items: DeArray<'i>, schema: &'s Value, path: &str, table: usize) -> DeArray<'i> {
+    fn items<'i>(&mut self, items: DeArray<'i>, schema: &'s Value, path: &str) -> DeArray<'i> {
         let Some(each) = schema.get("items") else { return items };
         let fitting = items.into_iter().enumerate().filter_map(|(place, mut item)| {
-            self.value(&mut item, each, &format!("{path}[{place}]"), table).then_some(item)
+            let fits = self.value(&mut item, each, &format!("{path}[{place}]"));
+            if !fits {
+                self.taken_out.touched.extend(&self.open);
+            }
+            fits.then_some(item)
         });
         fitting.collect()
     }

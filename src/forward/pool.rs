@@ -31,9 +31,20 @@ pub struct EndpointState {
     client: Mutex<Option<(Arc<Endpoint>, HttpClient)>>,
 }
 
+impl std::fmt::Debug for EndpointState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointState").field("breaker", &self.breaker).finish_non_exhaustive()
+    }
+}
+
 impl EndpointState {
     fn new() -> Self {
-        Self { breaker: Breaker::default(), latency_us: AtomicU64::new(0), is_silent: AtomicBool::new(false), client: Mutex::new(None) }
+        Self {
+            breaker: Breaker::default(),
+            latency_us: AtomicU64::new(0),
+            is_silent: AtomicBool::new(false),
+            client: Mutex::new(None),
+        }
     }
 
     /// The client for these settings.

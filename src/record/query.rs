@@ -36,7 +36,7 @@ impl Reader {
     pub fn by_id(&self, id: RequestId) -> Result<Option<Value>, LedgerError> {
         let find = "SELECT * FROM entries WHERE id = ?";
         let mut statement = self.connection.prepare_cached(find)?;
-        let Some(mut entry) = statement.query_row([id.as_bytes()], |row| object(row)).optional()? else {
+        let Some(mut entry) = statement.query_row([id.as_bytes()], object).optional()? else {
             return Ok(None);
         };
         for (column, name) in [("cost_pico", "cost_usd"), ("baseline_pico", "baseline_usd")] {
@@ -51,7 +51,7 @@ impl Reader {
 
     fn attempts(&self, seq: Option<i64>) -> Result<Vec<Value>, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM attempts WHERE entry = ? ORDER BY place")?;
-        let rows = statement.query_map([seq], |row| object(row))?;
+        let rows = statement.query_map([seq], object)?;
         let without_seq = rows.map(|row| {
             row.map(|mut attempt| {
                 attempt.remove("entry");

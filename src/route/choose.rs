@@ -209,6 +209,10 @@ fn output_bound(target: &Target, facts: &Facts) -> Option<u64> {
 }
 
 fn cost(target: &Target, facts: &Facts, input: u64, output: u64) -> Option<Pico> {
+    let usage = Usage { input, output, ..Usage::default() };
+    if let Some(rates) = &target.flat_rates {
+        return Some(rates.cost(&usage));
+    }
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(facts.at_millis);
-    target.price.cost(&Usage { input, output, ..Usage::default() }, at, None)
+    target.price.cost(&usage, at, None)
 }

@@ -42,13 +42,15 @@ pub fn facts() -> Facts {
 
 /// An endpoint with a window of `window` tokens that costs `rate` pico-dollars a token, both ways.
 pub fn target(name: &str, window: u64, rate: u64) -> Target {
+    let rates = Rates { input: rate, cache_read: rate, cache_write: rate, output: rate };
     Target {
         name: EndpointName::parse(name).expect("a name"),
         model: format!("{name}-model").into(),
         context_window: Some(window),
         max_output: Some(200),
         abilities: Abilities::default(),
-        price: Price::Fixed(Rates { input: rate, cache_read: rate, cache_write: rate, output: rate }),
+        price: Price::Fixed(rates),
+        flat_rates: Some(rates),
     }
 }
 

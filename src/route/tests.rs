@@ -152,7 +152,7 @@ fn the_fastest_goes_first_and_the_unmeasured_before_it() {
 fn the_cheapest_goes_first_and_the_unpriced_last() {
     let house = House::new(Balance::First);
     let mut unpriced = target("unpriced", 5000, 0);
-    unpriced.price = Price::Unpriced;
+    (unpriced.price, unpriced.flat_rates) = (Price::Unpriced, None);
     let unpriced = Arc::new(unpriced);
     let targets = [&unpriced, &house.endpoints[2], &house.endpoints[0]];
     let any = tier("any", &targets, Balance::LeastCost, None);

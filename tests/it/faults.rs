@@ -40,7 +40,10 @@ fn faults() -> Vec<(&'static str, Reply)> {
         ("protocol", close(send("SMTP ready\r\n\r\n"))),
         ("cut", close(send(half_body))),
         ("timeout_head", hung_head),
-        ("garbage", send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n<html></html>")),
+        (
+            "garbage",
+            send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n<html></html>"),
+        ),
         ("garbage", Reply::json(200, &[], "{\"choices\":[]}")),
         ("error_inside", Reply::json(200, &[], "{\"error\":{\"message\":\"overloaded\"}}")),
         ("encoded", Reply::json(200, &[("content-encoding", "gzip")], "{}")),
@@ -68,7 +71,11 @@ async fn a_fault_before_the_first_content_is_mended_by_the_fallback() {
         let word = if word == "timeout_head" { "timeout_head" } else { word };
         let (_small, big, proxy) = with_fallback(vec![fault.clone()], false).await;
         // A whole answer may take its total time, so that one is made short here.
-        let routes = std::fs::read_to_string(proxy.routes_path()).expect("a file").replacen("total = \"5s\"", "total = \"500ms\"", 1);
+        let routes = std::fs::read_to_string(proxy.routes_path()).expect("a file").replacen(
+            "total = \"5s\"",
+            "total = \"500ms\"",
+            1,
+        );
         drop(proxy);
         let proxy = Proxy::start(&routes).await;
         let answer = proxy.client().chat(chat("hello")).await;
@@ -111,7 +118,11 @@ async fn when_nobody_can_answer_the_caller_is_told_why_and_whose_fault_it_is() {
         let upstream = Upstream::start([reply]).await;
         let proxy = Proxy::start(&routes(&upstream.url(), &upstream.url())).await;
         let answer = proxy.client().chat(chat("hello")).await;
-        assert_eq!((answer.status.as_u16(), answer.json()["error"]["code"].as_str()), (status, Some(code)), "{message}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{message}"
+        );
         assert!(answer.text().contains(message), "{}", answer.text());
         assert_eq!((answer.header("x-weighbridge-error"), answer.header("x-should-retry")), (code, "true"));
         let entries = proxy.entries(1, "ending, failure, fault, cost_pico").await;
@@ -191,7 +202,8 @@ async fn idle_timeout_spares_a_slow_but_steady_stream() {
     for _ in 0..8 {
         reply = reply.then(Step::Pause(Duration::from_millis(300))).then(Step::Send(chunk(&content("x"))));
     }
-    let reply = reply.then(Step::Send(chunk(FINISH))).then(Step::Send(chunk(DONE))).then(Step::Send(b"0\r\n\r\n".to_vec()));
+    let reply =
+        reply.then(Step::Send(chunk(FINISH))).then(Step::Send(chunk(DONE))).then(Step::Send(b"0\r\n\r\n".to_vec()));
     let (_small, _big, proxy) = with_fallback(vec![reply], true).await;
     let answer = proxy.client().chat(streamed("hello")).await;
     assert!(answer.text().ends_with(DONE), "{}", answer.text());

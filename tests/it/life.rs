@@ -48,7 +48,8 @@ async fn a_drain_lets_answers_finish_and_takes_no_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_has_an_end_and_tells_those_it_cuts_off() {
     let upstream = Upstream::start([halting()]).await;
-    let routes = routes(&upstream.url(), &upstream.url()).replace("drain_timeout = \"2s\"", "drain_timeout = \"200ms\"");
+    let routes =
+        routes(&upstream.url(), &upstream.url()).replace("drain_timeout = \"2s\"", "drain_timeout = \"200ms\"");
     let proxy = Proxy::start(&routes.replace("idle = \"1s\"", "idle = \"60s\"")).await;
     let answer = proxy.client().open(Method::POST, "/v1/chat/completions", streamed("hello")).await;
     let (ledger, _folder, app) = proxy.into_parts();

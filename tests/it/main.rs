@@ -5,8 +5,8 @@
 mod config;
 mod faults;
 mod floors;
-mod local_models;
 mod life;
+mod local_models;
 mod refusals;
 mod sdk;
 mod support;

@@ -13,7 +13,8 @@ use crate::support::{Answer, Proxy, Reply, Upstream, chat};
 
 async fn started(more: &str) -> (Upstream, Proxy) {
     let upstream = Upstream::start([Reply::chat("ok")]).await;
-    let routes = routes(&upstream.url(), &upstream.url()).replace("[endpoints.small]", &format!("{more}\n[endpoints.small]"));
+    let routes =
+        routes(&upstream.url(), &upstream.url()).replace("[endpoints.small]", &format!("{more}\n[endpoints.small]"));
     let proxy = Proxy::start(&routes).await;
     (upstream, proxy)
 }
@@ -33,7 +34,11 @@ fn is_refusal(answer: &Answer, status: u16, kind: &str, code: &str) {
 async fn bad_bodies_are_refused_and_recorded_and_not_forwarded() {
     let (upstream, proxy) = started("").await;
     let client = proxy.client();
-    let deep = format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"x"}}],"x":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+    let deep = format!(
+        r#"{{"model":"auto","messages":[{{"role":"user","content":"x"}}],"x":{}{}}}"#,
+        "[".repeat(500),
+        "]".repeat(500)
+    );
     let bodies: [(&[u8], &str); 9] = [
         (b"", "not a valid JSON"),
         (b"{\"model\":\"auto\",", "not a valid JSON"),
@@ -83,7 +88,8 @@ async fn a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() {
     is_refusal(&answer, 413, "invalid_request_error", "request_too_large");
     // Without a length, piece by piece.
     let mut stream = TcpStream::connect(proxy.address()).await.expect("a connection");
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let head =
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("sent");
     for _ in 0..4 {
         let _ = stream.write_all(format!("3e8\r\n{}\r\n", "y".repeat(1000)).as_bytes()).await;
@@ -121,7 +127,8 @@ async fn coded_bodies_are_read_and_bombs_are_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_rates_are_held() {
     let hex: String = digest("wb-secret").iter().map(|byte| format!("{byte:02x}")).collect();
-    let key = format!("[keys.ana]\nsha256 = \"{hex}\"\nengineer = \"ana\"\nrequests_per_minute = 2\nmay_choose = false\n");
+    let key =
+        format!("[keys.ana]\nsha256 = \"{hex}\"\nengineer = \"ana\"\nrequests_per_minute = 2\nmay_choose = false\n");
     let (upstream, proxy) = started(&key).await;
     let answer = proxy.client().chat(chat("x")).await;
     is_refusal(&answer, 401, "invalid_request_error", "invalid_api_key");
@@ -166,7 +173,8 @@ async fn a_rule_may_refuse_in_its_own_words() {
     let routes = std::fs::read_to_string(proxy.routes_path()).expect("a file");
     let deny = "[[rules]]\nname = \"no-secrets\"\nwhen = { content.any = [\"has_secret\"] }\ndeny = \"take the credential out of the prompt\"\nwhy = \"Secrets leave the house.\"\nowner = \"security\"\n\n[[rules]]\nname = \"judgement\"";
     let proxy = Proxy::start(&routes.replacen("[[rules]]\nname = \"judgement\"", deny, 1)).await;
-    let answer = proxy.client().chat(chat("Why does ghp_16C7e42F292c6912E7710c838347Ae178B4a not work in my script?")).await;
+    let answer =
+        proxy.client().chat(chat("Why does ghp_16C7e42F292c6912E7710c838347Ae178B4a not work in my script?")).await;
     is_refusal(&answer, 403, "permission_denied", "denied_by_rule");
     assert!(answer.text().contains("take the credential out"));
     assert!(upstream.seen().is_empty());

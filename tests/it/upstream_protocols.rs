@@ -14,12 +14,13 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{Proxy, chat};
 use crate::support::proxy::routes;
+use crate::support::{Proxy, chat};
 
 /// A server behind TLS for `localhost` that offers these protocols, and the certificate that proves it.
 async fn tls_server(protocols: &[&[u8]]) -> (u16, String) {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

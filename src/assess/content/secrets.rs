@@ -148,6 +148,9 @@ pub(super) fn after_word(text: &str, start: usize, end: usize) -> Option<Found> 
     real.then_some(found)
 }
 
+/// How far from the word the joint ends.
+const SAID_WITHIN: usize = 24;
+
 /// How a word and its value are joined.
 #[derive(Clone, Copy, PartialEq)]
 enum Link {
@@ -179,7 +182,8 @@ fn link(rest: &str) -> Option<(Link, usize)> {
         " on ", " - ", " — ", " – ", " этo ", " это ", " ay ", " adalah ", " là ", " هي ", " هو ", "是", "为", "は",
         "が", "는 ", "은 ", " है ",
     ];
-    let spoken = said.into_iter().find_map(|said| Some((after.find(said).filter(|at| *at <= 12)?, said)))?;
+    let near = window(after, 0, SAID_WITHIN);
+    let spoken = said.into_iter().find_map(|said| Some((near.find(said).filter(|at| *at <= 12)?, said)))?;
     let spaced = after[spoken.0 + spoken.1.len()..].trim_start();
     Some((Link::Said, rest.len() - spaced.len()))
 }

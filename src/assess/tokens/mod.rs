@@ -55,6 +55,7 @@ pub fn estimate_text(raw: &[u8]) -> TokenCount {
 }
 
 fn bounds(sum: Sum) -> TokenCount {
+    let sum = sum.tokens();
     let scatter = SCATTER * sum.expected.sqrt();
     let expected = sum.expected.round();
     let low = (sum.low.min(sum.expected) * LOW_SHARE - scatter).floor().clamp(0.0, expected);
@@ -127,7 +128,7 @@ mod tests {
             let exact = count_text(text, Encoding::O200k);
             let json = serde_json::to_string(text).unwrap();
             let estimate = estimate_text(&json.as_bytes()[1..json.len() - 1]);
-            assert!(estimate.low <= exact && exact <= estimate.high, "{exact} not in {estimate:?}: {:.40}", text);
+            assert!(estimate.low <= exact && exact <= estimate.high, "{exact} not in {estimate:?}: {text:.40}");
         }
     }
 

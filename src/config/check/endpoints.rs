@@ -1,11 +1,9 @@
 //! Endpoints: where they are, how they are spoken to, what they cost.
 
 use std::net::IpAddr;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use genai_prices::{Calculator, PriceRequest, UsageKey};
 use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
@@ -14,19 +12,12 @@ use rustls::pki_types::pem::PemObject;
 use super::{CheckedEndpoint, Checker, Declared};
 use crate::config::Strictness;
 use crate::config::located::Located;
-use crate::config::problem::quoted;
-use crate::config::raw::{HttpWord, Named, RawEndpoint, RawPrice, RawRetries, RawSecret, RawTimeouts};
-use crate::domain::{CataloguePrice, Dialect, EndpointName, Pico, Price, Rates, Secret, Usage};
+use crate::config::raw::{HttpWord, Named, RawEndpoint, RawRetries, RawSecret, RawTimeouts};
+use crate::domain::{Dialect, EndpointName, Secret};
 use crate::forward::{Endpoint, HttpVersion, Retries, TimeLimits};
 use crate::route::{Abilities, Target};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
-
-/// What the catalogue knows of an endpoint's model.
-struct Known {
-    price: CataloguePrice,
-    context_window: Option<u64>,
-}
 
 impl Checker<'_, '_> {
     pub(super) fn endpoints(&mut self, raw: &Named<RawEndpoint>) -> Declared {
@@ -67,6 +58,7 @@ impl Checker<'_, '_> {
             context_window: context_window.or(known.and_then(|known| known.context_window)),
             max_output,
             abilities: abilities(raw),
+            flat_rates: super::prices::flat(&price, self.surroundings.now),
             price: price.clone(),
         };
         let endpoint = Endpoint {
@@ -198,92 +190,6 @@ impl Checker<'_, '_> {
             return None;
         }
         Some(**written)
-    }
-
-    fn known(&mut self, raw: &RawEndpoint, url: &Uri, model: &str) -> Option<Known> {
-        let catalogue = Calculator::bundled();
-        let url = url.to_string();
-        let named = raw.provider.as_ref();
-        let provider = match named {
-            Some(name) => catalogue.find_provider(Some(name), None),
-            None => catalogue.find_provider(None, Some(&url)),
-        };
-        let provider = provider.ok().flatten();
-        if let (Some(written), None) = (named, provider) {
-            let ids: Vec<&str> = catalogue.providers().map(|provider| provider.id()).collect();
-            let message = format!("`provider` cannot be `{}`", written.value());
-            self.findings.error(written.span(), message).hint(format!("the catalogue has {}", quoted(ids)));
-        }
-        let provider = provider?;
-        let price = CataloguePrice::find(catalogue, provider.id(), model, self.surroundings.now)?;
-        let usage = [(UsageKey::INPUT_TOKENS, 1.0)].into_iter().collect();
-        let found = catalogue.calculate(&PriceRequest::new(model, &usage).with_provider_id(provider.id())).ok();
-        let entry = found.and_then(|found| provider.models().find(|entry| *entry.id() == *found.model_id));
-        Some(Known { price, context_window: entry.and_then(|entry| entry.context_window()) })
-    }
-
-    fn price(&mut self, raw: &RawEndpoint, known: Option<&Known>, subject: &str, name: Range<usize>) -> Price {
-        match (&raw.price, known) {
-            (Some(price), known) => self.set_price(price, known, subject),
-            (None, Some(known)) => Price::Catalogue(known.price.clone()),
-            (None, None) => {
-                if raw.url.is_some() && raw.model.is_some() {
-                    let message = format!("{subject} is unpriced: the catalogue does not know its model");
-                    let hint = "add `price = { input = …, output = … }` in USD for a million tokens, \
-                                or `provider` if the catalogue files it under another";
-                    self.findings.warning(name, message).hint(hint);
-                }
-                Price::Unpriced
-            }
-        }
-    }
-
-    fn set_price(&mut self, raw: &Located<RawPrice>, known: Option<&Known>, subject: &str) -> Price {
-        let mut rate = |written: Option<&Located<f64>>, key: &str| -> Option<u64> {
-            let written = written?;
-            let pico = (**written * 1e6).round();
-            // 10,000 USD a million is a hundred times the dearest model there is.
-            if !(0.0..=1e10).contains(&pico) {
-                self.findings
-                    .error(written.span(), format!("`price.{key}` cannot be `{}`", written.value()))
-                    .hint("prices are USD for a million tokens, from 0 to 10000");
-                return None;
-            }
-            Some(pico as u64)
-        };
-        let input = rate(raw.input.as_ref(), "input");
-        let output = rate(raw.output.as_ref(), "output");
-        let cache_read = rate(raw.cache_read.as_ref(), "cache_read");
-        let cache_write = rate(raw.cache_write.as_ref(), "cache_write");
-        let subject = format!("`price` of {subject}");
-        self.required(raw.input.as_ref(), &raw.span(), "input", &subject);
-        self.required(raw.output.as_ref(), &raw.span(), "output", &subject);
-        let (Some(input), Some(output)) = (input, output) else { return Price::Unpriced };
-        let rates =
-            Rates { input, output, cache_read: cache_read.unwrap_or(input), cache_write: cache_write.unwrap_or(input) };
-        if let Some(known) = known {
-            self.compare(raw, known);
-        }
-        Price::Fixed(rates)
-    }
-
-    /// A price for a thousand tokens, or for one, written where one for a million belongs.
-    fn compare(&mut self, raw: &RawPrice, known: &Known) {
-        let at = self.surroundings.now;
-        let listed = |usage: &Usage| Price::Catalogue(known.price.clone()).cost(usage, at, None);
-        let input = listed(&Usage { input: 1, ..Usage::default() });
-        let output = listed(&Usage { output: 1, ..Usage::default() });
-        for (written, listed, key) in [(&raw.input, input, "input"), (&raw.output, output, "output")] {
-            let (Some(written), Some(listed)) = (written, listed.filter(|listed| *listed > Pico::ZERO)) else {
-                continue;
-            };
-            let ratio = **written * 1e6 / listed.get() as f64;
-            if **written > 0.0 && !(1.0 / 300.0..300.0).contains(&ratio) {
-                let listed = listed.get() as f64 / 1e6;
-                let message = format!("`price.{key}` is `{}`, but the catalogue says {listed}", written.value());
-                self.findings.error(written.span(), message).hint("prices are USD for a million tokens");
-            }
-        }
     }
 }
 

@@ -103,7 +103,7 @@ impl Checker<'_, '_> {
     fn rule_when(&mut self, raw: &Located<crate::config::raw::RawWhen>, subject: &str) -> (Option<When>, bool) {
         let errors = self.findings.errors();
         let when = self.when(raw);
-        let whole = self.findings.errors() == errors && !self.took_from(&raw.span());
+        let whole = self.findings.errors() == errors && !self.taken_out.touched(&raw.span());
         if whole && when.0.is_empty() {
             let message = format!("`when` of {subject} is empty");
             self.findings.error(raw.span(), message).hint("a rule for every request has no `when`");
@@ -112,11 +112,6 @@ impl Checker<'_, '_> {
             self.findings.error(raw.span(), format!("{subject} can never match: {reason}"));
         }
         (Some(when), whole)
-    }
-
-    /// Whether something was taken out of this table, or of one inside it.
-    pub(super) fn took_from(&self, table: &Range<usize>) -> bool {
-        self.taken_out.iter().any(|(start, _)| table.contains(start))
     }
 
     fn words_of(

@@ -42,6 +42,9 @@ impl Checker<'_, '_> {
         S: FromIterator<T> + Default + PartialEq,
     {
         let test = set_test(written);
+        if self.taken_out.touched(&written.span()) {
+            return Some(test);
+        }
         if test == SetTest::default() {
             let message = format!("`{key}` asks for nothing, so every request meets it");
             self.findings.error(written.span(), message).hint("name words in `any`, `all` or `none`");
@@ -142,7 +145,9 @@ impl Checker<'_, '_> {
     fn words<T: Clone>(&mut self, written: &Located<OneOrMany<T>>, key: &str) -> Option<Vec<T>> {
         let words = written.as_slice();
         if words.is_empty() {
-            self.findings.error(written.span(), format!("`{key}` is empty"));
+            if !self.taken_out.touched(&written.span()) {
+                self.findings.error(written.span(), format!("`{key}` is empty"));
+            }
             return None;
         }
         Some(words.to_vec())

@@ -1,0 +1,133 @@
+//! Values that are text: those that are read further, and closed lists of words.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Text that is read further, with the form that an editor is told.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident { $($key:literal: $value:literal),* })*) => { $(
+        $(#[$doc])*
+        #[derive(Deserialize, JsonSchema, Clone, Debug)]
+        #[serde(transparent)]
+        #[schemars($(extend($key = $value)),*)]
+        pub struct $name(pub String);
+    )* };
+}
+
+texts! {
+    /// A length of time, such as `250ms`, `30s`, `5m` or `2h`.
+    DurationText { "pattern": "^[0-9]+(ms|s|m|h)$" }
+    /// A size, such as `512KiB` or `32MiB`.
+    SizeText { "pattern": "^[0-9]+(B|KiB|MiB|GiB)$" }
+    /// A risk level, or a comparison with one, such as `>= medium`.
+    RiskText { "pattern": "^(>=|<=|>|<|=)? *(low|medium|high)$" }
+    /// Comparisons with commas between them, such as `>= 1000, < 8000`.
+    AmountText { "pattern": "^ *(>=|<=|>|<|=)? *[0-9][0-9_]*( *, *(>=|<=|>|<|=)? *[0-9][0-9_]*)* *$" }
+    /// A time of day, such as `09:30`.
+    ClockText { "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" }
+}
+
+/// A closed list of words.
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $text:literal),+ })*) => { $(
+        $(#[$doc])*
+        #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum $name { $($(#[$word_doc])* #[serde(rename = $text)] $variant),+ }
+    )* };
+}
+
+choices! {
+    /// A wire format.
+    DialectWord {
+        /// OpenAI's Chat Completions.
+        OpenaiChat = "openai-chat"
+    }
+    /// A version of HTTP.
+    HttpWord {
+        /// HTTP/1.1: one request at a time on each connection.
+        One = "1",
+        /// HTTP/2: many at once on one connection.
+        Two = "2"
+    }
+    /// Which of a tier's endpoints is tried first.
+    BalanceWord {
+        /// The first that fits.
+        First = "first",
+        /// Each in its turn.
+        RoundRobin = "round-robin",
+        /// By chance, in proportion to the weights.
+        Weighted = "weighted",
+        /// The one that lately answered soonest.
+        LeastLatency = "least-latency",
+        /// The one on which the request likely costs least.
+        LeastCost = "least-cost"
+    }
+    /// What an entry survives.
+    SynchronousWord {
+        /// The end of the process.
+        Normal = "normal",
+        /// The loss of power.
+        Full = "full"
+    }
+    /// What happens while the ledger cannot be written.
+    OnFailureWord {
+        /// Requests are refused: nothing is served that is not on the record.
+        Refuse = "refuse",
+        /// Requests are served, and the loss is counted and told.
+        Serve = "serve"
+    }
+    /// The form of log lines.
+    LogFormatWord {
+        /// Human on a terminal, JSON otherwise.
+        Auto = "auto",
+        /// For people.
+        Human = "human",
+        /// For machines.
+        Json = "json"
+    }
+    /// Who looks at an answer.
+    ReviewWord {
+        /// A human, before it is used.
+        Human = "human"
+    }
+    /// The form of an answer.
+    OutputWord {
+        /// As the model likes.
+        Text = "text",
+        /// Any JSON object.
+        JsonObject = "json_object",
+        /// JSON that fits a schema.
+        JsonSchema = "json_schema"
+    }
+    /// Who spoke last.
+    TurnWord {
+        /// A human.
+        Human = "human",
+        /// A tool: the agent is in its loop.
+        Tool = "tool"
+    }
+    /// Whether the model has spoken before.
+    ConversationWord {
+        /// It has not.
+        New = "new",
+        /// It has.
+        Ongoing = "ongoing"
+    }
+    /// A day of the week.
+    DayWord {
+        /// Monday.
+        Mon = "mon",
+        /// Tuesday.
+        Tue = "tue",
+        /// Wednesday.
+        Wed = "wed",
+        /// Thursday.
+        Thu = "thu",
+        /// Friday.
+        Fri = "fri",
+        /// Saturday.
+        Sat = "sat",
+        /// Sunday.
+        Sun = "sun"
+    }
+}
