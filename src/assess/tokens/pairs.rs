@@ -21,6 +21,8 @@ const INDENT: u8 = 51;
 
 /// Shares are kept in steps of 1/255.
 const STEPS: f64 = 255.0;
+/// Marks the bytes that begin more than themselves: backslash and everything beyond ASCII.
+const SPECIAL: u8 = 0x80;
 /// How many pairs fit into the packed sums before a lane could overflow: 8192 · 255 < 2²¹.
 const BLOCK: usize = 8192;
 const LANE: u32 = 21;
@@ -61,7 +63,9 @@ const CLASS_OF: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = class_of(byte as u8);
+        let class = class_of(byte as u8);
+        let special = class == BEYOND_ASCII || byte as u8 == b'\\';
+        table[byte] = if special { class | SPECIAL } else { class };
         byte += 1;
     }
     table
@@ -125,12 +129,15 @@ impl Sum {
         let mut previous = LINE_BREAK;
         while !rest.is_empty() {
             let block = &rest[..rest.len().min(BLOCK)];
-            let plain = block.iter().position(|&byte| byte == b'\\' || !byte.is_ascii()).unwrap_or(block.len());
-            let mut packed = 0;
-            for &byte in &block[..plain] {
+            let (mut packed, mut plain) = (0, 0);
+            for &byte in block {
                 let class = CLASS_OF[usize::from(byte)];
+                if class & SPECIAL != 0 {
+                    break;
+                }
                 packed += PACKED[pair_index(previous, class)];
                 previous = as_previous(previous, class);
+                plain += 1;
             }
             self.add_packed(packed);
             rest = &rest[plain..];
