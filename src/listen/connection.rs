@@ -42,7 +42,8 @@ pub(super) async fn serve(stream: TcpStream, settings: &Settings, service: impl 
     let service = service_fn(move |request| {
         asked.store(true, Ordering::Relaxed);
         let service = service.clone();
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
+        // Boxed, so that a connection does not keep room for a request's whole state while its answer streams.
+        Box::pin(async move { Ok::<_, Infallible>(service.answer(request).await) })
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Without a timer hyper's limits are silently none.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming};
 use tokio::time::{Instant, Sleep};
 
@@ -19,6 +19,9 @@ use crate::domain::Dialect;
 
 /// After the last event: how long the upstream has to end the connection's answer properly, so that it can be reused.
 const DRAIN: Duration = Duration::from_millis(250);
+
+/// How much of what has come goes on in one piece.
+const MOST_JOINED_BYTES: usize = 16 << 10;
 
 /// What is watched.
 pub struct Watch {
@@ -159,17 +162,12 @@ impl Metered {
 
     fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
-            while let Some(event) = self.watch.held.pop_front().or_else(|| self.watch.splitter.next_frame()) {
-                let (bytes, is_last) = self.pass(event);
-                if is_last {
-                    let how = if self.has_failed { How::Cut } else { How::Complete };
-                    self.end(how, bytes);
-                    return Poll::Ready(None);
-                }
-                if let Some(bytes) = bytes {
-                    self.tally.bytes += bytes.len() as u64;
-                    return Poll::Ready(Some(bytes));
-                }
+            if let Some(bytes) = self.pass_what_is_there() {
+                self.tally.bytes += bytes.len() as u64;
+                return Poll::Ready(Some(bytes));
+            }
+            if !matches!(self.state, State::Flowing(_)) {
+                return Poll::Ready(None);
             }
             let Some(rest) = &mut self.watch.rest else { return Poll::Ready(None) };
             match Pin::new(rest).poll_frame(cx) {
@@ -187,10 +185,34 @@ impl Metered {
                     self.end_of_upstream(How::TimedOut);
                 }
             }
-            if !matches!(self.state, State::Flowing(_)) {
-                return Poll::Ready(None);
+        }
+    }
+
+    /// The events that have come, together: one write to the caller instead of one for each. The last event of all is
+    /// not among them, it waits for the record.
+    fn pass_what_is_there(&mut self) -> Option<Bytes> {
+        let mut first: Option<Bytes> = None;
+        let mut joined = BytesMut::new();
+        while matches!(self.state, State::Flowing(_)) && joined.len() < MOST_JOINED_BYTES {
+            let Some(event) = self.watch.held.pop_front().or_else(|| self.watch.splitter.next_frame()) else { break };
+            let (bytes, is_last) = self.pass(event);
+            if is_last {
+                let how = if self.has_failed { How::Cut } else { How::Complete };
+                self.end(how, bytes);
+                break;
+            }
+            match (bytes, &first) {
+                (None, _) => {}
+                (Some(bytes), None) => first = Some(bytes),
+                (Some(bytes), Some(begin)) => {
+                    if joined.is_empty() {
+                        joined.extend_from_slice(begin);
+                    }
+                    joined.extend_from_slice(&bytes);
+                }
             }
         }
+        if joined.is_empty() { first } else { Some(joined.freeze()) }
     }
 }
 

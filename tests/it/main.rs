@@ -1,6 +1,6 @@
 //! The tests that see Weighbridge from the outside: sockets on port 0, a scripted upstream, one binary.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on panics, and says why")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod config;
 mod faults;
