@@ -20,5 +20,4 @@ bench: ## how long assessing, deciding, reading streams and recording take
 	@cargo bench --locked $(foreach bench,$(wildcard benches/*.rs),--bench $(basename $(notdir $(bench))))
 
 overhead: ## what the proxy adds to a call, beside HAProxy and nginx (about 4 minutes)
-	@cargo build --release --locked
 	@cargo bench --locked --bench overhead -- $(ARGS)

@@ -1,6 +1,8 @@
 //! What an entry costs: `cargo bench --bench ledger`. The file is made in `TMPDIR`; name a folder on the disk that
 //! matters. Before the usual table it prints CPU time and the log's growth for each entry, by the size of a group.
 
+#![expect(clippy::print_stdout, reason = "a bench is read on the terminal")]
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -50,7 +52,7 @@ impl Kept {
         let path = folder.path().join("ledger.db");
         let settings = Settings { synchronous, commit_interval, ..Settings::at(path) };
         let ledger = Ledger::open(&settings).expect("a new ledger opens");
-        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime starts");
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime starts");
         Self { ledger, runtime, number: 0, folder }
     }
 

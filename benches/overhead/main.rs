@@ -1,6 +1,6 @@
 //! What a proxy adds to a call: Weighbridge with everything on, beside HAProxy and nginx as plain reverse proxies.
 //!
-//! `cargo build --release && cargo bench --bench overhead -- --help`
+//! `cargo bench --bench overhead -- --help`
 //!
 //! How it measures. The proxy under test has core 0 to itself; load and upstream share core 1, in one thread that never
 //! sleeps, so that a request leaves when it is meant to. The targets take turns, round after round, and a ratio compares

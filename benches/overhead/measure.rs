@@ -43,6 +43,8 @@ pub struct Turn {
     pub first_byte_p99: f64,
     /// Open loop, whole answers: CPU seconds for 1,000 requests; `None` for direct calls.
     pub cpu_at_rate: Option<f64>,
+    /// Open loop, streamed answers: CPU seconds for 1,000 requests; `None` for direct calls.
+    pub cpu_streamed: Option<f64>,
     /// Closed loop: requests a second.
     pub throughput: f64,
     /// Closed loop: CPU seconds for 1,000 requests; `None` for direct calls.
@@ -137,7 +139,7 @@ async fn turn(target: &Target, stub: &Stub, prompts: &Prompts, options: &Options
     stub.answer(Manner::Stream);
     let streamed = Client::new(target.address, prompts.requests(target.address, KEY, true));
     streamed.closed_loop(4, WARM_UP).await?;
-    let stream = streamed.open_loop(options.rate, length).await?;
+    let (stream, cpu_stream) = watched(target, streamed.open_loop(options.rate, length)).await?;
 
     let loads = [&steady, &full, &stream];
     let failed = loads.iter().map(|load| load.failed).sum();
@@ -155,6 +157,7 @@ async fn turn(target: &Target, stub: &Stub, prompts: &Prompts, options: &Options
         first_byte: micros(stream.first_byte.value_at_quantile(0.5)),
         first_byte_p99: micros(stream.first_byte.value_at_quantile(0.99)),
         cpu_at_rate: for_a_thousand(cpu_steady, &steady),
+        cpu_streamed: for_a_thousand(cpu_stream, &stream),
         throughput: full.throughput(),
         cpu_at_full: for_a_thousand(cpu_full, &full),
         busy: cpu_full.map(|cpu| cpu.as_secs_f64() / full.wall.as_secs_f64()),

@@ -37,8 +37,8 @@ pub struct Options {
     /// The core for load and upstream
     #[arg(long, default_value_t = 1)]
     pub load_core: u32,
-    /// Weighbridge's binary
-    #[arg(long, default_value = "target/release/weighbridge")]
+    /// Weighbridge's binary; the default is the one that `cargo bench` builds beside this program
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_weighbridge"))]
     pub weighbridge: PathBuf,
     /// Writes every figure of every round to this file, too
     #[arg(long)]

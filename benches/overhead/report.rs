@@ -16,7 +16,7 @@ struct Figure {
     of: fn(&Turn, &Turn) -> Option<f64>,
 }
 
-const FIGURES: [Figure; 7] = [
+const FIGURES: [Figure; 8] = [
     Figure { title: "adds, median µs", decimals: 0, of: |turn, direct| Some(turn.median - direct.median) },
     Figure { title: "adds, p99 µs", decimals: 0, of: |turn, direct| Some(turn.p99 - direct.p99) },
     Figure {
@@ -32,6 +32,7 @@ const FIGURES: [Figure; 7] = [
     Figure { title: "requests/s at most", decimals: 0, of: |turn, _| Some(turn.throughput) },
     Figure { title: "CPU s per 1,000 at most", decimals: 4, of: |turn, _| turn.cpu_at_full },
     Figure { title: "CPU s per 1,000 at the open loop's rate", decimals: 4, of: |turn, _| turn.cpu_at_rate },
+    Figure { title: "the same, streamed", decimals: 4, of: |turn, _| turn.cpu_streamed },
 ];
 
 /// The tables, with what one must know to read them.

@@ -50,7 +50,7 @@ impl Kind {
             Kind::Haproxy => from_debian("haproxy"),
             Kind::Nginx => from_debian("nginx"),
             Kind::Weighbridge if options.weighbridge.is_file() => Ok(options.weighbridge.clone()),
-            Kind::Weighbridge => Err(format!("{} is not there; cargo build --release", options.weighbridge.display())),
+            Kind::Weighbridge => Err(format!("{} is not there", options.weighbridge.display())),
         }
     }
 }

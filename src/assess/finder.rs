@@ -1,17 +1,31 @@
 //! Finds many phrases in a text at once, where words begin.
 //!
 //! A general automaton for these thousands of phrases takes tens of megabytes or walks through its memory for each byte.
-//! Phrases begin where words begin, so it is enough to look there: the first four bytes lead to the few phrases that
-//! share them, and those are compared. ASCII letters match in either case.
+//! Phrases begin where words begin, so it is enough to look there: the first bytes lead to the few phrases that share
+//! them, and those are compared. ASCII letters match in either case.
 
-/// How many slots the first bytes are spread over.
-const SLOT_BITS: u32 = 14;
+use std::ops::ControlFlow;
+
+/// How many slots the first bytes are spread over …
+const SLOT_BITS: u32 = 13;
+const SLOTS: usize = 1 << SLOT_BITS;
+/// … and how many marks tell that nothing begins like this: so many that they seldom err, so few that they stay in the
+/// nearest cache.
+const MARK_BITS: u32 = 17;
+/// What folds the case of eight ASCII letters; it does no harm to what is no letter, for the phrase is compared in full.
+const FOLD: u64 = 0x2020_2020_2020_2020;
+/// The bytes by which a phrase is found: its first four, or all of a shorter one.
+const MASKS: [u32; 3] = [0xffff_ffff, 0xffff_ff00, 0xffff_0000];
 
 /// A set of phrases, ready to be searched for.
 pub(super) struct Finder {
-    phrases: Vec<Box<str>>,
-    /// By how many first bytes a phrase is found: 4, 3 or 2 and its length.
-    tables: [Table; 3],
+    /// All phrases, one behind the other.
+    letters: Vec<u8>,
+    /// The phrases of slot `s` are `entries[offsets[s]..offsets[s + 1]]`.
+    entries: Vec<Entry>,
+    offsets: Vec<u16>,
+    /// One bit a mark.
+    marks: Vec<u64>,
     /// What may begin a phrase.
     begins: [Begin; 256],
 }
@@ -37,74 +51,111 @@ enum Begin {
     Anywhere,
 }
 
-/// Phrases by their first bytes: those of slot `s` are `entries[offsets[s]..offsets[s + 1]]`.
-struct Table {
-    offsets: Vec<u16>,
-    entries: Vec<u16>,
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Its first eight bytes, and which of them are its own.
+    head: u64,
+    own: u64,
+    start: u32,
+    length: u16,
+    phrase: u16,
+}
+
+impl Entry {
+    /// Its first bytes by which it is found.
+    fn key(&self) -> u32 {
+        (self.head >> 32) as u32
+    }
 }
 
 impl Finder {
     /// Takes at most 65,535 phrases of two bytes and more.
     pub(super) fn new(phrases: impl IntoIterator<Item = String>) -> Self {
-        let phrases: Vec<Box<str>> = phrases.into_iter().map(String::into_boxed_str).collect();
         let mut begins = [Begin::Never; 256];
-        let mut slots: [Vec<(usize, u16)>; 3] = Default::default();
-        for (number, phrase) in (0_u16..).zip(&phrases) {
+        let (mut letters, mut entries) = (Vec::new(), Vec::new());
+        for (number, phrase) in (0_u16..).zip(phrases) {
             let bytes = phrase.as_bytes();
             let first = bytes[0];
             let begin = if first.is_ascii_alphanumeric() { Begin::Word } else { Begin::Anywhere };
             begins[usize::from(first)] = begin;
             begins[usize::from(first.to_ascii_uppercase())] = begin;
-            let length = bytes.len().clamp(2, 4);
-            slots[4 - length].push((slot(bytes, length), number));
+            let own = !(u64::MAX.checked_shr(8 * bytes.len() as u32).unwrap_or(0));
+            let (head, start) = (head(bytes) & own, letters.len() as u32);
+            entries.push(Entry { head, own, start, length: bytes.len() as u16, phrase: number });
+            letters.extend_from_slice(bytes);
         }
-        Self { tables: slots.map(Table::new), phrases, begins }
+        entries.sort_unstable_by_key(|entry: &Entry| (slot(entry.key()), entry.phrase));
+        let offset = |bound: usize| entries.partition_point(|entry| slot(entry.key()) < bound) as u16;
+        let offsets = (0..=SLOTS).map(offset).collect();
+        let mut marks = vec![0; (1 << MARK_BITS) / 64];
+        for mark in entries.iter().map(|entry| mark(entry.key())) {
+            marks[mark / 64] |= 1 << (mark % 64);
+        }
+        Self { letters, entries, offsets, marks, begins }
     }
 
-    /// Every phrase at every place, in the order of their beginnings.
-    pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Match> + 'a {
+    /// Tells every phrase at every place, in the order of their beginnings, as long as it is asked to go on.
+    pub(super) fn find(&self, text: &str, mut told: impl FnMut(Match) -> ControlFlow<()>) {
         let bytes = text.as_bytes();
-        (0..bytes.len())
-            .filter(move |&start| match self.begins[usize::from(bytes[start])] {
+        let mut before = b' ';
+        for (start, &first) in bytes.iter().enumerate() {
+            let may_begin = match self.begins[usize::from(first)] {
                 Begin::Never => false,
                 Begin::Anywhere => true,
-                Begin::Word => start == 0 || begins_word(bytes[start - 1], bytes[start]),
-            })
-            .flat_map(move |start| self.at(bytes, start))
-    }
-
-    fn at<'a>(&'a self, bytes: &'a [u8], start: usize) -> impl Iterator<Item = Match> + 'a {
-        let rest = &bytes[start..];
-        let candidates =
-            |length: usize| if rest.len() >= length { self.tables[4 - length].slot(slot(rest, length)) } else { &[] };
-        let entries = candidates(4).iter().chain(candidates(3)).chain(candidates(2));
-        entries.filter_map(move |&entry| {
-            let phrase = self.phrases[usize::from(entry)].as_bytes();
-            let found = rest.get(..phrase.len())?.eq_ignore_ascii_case(phrase);
-            found.then_some(Match { phrase: usize::from(entry), start, end: start + phrase.len() })
-        })
-    }
-}
-
-impl Table {
-    fn new(mut slots: Vec<(usize, u16)>) -> Self {
-        slots.sort_unstable();
-        let offset = |slot| slots.partition_point(|(of, _)| *of < slot) as u16;
-        Self {
-            offsets: (0..=1 << SLOT_BITS).map(offset).collect(),
-            entries: slots.iter().map(|(_, number)| *number).collect(),
+                Begin::Word => begins_word(before, first),
+            };
+            before = first;
+            if may_begin && self.at(bytes, start, &mut told).is_break() {
+                return;
+            }
         }
     }
 
-    fn slot(&self, slot: usize) -> &[u16] {
-        &self.entries[usize::from(self.offsets[slot])..usize::from(self.offsets[slot + 1])]
+    fn at(&self, bytes: &[u8], start: usize, told: &mut impl FnMut(Match) -> ControlFlow<()>) -> ControlFlow<()> {
+        let rest = &bytes[start..];
+        let head = head(rest);
+        for mask in MASKS {
+            let key = (head >> 32) as u32 & mask;
+            if self.marks[mark(key) / 64] & (1 << (mark(key) % 64)) == 0 {
+                continue;
+            }
+            let slot = slot(key);
+            for entry in &self.entries[usize::from(self.offsets[slot])..usize::from(self.offsets[slot + 1])] {
+                if head & entry.own != entry.head || entry.key() != key {
+                    continue;
+                }
+                let (from, length) = (entry.start as usize, usize::from(entry.length));
+                let letters = &self.letters[from..from + length];
+                if rest.get(..length).is_some_and(|here| here.eq_ignore_ascii_case(letters)) {
+                    told(Match { phrase: usize::from(entry.phrase), start, end: start + length })?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 
-/// The slot of a text's first bytes, whatever their case.
-fn slot(bytes: &[u8], length: usize) -> usize {
-    let key = bytes[..length].iter().fold(0_u32, |key, byte| key << 8 | u32::from(byte | 0x20));
-    (key.wrapping_mul(0x9e37_79b1) >> (32 - SLOT_BITS)) as usize
+/// The first eight bytes whatever their case; a shorter text is filled up.
+fn head(bytes: &[u8]) -> u64 {
+    let first = bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut filled = [0; 8];
+        filled[..bytes.len().min(8)].copy_from_slice(&bytes[..bytes.len().min(8)]);
+        filled
+    });
+    u64::from_be_bytes(first) | FOLD
+}
+
+fn slot(key: u32) -> usize {
+    (spread(key) >> (32 - SLOT_BITS)) as usize
+}
+
+fn mark(key: u32) -> usize {
+    (spread(key) >> (32 - MARK_BITS)) as usize
+}
+
+/// Spreads keys over all numbers: the upper bits depend on every byte.
+fn spread(key: u32) -> u32 {
+    (key ^ key >> 15).wrapping_mul(0x9e37_79b1)
 }
 
 fn begins_word(before: u8, first: u8) -> bool {
@@ -119,7 +170,12 @@ mod tests {
 
     fn found(phrases: &[&str], text: &str) -> Vec<(usize, usize)> {
         let finder = Finder::new(phrases.iter().map(|phrase| (*phrase).to_owned()));
-        finder.find(text).map(|found| (found.phrase, found.start)).collect()
+        let mut all = Vec::new();
+        finder.find(text, |found| {
+            all.push((found.phrase, found.start));
+            ControlFlow::Continue(())
+        });
+        all
     }
 
     #[test]

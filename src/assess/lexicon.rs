@@ -1,5 +1,7 @@
 //! The phrases of all groups, ready to be found in a text and weighed by where they stand.
 
+use std::ops::ControlFlow;
+
 use super::content::capitalised;
 use super::finder::Finder;
 use super::phrases::{self, Group};
@@ -8,7 +10,7 @@ use crate::domain::Signal;
 
 /// A text is looked at so closely and no closer: more hits than this say nothing new.
 const HITS_AT_MOST: usize = 400;
-/// What a phrase counts that begins at a hump of a name, as in `getLoginToken`.
+/// What a phrase counts that begins inside a name, as in `getLoginToken` or `app.security.groups`.
 const HUMP: f32 = 0.6;
 /// What a phrase counts inside a URL, whose words are somebody else's.
 const IN_URL: f32 = 0.2;
@@ -86,23 +88,21 @@ impl Lexicon {
     pub(super) fn find(&self, text: &str, prose: &Prose) -> Vec<Hit> {
         let bytes = text.as_bytes();
         let mut places = prose.places();
+        let urls = memchr::memmem::find(bytes, b"://").is_some();
         let mut hits = Vec::new();
-        for found in self.finder.find(text) {
+        self.finder.find(text, |found| {
             let phrase = &self.phrases[found.phrase];
             let (start, end) = (found.start, found.end);
-            let Some(beginning) = beginning(bytes, start) else { continue };
-            if !phrase.goes_on && !ends(bytes, end) {
-                continue;
-            }
+            let Some(beginning) = beginning(bytes, start).filter(|_| phrase.goes_on || ends(bytes, end)) else {
+                return ControlFlow::Continue(());
+            };
             let place = places.at(start);
             let group = self.groups[usize::from(phrase.group)];
-            let beginning = if in_url(bytes, start) { beginning * IN_URL } else { beginning };
+            let beginning = if urls && in_url(bytes, start) { beginning * IN_URL } else { beginning };
             let strength = beginning * if place.code { group.in_code } else { place.strength };
             hits.push(Hit { group: phrase.group, start, end, strength, central: place.central && !place.code });
-            if hits.len() == HITS_AT_MOST {
-                break;
-            }
-        }
+            if hits.len() < HITS_AT_MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
         hits
     }
 }
@@ -115,7 +115,7 @@ fn beginning(bytes: &[u8], start: usize) -> Option<f32> {
     }
     match start.checked_sub(1).map(|before| bytes[before]) {
         Some(before) if before.is_ascii_lowercase() && first.is_ascii_uppercase() => Some(HUMP),
-        Some(b'_') => Some(HUMP),
+        Some(b'_' | b'.') => Some(HUMP),
         Some(before) if before.is_ascii_alphanumeric() || accented(bytes, start) => None,
         _ => Some(1.0),
     }

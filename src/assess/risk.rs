@@ -28,6 +28,9 @@ const LONG_TELLS: f32 = 0.25;
 /// So much at stake is not low even where no tag is known.
 const DOUBTFUL_STAKES: f32 = 0.3;
 
+/// A tag this strong asks no more of the others.
+const STRONG: f32 = 2.4;
+
 /// One human turn and what was found in it.
 pub(super) struct Heard {
     /// Its number in the prompt.
@@ -93,7 +96,7 @@ impl Scales {
 
     /// The tags with enough evidence for them.
     pub(super) fn tags(&self) -> TagSet {
-        let strongest = self.strongest();
+        let strongest = self.strongest().min(STRONG);
         let enough = |tag: &Tag| {
             let score = self.score(*tag);
             score >= self.enough() && score >= strongest * SECONDARY

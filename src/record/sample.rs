@@ -22,7 +22,7 @@ pub fn id(number: u64) -> RequestId {
 /// An entry with everything in it.
 pub fn full(number: u64) -> Entry {
     let tier = TierName::parse("cheap").ok();
-    let endpoint = EndpointName::parse("mini").unwrap();
+    let endpoint = EndpointName::parse("mini").expect("letters make a name");
     let model: Arc<str> = "gpt-5-mini".into();
     let facts = facts();
     Entry {
@@ -127,7 +127,7 @@ fn facts() -> Facts {
 }
 
 fn decision(endpoint: &EndpointName, tier: Option<TierName>) -> Decision {
-    let rule = RuleName::parse("everything-else").unwrap();
+    let rule = RuleName::parse("everything-else").expect("letters and hyphens make a name");
     Decision {
         outcome: Outcome::Forward,
         rule: Some(rule.clone()),

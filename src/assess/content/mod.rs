@@ -7,6 +7,8 @@ mod injection;
 mod personal;
 mod secrets;
 
+use std::ops::ControlFlow;
+
 use super::finder::Finder;
 use crate::domain::{Content, ContentSet, Evidence, Signal};
 
@@ -83,7 +85,7 @@ impl Detector {
             if let Some(found) = personal::find(text) {
                 note(Content::HasPii, found);
             }
-            for place in self.finder.find(text) {
+            self.finder.find(text, |place| {
                 let (start, end) = (place.start, place.end);
                 let found = match self.clues[place.phrase] {
                     Clue::Format(number) => {
@@ -97,7 +99,8 @@ impl Detector {
                 if let Some((sort, found)) = found {
                     note(sort, found);
                 }
-            }
+                ControlFlow::Continue(())
+            });
         }
         (content, evidence)
     }

@@ -144,7 +144,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "exposed-secret",
         &[(SECURITY, 1.1)],
-        "in the git history | pushed to github | committed to git | committed the key | committed the .env | committed .env | public repo | public repository | leaked | in the logs in clear | printed in the log | hardcoded in | in source code | in the frontend bundle | client side secret | shared in slack",
+        "in the git history | pushed to github | committed to git | committed the key | committed the .env | committed .env | public repo | public repository | in the logs in clear | printed in the log | hardcoded in | in source code | in the frontend bundle | client side secret | shared in slack",
     ),
     code(
         "string-built-query",

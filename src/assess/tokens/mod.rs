@@ -55,6 +55,7 @@ pub fn estimate_text(raw: &[u8]) -> TokenCount {
 }
 
 fn bounds(sum: Sum) -> TokenCount {
+    let sum = sum.tokens();
     let scatter = SCATTER * sum.expected.sqrt();
     let expected = sum.expected.round();
     let low = (sum.low.min(sum.expected) * LOW_SHARE - scatter).floor().clamp(0.0, expected);

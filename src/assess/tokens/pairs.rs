@@ -21,8 +21,8 @@ const INDENT: u8 = 51;
 
 /// Shares are kept in steps of 1/255.
 const STEPS: f64 = 255.0;
-/// Marks the bytes that the fast loop cannot take: backslash and everything beyond ASCII.
-const SLOW: u8 = 0x80;
+/// Marks the bytes that begin more than themselves: backslash and everything beyond ASCII.
+const SPECIAL: u8 = 0x80;
 /// How many pairs fit into the packed sums before a lane could overflow: 8192 · 255 < 2²¹.
 const BLOCK: usize = 8192;
 const LANE: u32 = 21;
@@ -64,7 +64,8 @@ const CLASS_OF: [u8; 256] = {
     let mut byte = 0;
     while byte < 256 {
         let class = class_of(byte as u8);
-        table[byte] = if class == BEYOND_ASCII || byte as u8 == b'\\' { class | SLOW } else { class };
+        let special = class == BEYOND_ASCII || byte as u8 == b'\\';
+        table[byte] = if special { class | SPECIAL } else { class };
         byte += 1;
     }
     table
@@ -94,50 +95,64 @@ pub const fn pair_index(previous: u8, class: u8) -> usize {
 /// What was summed over some texts.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Sum {
-    /// Tokens to expect.
+    /// The pairs' shares in steps: expected, low, high.
+    steps: [u64; 3],
+    /// The characters beyond ASCII.
+    beyond_ascii: Cost,
+}
+
+/// Tokens that something costs.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+pub struct Cost {
+    /// To be expected.
     pub expected: f64,
-    /// Tokens if the text is of the kindest sort.
+    /// If the text is of the kindest sort.
     pub low: f64,
-    /// Tokens if the text is of the worst sort.
+    /// If the text is of the worst sort.
     pub high: f64,
 }
 
 impl Sum {
-    fn add_packed(&mut self, packed: u64) {
-        self.expected += (packed & LANE_MASK) as f64 / STEPS;
-        self.low += ((packed >> LANE) & LANE_MASK) as f64 / STEPS;
-        self.high += (packed >> (2 * LANE)) as f64 / STEPS;
+    /// What it comes to.
+    pub fn tokens(&self) -> Cost {
+        let [expected, low, high] = self.steps.map(|steps| steps as f64 / STEPS);
+        Cost {
+            expected: expected + self.beyond_ascii.expected,
+            low: low + self.beyond_ascii.low,
+            high: high + self.beyond_ascii.high,
+        }
     }
 
     /// Adds a text as it stands in a JSON body: escapes are read as the character they stand for.
     pub fn add_json_text(&mut self, raw: &[u8]) {
-        let mut place = 0;
+        let mut rest = raw;
         let mut previous = LINE_BREAK;
-        let (mut packed, mut pairs) = (0, 0);
-        while let Some(&byte) = raw.get(place) {
-            let mut class = CLASS_OF[usize::from(byte)];
-            let mut length = 1;
-            if class & SLOW != 0 {
-                match raw.get(place + 1).filter(|_| byte == b'\\').and_then(|&letter| simple_escape(letter)) {
-                    Some(stands_for) => (class, length) = (class_of(stands_for), 2),
-                    None => {
-                        let (character, length) = slow_character(&raw[place..]);
-                        previous = self.add_character(previous, character);
-                        place += length;
-                        continue;
-                    }
+        while !rest.is_empty() {
+            let block = &rest[..rest.len().min(BLOCK)];
+            let (mut packed, mut plain) = (0, 0);
+            for &byte in block {
+                let class = CLASS_OF[usize::from(byte)];
+                if class & SPECIAL != 0 {
+                    break;
                 }
+                packed += PACKED[pair_index(previous, class)];
+                previous = as_previous(previous, class);
+                plain += 1;
             }
-            packed += PACKED[pair_index(previous, class)];
-            previous = as_previous(previous, class);
-            place += length;
-            pairs += 1;
-            if pairs == BLOCK {
-                self.add_packed(std::mem::take(&mut packed));
-                pairs = 0;
+            self.add_packed(packed);
+            rest = &rest[plain..];
+            if plain < block.len() {
+                let (character, length) = special_character(rest);
+                previous = self.add_character(previous, character);
+                rest = &rest[length.min(rest.len())..];
             }
         }
-        self.add_packed(packed);
+    }
+
+    fn add_packed(&mut self, packed: u64) {
+        for (lane, steps) in (0..).zip(&mut self.steps) {
+            *steps += (packed >> (lane * LANE)) & LANE_MASK;
+        }
     }
 
     fn add_character(&mut self, previous: u8, character: u32) -> u8 {
@@ -149,29 +164,21 @@ impl Sum {
             return as_previous(previous, class);
         }
         let cost = script::cost(character);
-        self.expected += cost.expected;
-        self.low += cost.low;
-        self.high += cost.high;
+        self.beyond_ascii.expected += cost.expected;
+        self.beyond_ascii.low += cost.low;
+        self.beyond_ascii.high += cost.high;
         BEYOND_ASCII
     }
 }
 
-/// What an escape of one letter stands for.
-fn simple_escape(letter: u8) -> Option<u8> {
-    match letter {
-        b'n' | b'r' => Some(b'\n'),
-        b't' | b'b' | b'f' => Some(b'\t'),
-        b'u' => None,
-        sign => sign.is_ascii().then_some(sign),
-    }
-}
-
-/// The character that a `\u` escape or a UTF-8 sequence at the start of `rest` stands for, and how many bytes it takes.
-fn slow_character(rest: &[u8]) -> (u32, usize) {
+/// The character that an escape or a UTF-8 sequence at the start of `rest` stands for, and how many bytes it takes.
+fn special_character(rest: &[u8]) -> (u32, usize) {
     if rest[0] != b'\\' {
         return utf8_character(rest);
     }
     match rest.get(1) {
+        Some(b'n' | b'r') => (u32::from(b'\n'), 2),
+        Some(b't' | b'b' | b'f') => (u32::from(b'\t'), 2),
         Some(b'u') => match unit(rest) {
             Some(high @ 0xd800..=0xdbff) => match unit(rest.get(6..).unwrap_or_default()) {
                 Some(low @ 0xdc00..=0xdfff) => (0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00), 12),
@@ -180,6 +187,7 @@ fn slow_character(rest: &[u8]) -> (u32, usize) {
             Some(unit) => (unit, 6),
             None => (u32::from(b'u'), 2),
         },
+        Some(&other) if other.is_ascii() => (u32::from(other), 2),
         // A backslash that escapes nothing: not JSON, but nothing here may depend on it.
         _ => (u32::from(b'\\'), 1),
     }
@@ -208,16 +216,16 @@ fn utf8_character(rest: &[u8]) -> (u32, usize) {
 mod tests {
     use super::*;
 
-    fn sum(raw: &str) -> Sum {
+    fn sum(raw: &str) -> Cost {
         let mut sum = Sum::default();
         sum.add_json_text(raw.as_bytes());
-        sum
+        sum.tokens()
     }
 
     #[test]
     fn an_escape_costs_what_its_character_costs() {
         for (escaped, plain) in [(r"\u4f60\u597d", "你好"), (r"\ud83d\ude00", "😀"), (r"\u0061bc", "abc")] {
-            assert_eq!(sum(escaped).expected, sum(plain).expected, "{escaped}");
+            assert_eq!(sum(escaped), sum(plain), "{escaped}");
         }
         assert!(sum(r"one\ntwo").expected < 4.5);
     }
@@ -230,7 +238,7 @@ mod tests {
         let mut cut = Sum::default();
         cut.add_json_text(&"你".as_bytes()[..2]);
         cut.add_json_text(&[0x80, 0xff]);
-        assert!(cut.expected.is_finite());
+        assert!(cut.tokens().expected.is_finite());
     }
 
     #[test]

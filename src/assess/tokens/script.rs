@@ -1,15 +1,10 @@
 //! Characters beyond ASCII: what each costs alone, and how much the scripts' common words save.
 
+use super::pairs::Cost;
+
 /// Tokens that o200k needs for the character alone, 1 to 4, two bits each: U+0000 to U+1FFFF. Written by
 /// `examples/calibrate_tokens.rs` from the vocabulary.
 const ALONE: &[u8; 0x8000] = include_bytes!("characters.bin");
-
-/// What a character costs.
-pub(super) struct Cost {
-    pub(super) expected: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-}
 
 /// Merging neighbours seldom costs tokens; combining marks in odd places are where it does.
 const WORST_MERGE: f64 = 1.06;
