@@ -30,7 +30,7 @@ fn stream(events: usize) -> Vec<u8> {
 
 /// Cuts, with the bytes coming in pieces of this size.
 #[divan::bench(args = [64, 1400, 65536])]
-fn split(bencher: divan::Bencher, piece: usize) {
+fn split(bencher: divan::Bencher<'_, '_>, piece: usize) {
     let stream = stream(1000);
     bencher.counter(BytesCount::of_slice(&stream)).bench(|| {
         let (mut splitter, mut events) = (Splitter::default(), 0);
@@ -46,7 +46,7 @@ fn split(bencher: divan::Bencher, piece: usize) {
 
 /// Cuts and reads every event, as the meter does.
 #[divan::bench]
-fn split_and_read(bencher: divan::Bencher) {
+fn split_and_read(bencher: divan::Bencher<'_, '_>) {
     let stream = stream(1000);
     bencher.counter(ItemsCount::new(1002usize)).bench(|| {
         let (mut splitter, mut written) = (Splitter::default(), 0);
@@ -65,7 +65,7 @@ fn split_and_read(bencher: divan::Bencher) {
 
 /// Takes a `usage: null` out of an event.
 #[divan::bench]
-fn hide_usage(bencher: divan::Bencher) {
+fn hide_usage(bencher: divan::Bencher<'_, '_>) {
     let one = stream(1);
     let end = memchr::memmem::find(&one, b"\n\n").map_or(one.len(), |end| end + 2);
     let frame = Bytes::copy_from_slice(&one[..end]);

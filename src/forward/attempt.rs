@@ -122,11 +122,12 @@ fn request(outgoing: &Outgoing<'_>) -> Request<Full<Bytes>> {
     request
 }
 
-/// The endpoint's base URL with its dialect's path below it; a base that ends in `/v1` does not get a second one.
+/// The endpoint's base URL with its dialect's path below it. A base with a path of its own, such as `/v1` or
+/// `/v1beta/openai`, is what providers document as their base URL; without one the version is ours to add.
 fn target(endpoint: &Endpoint) -> Uri {
     let base = endpoint.url.path().trim_end_matches('/');
     let path = dialect::path(endpoint.dialect);
-    let below = if base.ends_with("/v1") { path.trim_start_matches("/v1") } else { path };
+    let below = if base.is_empty() { path } else { path.trim_start_matches("/v1") };
     let mut parts = endpoint.url.clone().into_parts();
     // Both halves are paths of valid URIs.
     parts.path_and_query = format!("{base}{below}").parse().ok();

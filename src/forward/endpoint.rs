@@ -67,7 +67,7 @@ pub struct Endpoint {
     pub name: EndpointName,
     /// The wire format it speaks.
     pub dialect: Dialect,
-    /// Scheme, host, port and path prefix. The dialect's path is appended; a prefix that ends in `/v1` is not doubled.
+    /// Scheme, host, port and path, as the provider documents its base URL; without a path, `/v1` is added.
     pub url: Uri,
     /// The model it is asked for.
     pub model: Arc<str>,

@@ -105,6 +105,7 @@ pub struct Metrics {
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
     panics: Counter,
+    turned_away: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
@@ -206,6 +207,11 @@ impl Default for Metrics {
                 Gauge::default()
             ),
             panics: register!("panics", "Requests that ended in a panic", Counter::default()),
+            turned_away: register!(
+                "turned_away_requests",
+                "Requests refused without an entry, because the process was ending or its ledger could not keep up",
+                Counter::default()
+            ),
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
@@ -284,6 +290,11 @@ impl Metrics {
         }
     }
 
+    /// A request was refused without an entry.
+    pub fn turned_away(&self) {
+        self.turned_away.inc();
+    }
+
     /// A request ended in a panic.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -293,6 +304,8 @@ impl Metrics {
     pub fn render(&self, gauges: &Gauges) -> String {
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.connections.set(whole(gauges.connections));
+        // Endpoints that are configured no more must not keep their last state.
+        self.breakers.clear();
         for breaker in &gauges.breakers {
             let label = EndpointLabel { endpoint: breaker.endpoint.clone() };
             self.breakers.get_or_create(&label).set(i64::from(breaker.state));

@@ -22,7 +22,7 @@ use crate::admit::{self, Rates};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
-use crate::domain::{Decision, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome, Prompt};
+use crate::domain::{Decision, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome, Prompt, TokenCount};
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
 use crate::read;
@@ -38,6 +38,9 @@ const TIER_HEADER: &str = "x-weighbridge-tier";
 
 /// Bodies larger than this are parsed and assessed where no other request waits for it.
 const BULKY_BYTES: usize = 256 << 10;
+
+/// Bodies larger than this are never counted exactly.
+const EXACT_BYTES: usize = 256 << 10;
 
 /// The rooms that a request goes through.
 pub struct Proxy {
@@ -66,6 +69,11 @@ impl Proxy {
         if let Some(response) = self.aside(&door, &head, &config) {
             return response;
         }
+        if let Err(failure) = self.is_accepting() {
+            // Not on the record: an entry for each would fill the very queue that is too long.
+            self.books.metrics.turned_away();
+            return reply::without_record(&failure);
+        }
         let mut trail = Trail::begin(&self.books, Arc::clone(&config), door.as_str(), door.dialect());
         let mut stopping = self.lifecycle.clone();
         let answered = tokio::select! {
@@ -87,7 +95,6 @@ impl Proxy {
         head: Parts,
         body: Incoming,
     ) -> Result<Upstream, Failure> {
-        self.is_accepting()?;
         let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
         self.rates.check(&admitted)?;
         let dialect = door.prompt(&head.method)?;
@@ -106,7 +113,7 @@ impl Proxy {
         let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, asked);
         trail.evidence = assessment.evidence;
         if route::needs_exact_tokens(&config.rules, &facts) {
-            facts.tokens = unhurried(prompt.body.len(), || exact(&prompt));
+            facts.tokens = unhurried(prompt.body.len(), || exact(&prompt, facts.tokens));
         }
         let facts = trail.facts.insert(Arc::new(facts));
         let situation = self.situation(&admitted);
@@ -115,7 +122,7 @@ impl Proxy {
 
         let asked = decision.candidates.iter().filter_map(|candidate| config.endpoints.get(&candidate.endpoint));
         if !facts.tokens.is_exact() && asked.into_iter().any(|endpoint| self.pool.is_silent(endpoint)) {
-            trail.prompt_tokens = Some(unhurried(prompt.body.len(), || exact(&prompt)).expected);
+            trail.prompt_tokens = Some(unhurried(prompt.body.len(), || exact(&prompt, facts.tokens)).expected);
         }
         trail.hides_usage = prompt.stream && !prompt.wants_usage;
         let errand = Errand {
@@ -231,8 +238,13 @@ fn unhurried<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     if bytes > BULKY_BYTES { tokio::task::block_in_place(work) } else { work() }
 }
 
-/// The exact count, by the tokenizer of the model that was named; for the others by OpenAI's newest.
-fn exact(prompt: &Prompt) -> crate::domain::TokenCount {
+/// The exact count, by the tokenizer of the model that was named; for the others by OpenAI's newest. What is larger
+/// than [`EXACT_BYTES`] keeps its estimate: a tokenizer can take a second for a megabyte, and whoever sends one can send
+/// many. Deciding by the estimate's upper bound is safe.
+fn exact(prompt: &Prompt, estimate: TokenCount) -> TokenCount {
+    if prompt.body.len() > EXACT_BYTES {
+        return estimate;
+    }
     tokens::count_exact(prompt, tokens::Encoding::for_model(&prompt.model))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What a commit waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Synchronous {
-    /// The operating system has the bytes: a killed process loses nothing, a power cut may lose the last second.
+    /// The operating system has the bytes: a killed process loses nothing, a power cut may lose the last entries.
     #[default]
     Normal,
     /// The disk has the bytes: one `fdatasync` for each group of entries.

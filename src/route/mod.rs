@@ -194,6 +194,12 @@ fn by_name(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Decisi
         };
         return Err(Failure::new(FailureKind::Forbidden, message).with_param("model"));
     }
+    // Naming a model chooses where a request goes, not whether it may go.
+    let rule = winner(rules, facts);
+    if let Action::Deny(words) = &rule.action {
+        let reasons = vec![Reason::Rule { rule: rule.name.clone(), why: rule.why.clone() }];
+        return Ok(denial(rule, Arc::clone(words), reasons));
+    }
     let choice = choose(rules, facts, situation, &destination);
     let decision = decided(choice, None, vec![Reason::RequestedByName { name: name.clone() }]);
     reachable(decision).map_err(|failure| failure.with_param("model"))

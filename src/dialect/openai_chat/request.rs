@@ -140,6 +140,17 @@ fn wrong_type(param: &'static str, expected: &str) -> Failure {
     malformed(format!("`{param}` must be {expected}")).with_param(param)
 }
 
+/// What the parser found wrong, without what it quotes of the body: an error holds no prompt text.
+fn reason(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    if !words.starts_with("invalid type") && !words.starts_with("invalid value") {
+        return words;
+    }
+    // "invalid type: string "…", expected a map at line 1 column 5": what was expected comes last, in serde's own words.
+    let expected = words.rfind(", expected ").map_or("another type", |at| &words[at + ", expected ".len()..]);
+    format!("expected {expected}")
+}
+
 /// Reads a request's body.
 pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
     let text = std::str::from_utf8(&body)
@@ -150,7 +161,7 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
         return Err(malformed(format!("the body nests {deepest} levels deep; this proxy takes {most} at most")));
     }
     let fields: Fields<'_> = serde_json::from_str(text)
-        .map_err(|error| malformed(format!("the body is not a valid JSON request: {error}")))?;
+        .map_err(|error| malformed(format!("the body is not a valid JSON request: {}", reason(&error))))?;
     let at = |value: &RawValue| span_in(&body, value.get());
 
     let model = fields.set("model").ok_or_else(|| {
@@ -245,7 +256,7 @@ fn turns(body: &[u8], messages: &RawValue) -> Result<Vec<Turn>, Failure> {
         return Err(wrong_type("messages", "an array"));
     }
     let messages: Vec<Message<'_>> = serde_json::from_str(messages.get())
-        .map_err(|error| malformed(format!("`messages` holds what is no message: {error}")).with_param("messages"))?;
+        .map_err(|error| malformed(format!("`messages` holds what is no message: {}", reason(&error))).with_param("messages"))?;
     if messages.is_empty() {
         return Err(malformed("`messages` is empty: send at least one message").with_param("messages"));
     }
@@ -280,7 +291,7 @@ fn turn(body: &[u8], message: &Message<'_>) -> Result<Turn, Failure> {
 
 fn piece(body: &[u8], raw_part: &RawValue) -> Result<Piece, Failure> {
     let part: Part<'_> = serde_json::from_str(raw_part.get()).map_err(|error| {
-        malformed(format!("a message's `content` holds what is no part: {error}")).with_param("messages")
+        malformed(format!("a message's `content` holds what is no part: {}", reason(&error))).with_param("messages")
     })?;
     let string = |value: &RawValue| value.get().starts_with('"').then(|| span_in(body, value.get()));
     let not_a_string = || wrong_type("messages", "made of parts whose texts and urls are strings");

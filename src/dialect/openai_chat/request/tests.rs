@@ -61,6 +61,21 @@ fn what_is_no_request_is_refused_with_the_field_and_what_to_do() {
 }
 
 #[test]
+fn no_error_quotes_the_prompt() {
+    for body in [
+        r#""my secret words""#,
+        r#"{"model":"a","messages":["my secret words, expected or not"]}"#,
+        r#"{"model":"a","messages":[{"role":"user","content":["my secret words"]}]}"#,
+        r#"{"model":"a","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":"my secret words"}]}]}"#,
+        r#"{"model":"a","messages":"my secret words"}"#,
+        r#"{"model":"a","stream":"my secret words","messages":[{"role":"user","content":"x"}]}"#,
+    ] {
+        let failure = parsed(body).expect_err(body);
+        assert!(!failure.message.contains("secret"), "{}", failure.message);
+    }
+}
+
+#[test]
 fn invalid_utf8_is_refused_with_its_place() {
     let failure = parse(Bytes::from_static(b"{\"model\":\"\xff\"}"), &Limits { max_depth: 64 }).expect_err("no UTF-8");
     assert!(failure.message.contains("byte 10"), "{}", failure.message);
