@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::AdminPort;
 use crate::admit::Rates;
-use crate::assess::{Assessor, tokens};
+use crate::assess::Assessor;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
@@ -77,8 +77,6 @@ impl App {
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
-        // Loading a tokenizer takes a third of a second, which must not fall on the first request that needs it.
-        std::thread::spawn(tokens::preload);
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections() };

@@ -24,7 +24,7 @@ use self::risk::{Heard, Scales};
 use crate::domain::{Assessment, Kind, Prompt, Role};
 
 /// How much of a long human turn is searched for phrases, at each end.
-const LOOK: usize = 4096;
+const LOOK: usize = 2048;
 /// How many pieces of evidence are kept.
 const EVIDENCE_AT_MOST: usize = 32;
 /// How much the human turns count, from the last one back; older ones are not looked at.

@@ -113,7 +113,7 @@ impl Proxy {
         let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, asked);
         trail.evidence = assessment.evidence;
         if route::needs_exact_tokens(&config.rules, &facts) {
-            facts.tokens = unhurried(prompt.body.len(), || exact(&prompt, facts.tokens));
+            facts.tokens = exact(&prompt, facts.tokens);
         }
         let facts = trail.facts.insert(Arc::new(facts));
         let situation = self.situation(&admitted);
@@ -122,7 +122,7 @@ impl Proxy {
 
         let asked = decision.candidates.iter().filter_map(|candidate| config.endpoints.get(&candidate.endpoint));
         if !facts.tokens.is_exact() && asked.into_iter().any(|endpoint| self.pool.is_silent(endpoint)) {
-            trail.prompt_tokens = Some(unhurried(prompt.body.len(), || exact(&prompt, facts.tokens)).expected);
+            trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
         }
         trail.hides_usage = prompt.stream && !prompt.wants_usage;
         let errand = Errand {
@@ -245,7 +245,8 @@ fn exact(prompt: &Prompt, estimate: TokenCount) -> TokenCount {
     if prompt.body.len() > EXACT_BYTES {
         return estimate;
     }
-    tokens::count_exact(prompt, tokens::Encoding::for_model(&prompt.model))
+    // The first count loads the vocabulary, a third of a second, in which no other request must wait.
+    tokio::task::block_in_place(|| tokens::count_exact(prompt, tokens::Encoding::for_model(&prompt.model)))
 }
 
 fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {

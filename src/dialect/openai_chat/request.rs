@@ -255,8 +255,9 @@ fn turns(body: &[u8], messages: &RawValue) -> Result<Vec<Turn>, Failure> {
     if !messages.get().starts_with('[') {
         return Err(wrong_type("messages", "an array"));
     }
-    let messages: Vec<Message<'_>> = serde_json::from_str(messages.get())
-        .map_err(|error| malformed(format!("`messages` holds what is no message: {}", reason(&error))).with_param("messages"))?;
+    let messages: Vec<Message<'_>> = serde_json::from_str(messages.get()).map_err(|error| {
+        malformed(format!("`messages` holds what is no message: {}", reason(&error))).with_param("messages")
+    })?;
     if messages.is_empty() {
         return Err(malformed("`messages` is empty: send at least one message").with_param("messages"));
     }
