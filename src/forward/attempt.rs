@@ -10,14 +10,15 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, Response, Uri};
 use tokio::time::{Instant, timeout_at};
 
+use super::answer::{AnswerBody, AnswerStream, Got};
 use super::pool::HttpClient;
 use super::problem::{Problem, Stage};
 use super::{Endpoint, headers};
-use crate::dialect::sse::{self, Frame, Splitter};
-use crate::dialect::{self, Answer, Event};
+use crate::dialect::sse::{self, Splitter};
+use crate::dialect::{self, Event};
 
 /// The largest whole answer that is taken in.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -30,44 +31,6 @@ const MAX_HELD_BYTES: usize = 64 << 10;
 
 /// How long events without content are held back, before callers are let see that the upstream is alive.
 const MAX_HOLD: Duration = Duration::from_secs(5);
-
-/// An answer that is the caller's now.
-#[derive(Debug)]
-pub struct Got {
-    /// The provider's status.
-    pub status: StatusCode,
-    /// The provider's headers that go on.
-    pub headers: HeaderMap,
-    /// The answer.
-    pub body: AnswerBody,
-}
-
-/// An answer's body.
-#[derive(Debug)]
-pub enum AnswerBody {
-    /// All of it.
-    Whole {
-        /// The bytes as they came.
-        bytes: Bytes,
-        /// What they say; `None` for an error of the provider's.
-        answer: Option<Box<Answer>>,
-    },
-    /// Its beginning, and where the rest comes from.
-    Stream(Box<AnswerStream>),
-}
-
-/// A streamed answer.
-#[derive(Debug)]
-pub struct AnswerStream {
-    /// The events that were held back, the last of them with content.
-    pub held: VecDeque<Frame>,
-    /// Has the bytes that came after them.
-    pub splitter: Splitter,
-    /// The bytes to come.
-    pub rest: Incoming,
-    /// When the answer must have ended.
-    pub deadline: Instant,
-}
 
 /// What is sent.
 pub struct Outgoing<'a> {

@@ -4,6 +4,7 @@
 //! turn, and in the end the tier that this one escalates to. All that ends with the first byte of content: from then on
 //! the answer is the caller's, and what breaks is told, not mended. Forwarding knows no rules and no prices.
 
+mod answer;
 mod attempt;
 mod breaker;
 mod connect;
@@ -22,7 +23,7 @@ use hyper::{HeaderMap, StatusCode};
 use crate::dialect;
 use crate::domain::{Candidate, EndpointName, Failure, FailureKind, Prompt, TierName};
 
-pub use attempt::{AnswerBody, AnswerStream, Got};
+pub use answer::{AnswerBody, AnswerStream, Got};
 pub use breaker::BreakerState;
 pub use endpoint::{Endpoint, HttpVersion, Retries, TimeLimits};
 pub use pool::{EndpointState, Pool};

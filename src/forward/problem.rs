@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
 
-use super::attempt::{AnswerBody, Got};
+use super::answer::{AnswerBody, Got};
 use super::headers;
 use super::retry::{self, Next};
 use crate::domain::{Failure, FailureKind};

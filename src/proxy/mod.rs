@@ -1,8 +1,8 @@
 //! The story: what happens to one request, from its head to the last byte of its answer.
 //!
-//! Every line of [`Proxy::answer`] is a room of the house. The order has reasons: who asks and how often is known
+//! Every line of `Proxy::answer` is a room of the house. The order has reasons: who asks and how often is known
 //! before a byte of the body is read; deciding knows everything and does nothing; from the first byte of content on
-//! the answer is the caller's. A request ends once, on the record: its [`Trail`](trail::Trail) sees to that.
+//! the answer is the caller's. A request ends once, on the record: its `Trail` sees to that.
 
 mod body;
 mod door;

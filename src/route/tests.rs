@@ -177,7 +177,7 @@ fn the_ceiling_is_the_dearest_attempt() {
 #[test]
 fn a_name_that_is_not_routed_goes_straight_there() {
     let house = House::new(Balance::First);
-    let rules = house.rules(vec![], Action::Deny("closed".into()));
+    let rules = house.rules(vec![], to(&house.cheap));
     let named = |model: &str| Facts { requested_model: model.to_owned(), ..facts() };
     let check = |model: &str, expected: &[&str], tier: Option<&str>| {
         let decision = decide(&rules, &named(model), &free()).expect("decided");
@@ -188,9 +188,20 @@ fn a_name_that_is_not_routed_goes_straight_there() {
     check("large", &["big"], Some("large"));
     check("mid", &["mid"], None);
     check("mid-model", &["mid"], None);
-    assert_eq!(decide(&rules, &named("gpt-9"), &free()).expect("routed").outcome, Outcome::Deny("closed".into()));
     let bound = Situation { may_choose: false, ..free() };
     assert!(refused(decide(&rules, &named("mid"), &bound), FailureKind::Forbidden).contains("`auto`"));
+}
+
+#[test]
+fn a_name_chooses_where_a_request_goes_and_not_whether_it_may() {
+    let house = House::new(Balance::First);
+    let rules = house.rules(vec![], Action::Deny("closed".into()));
+    for model in ["large", "mid", "mid-model", "gpt-9"] {
+        let named = Facts { requested_model: model.to_owned(), ..facts() };
+        let decision = decide(&rules, &named, &free()).expect("decided");
+        assert_eq!(decision.outcome, Outcome::Deny("closed".into()), "{model}");
+        assert!(decision.candidates.is_empty());
+    }
 }
 
 #[test]

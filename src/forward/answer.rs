@@ -1,0 +1,49 @@
+//! An upstream's answer, from the moment on from which it is the caller's.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::{HeaderMap, StatusCode};
+use tokio::time::Instant;
+
+use crate::dialect::Answer;
+use crate::dialect::sse::{Frame, Splitter};
+
+/// An answer that is the caller's now.
+#[derive(Debug)]
+pub struct Got {
+    /// The provider's status.
+    pub status: StatusCode,
+    /// The provider's headers that go on.
+    pub headers: HeaderMap,
+    /// The answer.
+    pub body: AnswerBody,
+}
+
+/// An answer's body.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// All of it.
+    Whole {
+        /// The bytes as they came.
+        bytes: Bytes,
+        /// What they say; `None` for an error of the provider's.
+        answer: Option<Box<Answer>>,
+    },
+    /// Its beginning, and where the rest comes from.
+    Stream(Box<AnswerStream>),
+}
+
+/// A streamed answer.
+#[derive(Debug)]
+pub struct AnswerStream {
+    /// The events that were held back, the last of them with content.
+    pub held: VecDeque<Frame>,
+    /// Has the bytes that came after them.
+    pub splitter: Splitter,
+    /// The bytes to come.
+    pub rest: Incoming,
+    /// When the answer must have ended.
+    pub deadline: Instant,
+}
