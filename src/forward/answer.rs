@@ -44,6 +44,8 @@ pub struct AnswerStream {
     pub splitter: Splitter,
     /// The bytes to come.
     pub rest: Incoming,
+    /// Until when its first content may take.
+    pub first_by: Instant,
     /// When the answer must have ended.
     pub deadline: Instant,
 }

@@ -189,6 +189,6 @@ async fn stream(
             }
         }
     }
-    let body = AnswerBody::Stream(Box::new(AnswerStream { held, splitter, rest, deadline }));
+    let body = AnswerBody::Stream(Box::new(AnswerStream { held, splitter, rest, first_by, deadline }));
     Ok(Got { status: head.status, headers: headers::from_upstream(&head.headers), body })
 }

@@ -25,7 +25,8 @@ const FORWARDED: [&str; 10] = [
 const FORWARDED_FAMILIES: [&str; 1] = ["x-stainless-"];
 
 /// Response headers that stay behind: they belong to the connection, or tell callers about our account.
-const WITHHELD: [&str; 15] = [
+const WITHHELD: [&str; 16] = [
+    "www-authenticate",
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -86,7 +87,10 @@ pub fn from_upstream(headers: &HeaderMap) -> HeaderMap {
         .flat_map(|value| value.split(',').map(str::trim))
         .collect();
     let stays = |name: &HeaderName| {
-        WITHHELD.contains(&name.as_str()) || named.iter().any(|other| name.as_str().eq_ignore_ascii_case(other))
+        let is_ours = name.as_str().starts_with("x-weighbridge-");
+        is_ours
+            || WITHHELD.contains(&name.as_str())
+            || named.iter().any(|other| name.as_str().eq_ignore_ascii_case(other))
     };
     headers.iter().filter(|(name, _)| !stays(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -137,7 +137,7 @@ async fn ask(
     loop {
         let outgoing =
             attempt::Outgoing { endpoint, body: body.clone(), headers: errand.headers, stream: errand.prompt.stream };
-        let problem = match noted(state, &client, outgoing, candidate, tried).await {
+        let problem = match noted(state, &client, outgoing, candidate, reconnected, tried).await {
             Ok(got) => return Ok(got),
             Err(problem) => problem,
         };
@@ -167,6 +167,7 @@ async fn noted(
     client: &pool::HttpClient,
     outgoing: attempt::Outgoing<'_>,
     candidate: &Candidate,
+    is_fresh: bool,
     tried: &mut Vec<Tried>,
 ) -> Result<Got, Problem> {
     let endpoint = outgoing.endpoint;
@@ -188,6 +189,8 @@ async fn noted(
             state.breaker.succeeded();
             state.observe_latency(ended - started);
         }
+        // As often as not the connection was an old one, which says nothing of the endpoint: a fresh one will tell.
+        Err(Problem::Closed) if !is_fresh => {}
         Err(problem) if problem.is_fault() => state.breaker.failed(ended),
         // A refusal is a sign of life.
         Err(_) => state.breaker.succeeded(),

@@ -156,12 +156,18 @@ impl Problem {
     pub fn into_ending(self) -> Result<Got, Failure> {
         let failed = |message: String| Err(Failure::new(FailureKind::UpstreamFailed, message));
         match self {
-            Problem::Status { status, headers, body, .. } if !status.is_redirection() => {
+            // The provider's words would tell callers that their key is bad, and show a part of ours.
+            Problem::Status { status, .. } if status.as_u16() == 401 => failed(
+                "the model's endpoint does not accept this proxy's credential: tell the owner of routes.toml"
+                    .to_owned(),
+            ),
+            Problem::Status { status, headers, body, .. } if status.is_client_error() || status.is_server_error() => {
                 Ok(Got { status, headers, body: AnswerBody::Whole { bytes: body, answer: None } })
             }
-            Problem::Status { status, .. } => {
+            Problem::Status { status, .. } if status.is_redirection() => {
                 failed(format!("the endpoint redirects ({status}), which is not followed"))
             }
+            Problem::Status { status, .. } => failed(format!("the endpoint answers with the status {status}")),
             Problem::Timeout(stage) => {
                 let what = match stage {
                     Stage::Head => "did not answer",

@@ -49,6 +49,22 @@ impl Default for Settings {
     }
 }
 
+/// Counts one connection for as long as it lives, a panic's end included.
+struct Open(Arc<AtomicU64>);
+
+impl Open {
+    fn new(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A listening socket and those who are connected to it.
 pub struct Door {
     listener: TcpListener,
@@ -81,12 +97,10 @@ impl Door {
             };
             let Some((stream, place)) = accepted else { continue };
             let settings = self.settings.clone();
-            let (service, lifecycle, open) = (service.clone(), lifecycle.clone(), Arc::clone(&self.open));
-            open.fetch_add(1, Ordering::Relaxed);
+            let (service, lifecycle, open) = (service.clone(), lifecycle.clone(), Open::new(&self.open));
             tasks.spawn(async move {
                 connection::serve(stream, &settings, service, lifecycle).await;
-                open.fetch_sub(1, Ordering::Relaxed);
-                drop(place);
+                drop((open, place));
             });
         }
         drop(self.listener);

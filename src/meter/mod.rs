@@ -15,7 +15,7 @@ use crate::domain::Usage;
 pub use stream::{Metered, Watch};
 
 /// How much of an answer's text is kept for counting where the provider sends no usage.
-pub const MAX_COUNTED_BYTES: usize = 1 << 20;
+pub const MAX_COUNTED_BYTES: usize = 256 << 10;
 
 /// What an answer used, as far as it came.
 #[derive(Clone, Debug, Default)]
@@ -58,5 +58,5 @@ pub struct Ended {
     pub tally: Tally,
 }
 
-/// Records an answer's end; the future is ready when the last bytes may go.
+/// Records an answer's end, at once; the future is ready when the last bytes may go, and may be dropped.
 pub type Finish = Box<dyn FnOnce(Ended) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;

@@ -35,6 +35,8 @@ pub struct Watch {
     pub rest: Incoming,
     /// The longest silence.
     pub idle: Duration,
+    /// Until when the first content may take, whatever the longest silence.
+    pub first_by: Instant,
     /// When the answer must have ended.
     pub deadline: Instant,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
@@ -66,9 +68,18 @@ struct Source {
     splitter: Splitter,
     rest: Option<Incoming>,
     idle: Duration,
+    first_by: Instant,
     deadline: Instant,
     hide_usage: bool,
     error_event: Box<dyn Fn(How) -> Bytes + Send>,
+}
+
+impl Source {
+    /// Until when the next piece may take.
+    fn patience(&self, has_content: bool) -> Instant {
+        let by = Instant::now() + self.idle;
+        self.deadline.min(if has_content { by } else { by.max(self.first_by) })
+    }
 }
 
 enum State {
@@ -83,13 +94,15 @@ enum State {
 impl Metered {
     /// Watches an answer.
     pub fn new(watch: Watch) -> Self {
-        let Watch { dialect, held, splitter, rest, idle, deadline, hide_usage, stopped, error_event, finish } = watch;
+        let Watch { dialect, held, splitter, rest, idle, first_by, deadline, hide_usage, stopped, error_event, finish } =
+            watch;
         let rest = Some(rest);
+        let source = Source { dialect, held, splitter, rest, idle, first_by, deadline, hide_usage, error_event };
         Self {
-            watch: Source { dialect, held, splitter, rest, idle, deadline, hide_usage, error_event },
+            timer: Box::pin(tokio::time::sleep_until(source.patience(false))),
+            watch: source,
             tally: Tally::default(),
             state: State::Flowing(finish),
-            timer: Box::pin(tokio::time::sleep_until(deadline.min(Instant::now() + idle))),
             stopped,
             is_finished: false,
             has_failed: false,
@@ -124,10 +137,13 @@ impl Metered {
         }
         tally.service_tier = piece.service_tier.or(tally.service_tier.take());
         if let Some(usage) = piece.usage {
-            // Cumulative: the last one counts. What was kept for counting is not needed any more.
+            // Cumulative: the last one counts.
             tally.usage = Some(usage);
+        }
+        // Once output is counted by the provider, nothing needs to be kept for counting it here.
+        if tally.usage.is_some_and(|usage| usage.total_output() > 0) {
             tally.text = String::new();
-        } else if tally.usage.is_none() {
+        } else {
             if tally.text.len() + piece.text.len() <= MAX_COUNTED_BYTES {
                 tally.text.push_str(&piece.text);
             } else {
@@ -149,6 +165,7 @@ impl Metered {
     /// orderly the connection was closed.
     fn end_of_upstream(&mut self, how: How) {
         self.watch.rest = None;
+        let had_failed = self.has_failed;
         let leftover = self.watch.splitter.finish().map(|event| self.pass(event));
         let (bytes, done) = leftover.unwrap_or((None, false));
         let is_whole = how == How::Complete && (done || self.is_finished) && !self.has_failed;
@@ -156,14 +173,13 @@ impl Metered {
             return self.end(How::Complete, bytes);
         }
         let how = if how == How::Complete { How::Cut } else { how };
-        let told = (!self.has_failed).then(|| (self.watch.error_event)(how));
+        let told = (!had_failed).then(|| (self.watch.error_event)(how));
         self.end(how, told);
     }
 
     fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some(bytes) = self.pass_what_is_there() {
-                self.tally.bytes += bytes.len() as u64;
                 return Poll::Ready(Some(bytes));
             }
             if !matches!(self.state, State::Flowing(_)) {
@@ -172,7 +188,8 @@ impl Metered {
             let Some(rest) = &mut self.watch.rest else { return Poll::Ready(None) };
             match Pin::new(rest).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.timer.as_mut().reset(self.watch.deadline.min(Instant::now() + self.watch.idle));
+                    let has_content = self.tally.first_content.is_some();
+                    self.timer.as_mut().reset(self.watch.patience(has_content));
                     if let Ok(bytes) = frame.into_data() {
                         self.watch.splitter.push(&bytes);
                     }
@@ -201,6 +218,7 @@ impl Metered {
                 self.end(how, bytes);
                 break;
             }
+            self.tally.bytes += bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
             match (bytes, &first) {
                 (None, _) => {}
                 (Some(bytes), None) => first = Some(bytes),
@@ -259,14 +277,9 @@ impl Body for Metered {
 
 impl Drop for Metered {
     fn drop(&mut self) {
-        let recording = match mem::replace(&mut self.state, State::Done) {
-            State::Flowing(finish) => finish(Ended { how: How::ClientGone, tally: mem::take(&mut self.tally) }),
-            State::Recording(recording, _) => recording,
-            State::Draining | State::Done => return,
-        };
-        // Outside of the runtime the future is dropped instead, and what it holds writes a plainer entry.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(recording);
+        if let State::Flowing(finish) = mem::replace(&mut self.state, State::Done) {
+            // Nobody is left to wait until the entry is written.
+            drop(finish(Ended { how: How::ClientGone, tally: mem::take(&mut self.tally) }));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::dialect::{self, Answer};
 use crate::domain::{Dialect, Failure, FailureKind, Fault, TierName};
 use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Upstream};
 use crate::listen::{Lifecycle, Phase};
-use crate::meter::{Ended, How, Metered, Tally, Watch};
+use crate::meter::{Ended, How, MAX_COUNTED_BYTES, Metered, Tally, Watch};
 use crate::record::entry::Ending;
 
 /// The request's id, by which its entry is found.
@@ -132,12 +132,15 @@ fn fault_of(status: StatusCode) -> Fault {
     }
 }
 
-fn tally_of(answer: Answer, bytes: &Bytes) -> Tally {
+fn tally_of(mut answer: Answer, bytes: &Bytes) -> Tally {
+    let kept = answer.text.floor_char_boundary(MAX_COUNTED_BYTES);
+    let uncounted_bytes = (answer.text.len() - kept) as u64;
+    answer.text.truncate(kept);
     Tally {
         usage: answer.usage,
         service_tier: answer.service_tier,
         text: answer.text,
-        uncounted_bytes: 0,
+        uncounted_bytes,
         bytes: bytes.len() as u64,
         first_content: Some(std::time::Instant::now()),
     }
@@ -159,39 +162,42 @@ fn metered(
 ) -> Metered {
     let (dialect, id) = (trail.dialect, trail.id);
     let Whose { endpoint, tier, state } = whose;
-    let AnswerStream { held, splitter, rest, deadline } = stream;
+    let AnswerStream { held, splitter, rest, first_by, deadline } = stream;
     Metered::new(Watch {
         dialect,
         held,
         splitter,
         rest,
         idle: endpoint.limits.idle,
+        first_by,
         deadline,
         hide_usage: trail.hides_usage,
         stopped: Box::pin(async move { lifecycle.reached(Phase::Stopping).await }),
         error_event: Box::new(move |how| dialect::error_event(dialect, &broken_off(how), id)),
         finish: Box::new(move |ended| {
+            let Ended { how, tally } = ended;
+            let (ending, failure) = match how {
+                How::Complete => (Ending::Complete, None),
+                How::Cut => (Ending::UpstreamCut, Some(FailureKind::UpstreamFailed)),
+                How::TimedOut => (Ending::UpstreamCut, Some(FailureKind::UpstreamTimeout)),
+                How::Stopped => (Ending::Stopped, Some(FailureKind::Overloaded)),
+                How::ClientGone => (Ending::ClientGone, Some(FailureKind::ClientGone)),
+            };
+            if how == How::Complete {
+                state.observe_usage(tally.usage.is_some());
+            }
+            let end = End {
+                status: status.as_u16(),
+                ending,
+                failure: failure.map(|kind| (kind.as_str(), kind.fault())),
+                upstream: Some((&endpoint, tier.as_ref())),
+                tally: Some(tally),
+                streamed: true,
+            };
+            // Appended now, whoever waits for the receipt or does not.
+            let receipt = trail.end(end).1;
             Box::pin(async move {
-                let Ended { how, tally } = ended;
-                let (ending, failure) = match how {
-                    How::Complete => (Ending::Complete, None),
-                    How::Cut => (Ending::UpstreamCut, Some(FailureKind::UpstreamFailed)),
-                    How::TimedOut => (Ending::UpstreamCut, Some(FailureKind::UpstreamTimeout)),
-                    How::Stopped => (Ending::Stopped, Some(FailureKind::Overloaded)),
-                    How::ClientGone => (Ending::ClientGone, Some(FailureKind::ClientGone)),
-                };
-                if how == How::Complete {
-                    state.observe_usage(tally.usage.is_some());
-                }
-                let end = End {
-                    status: status.as_u16(),
-                    ending,
-                    failure: failure.map(|kind| (kind.as_str(), kind.fault())),
-                    upstream: Some((&endpoint, tier.as_ref())),
-                    tally: Some(tally),
-                    streamed: true,
-                };
-                trail.end(end).1.await;
+                receipt.await;
             })
         }),
     })

@@ -144,13 +144,14 @@ impl Trail {
 
     /// The request has ended. What it cost, and the receipt of its entry.
     pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
-        self.has_ended = true;
         let now = Instant::now();
         let spent = end
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
         let entry = self.entry(&end, &spent, now);
+        // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
+        self.has_ended = true;
         self.books.metrics.request_ended(&self.event(&entry, &end));
         let receipt = self.books.ledger.append(entry);
         (spent, receipt)
@@ -159,7 +160,12 @@ impl Trail {
     /// What an answer used and cost. Usage that the provider did not tell is counted here.
     fn spent(&self, endpoint: &Endpoint, tally: &Tally) -> Spent {
         let (usage, source) = match tally.usage {
-            Some(usage) => (usage, UsageSource::Provider),
+            // A provider that counts the prompt first and the answer last has not counted one that broke off.
+            Some(usage) if usage.total_output() > 0 || tally.text.is_empty() => (usage, UsageSource::Provider),
+            Some(usage) => {
+                let output = self.counted(endpoint, tally).output;
+                (Usage { output, ..usage }, UsageSource::Estimated)
+            }
             None => (self.counted(endpoint, tally), UsageSource::Estimated),
         };
         let tier = tally.service_tier.as_deref();
@@ -173,7 +179,8 @@ impl Trail {
 
     fn counted(&self, endpoint: &Endpoint, tally: &Tally) -> Usage {
         let encoding = tokens::Encoding::for_model(&endpoint.model);
-        let written = tokens::count_text(&tally.text, encoding);
+        // Up to a quarter of a second, and more the first time: no other request must wait for it.
+        let written = tokio::task::block_in_place(|| tokens::count_text(&tally.text, encoding));
         // What was not kept is as dense as what was.
         let kept = (tally.text.len() as u64).max(1);
         let output = written + written * tally.uncounted_bytes / kept;

@@ -191,6 +191,24 @@ async fn an_error_in_the_middle_of_a_stream_passes_and_is_recorded() {
     assert_eq!(proxy.entries(1, "ending").await[0], ["upstream_cut"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_that_the_upstream_did_not_finish_saying_is_told_all_the_same() {
+    let begun = "data: {\"error\":{\"message\":\"overloaded\"}}\n";
+    let (_small, _big, proxy) = with_fallback(vec![close(Reply::events(&[ROLE, &content("half"), begun]))], true).await;
+    let answer = proxy.client().chat(streamed("hello")).await;
+    assert!(last_event(&answer)["error"]["message"].is_string(), "{}", answer.text());
+    assert_eq!(proxy.entries(1, "ending").await[0], ["upstream_cut"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_bad_credential_is_not_told_as_the_callers() {
+    let upstream = Upstream::start([Reply::error(401, &[], "Incorrect API key provided: sk-ours")]).await;
+    let proxy = Proxy::start(&routes(&upstream.url(), &upstream.url())).await;
+    let answer = proxy.client().chat(chat("hello")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-weighbridge-error")), (502, "upstream_failed"));
+    assert!(answer.text().contains("owner of routes.toml") && !answer.text().contains("sk-ours"), "{}", answer.text());
+}
+
 fn last_event(answer: &Answer) -> Value {
     let last = answer.text().trim_end().rsplit("data: ").next().expect("an event");
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}"))

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::proxy::routes;
-use crate::support::upstream::{DONE, FINISH, USAGE, content};
+use crate::support::upstream::{DONE, FINISH, ROLE, Step, USAGE, chunk, content, stream_head};
 use crate::support::{Proxy, Reply, Upstream, chat, streamed};
 
 async fn one(reply: Reply) -> (Upstream, Proxy) {
@@ -53,8 +53,7 @@ async fn usage_is_asked_of_the_upstream_and_hidden_from_who_did_not_ask() {
     let (upstream, proxy) = one(Reply::stream(&["one", " two"])).await;
     let answer = proxy.client().chat(streamed("Say two words")).await;
     assert_eq!(answer.header("content-type"), "text/event-stream");
-    let role = crate::support::upstream::ROLE;
-    assert_eq!(answer.text(), [role, &content("one"), &content(" two"), FINISH, DONE].concat());
+    assert_eq!(answer.text(), [ROLE, &content("one"), &content(" two"), FINISH, DONE].concat());
     assert_eq!(upstream.seen()[0].json()["stream_options"], json!({"include_usage": true}));
     let entries = proxy.entries(1, "streamed, input, output, usage_source, cost_pico").await;
     assert_eq!(entries[0], ["1", "10", "5", "provider", "20000000"]);
@@ -120,4 +119,27 @@ async fn models_and_probes_are_answered() {
         assert_eq!(proxy.client().send(hyper::Method::HEAD, path, "").await.status, 200, "{path}");
     }
     assert_eq!(proxy.admin().get("/readyz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_byte_of_a_stream_is_counted_however_it_came() {
+    let text = [ROLE, &content("one"), FINISH, DONE].concat();
+    let mut all = stream_head();
+    all.extend_from_slice(&chunk(&text));
+    all.extend_from_slice(b"0\r\n\r\n");
+    let (_upstream, proxy) = one(Reply(vec![Step::Send(all)])).await;
+    let answer = proxy.client().chat(streamed("hello")).await;
+    assert_eq!(answer.text(), text);
+    let entries = proxy.entries(1, "response_bytes, ending").await;
+    assert_eq!(entries[0], [text.len().to_string(), "complete".to_owned()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstreams_word_is_not_taken_for_ours() {
+    let body = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}"#;
+    let headers = [("x-weighbridge-error", "budget"), ("x-weighbridge-rule", "theirs"), ("x-kept", "1")];
+    let (_upstream, proxy) = one(Reply::json(200, &headers, body)).await;
+    let answer = proxy.client().chat(chat("hello")).await;
+    assert_eq!((answer.header("x-weighbridge-error"), answer.header("x-kept")), ("", "1"));
+    assert_eq!(answer.header("x-weighbridge-rule"), "everything-else");
 }

@@ -28,8 +28,11 @@ struct Chunk<'a> {
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    #[serde(borrow, default, alias = "message")]
+    #[serde(borrow, default)]
     delta: Option<Delta<'a>>,
+    /// What a whole answer has in the place of `delta`; some streams have it besides, with all that was said so far.
+    #[serde(borrow, default)]
+    message: Option<Delta<'a>>,
     #[serde(borrow, default)]
     text: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -83,7 +86,7 @@ impl Chunk<'_> {
         for choice in self.choices.iter().flatten() {
             has_content |= choice.finish_reason.is_some();
             text.push_str(choice.text.as_deref().unwrap_or_default());
-            if let Some(delta) = &choice.delta {
+            if let Some(delta) = choice.delta.as_ref().or(choice.message.as_ref()) {
                 has_content |= delta.audio.is_some() | delta.write_to(&mut text);
             }
         }
@@ -249,8 +252,11 @@ pub fn without_usage(frame: &Bytes) -> Option<Bytes> {
     let cut = field_around(&data, value.start as usize, value.end as usize)?;
     let mut rest = BytesMut::with_capacity(frame.len());
     rest.extend_from_slice(b"data: ");
-    rest.extend_from_slice(&data[..cut.start]);
-    rest.extend_from_slice(&data[cut.end..]);
+    // Data that stood on several lines stands on one now: between JSON's tokens any white space will do.
+    let one_line =
+        |bytes: &[u8]| bytes.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }).collect::<Vec<_>>();
+    rest.extend_from_slice(&one_line(&data[..cut.start]));
+    rest.extend_from_slice(&one_line(&data[cut.end..]));
     rest.extend_from_slice(b"\n\n");
     Some(rest.freeze())
 }
@@ -316,6 +322,8 @@ mod tests {
         assert!(piece(r#"{"choices":[{"delta":{"content":"a"}}]}"#).has_content);
         assert!(piece(r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}"#).has_content);
         assert!(piece(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#).has_content);
+        let both = r#"{"choices":[{"delta":{"content":"b"},"message":{"content":"a b"}}]}"#;
+        assert_eq!(piece(both).text, "b", "what was said before is not counted again");
         assert!(!piece(r#"{"usage":{"prompt_tokens":3,"completion_tokens":1}}"#).has_content);
         assert_eq!(piece(r#"{"choices":null,"usage":{"prompt_tokens":3}}"#).usage.map(|usage| usage.input), Some(3));
     }
@@ -332,6 +340,7 @@ mod tests {
         check("data: {\"usage\":null,\"choices\":[{}]}\n\n", Some("data: {\"choices\":[{}]}\n\n"));
         check("data: {\"choices\":[{}] , \"usage\" : null}\n\n", Some("data: {\"choices\":[{}] }\n\n"));
         check("data: {\"choices\":[{}]}\n\n", Some("data: {\"choices\":[{}]}\n\n"));
+        check("data: {\"choices\":[{}],\ndata: \"usage\":null}\n\n", Some("data: {\"choices\":[{}]}\n\n"));
         check(": ping\n\n", Some(": ping\n\n"));
         check("data: [DONE]\n\n", Some("data: [DONE]\n\n"));
     }
