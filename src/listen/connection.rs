@@ -15,6 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutStream;
 
 use super::{Lifecycle, Phase, Settings};
 
@@ -60,7 +61,10 @@ pub(super) async fn serve(stream: TcpStream, settings: &Settings, service: impl 
         .keep_alive_timeout(settings.head_timeout)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEAD_BYTES as u32);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // A peer that stops reading holds back its answer, whose own limits then do not run: this one does.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(settings.idle_timeout));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
     let mut head_limit = pin!(tokio::time::sleep(settings.head_timeout));
     let mut stopping = lifecycle.clone();
     let mut stopped = pin!(stopping.reached(Phase::Stopping));

@@ -30,7 +30,7 @@ pub struct Settings {
     pub max_connections: usize,
     /// From a new connection to the end of its first request's head.
     pub head_timeout: Duration,
-    /// How long a connection may stay without a request.
+    /// How long a connection may stay without a request, or take nothing of its answer.
     pub idle_timeout: Duration,
     /// After being told to end: how long answers may still run.
     pub drain_timeout: Duration,

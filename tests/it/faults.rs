@@ -209,6 +209,28 @@ async fn our_own_bad_credential_is_not_told_as_the_callers() {
     assert!(answer.text().contains("owner of routes.toml") && !answer.text().contains("sk-ours"), "{}", answer.text());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_stops_reading_does_not_hold_the_upstream_for_ever() {
+    use tokio::io::AsyncWriteExt;
+    let large = chunk(&content(&"x".repeat(64 << 10)));
+    let mut reply = Reply::events(&[ROLE]);
+    for _ in 0..400 {
+        reply = reply.then(Step::Send(large.clone()));
+    }
+    let mut small = Upstream::start([reply.then(Step::Wait)]).await;
+    let routes = routes(&small.url(), &small.url()).replace("[server]", "[server]\nidle_timeout = \"1s\"");
+    let proxy =
+        Proxy::start(&routes.replace("idle = \"1s\"", "idle = \"60s\"").replace("total = \"5s\"", "total = \"60s\""))
+            .await;
+    let mut caller = tokio::net::TcpStream::connect(proxy.address()).await.expect("a connection");
+    let body = streamed("hello");
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    caller.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+    small.hung_up().await;
+    assert_eq!(proxy.entries(1, "ending").await[0], ["client_gone"]);
+    drop(caller);
+}
+
 fn last_event(answer: &Answer) -> Value {
     let last = answer.text().trim_end().rsplit("data: ").next().expect("an event");
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {last}"))
