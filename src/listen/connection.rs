@@ -10,12 +10,14 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
+use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::task::TaskTracker;
 
 use super::{Lifecycle, Phase, Settings};
 
@@ -37,7 +39,13 @@ const MAX_HEADERS: usize = 128;
 /// The most streams on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 250;
 
-pub(super) async fn serve(stream: TcpStream, settings: &Settings, service: impl Answering, mut lifecycle: Lifecycle) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    settings: &Settings,
+    service: impl Answering,
+    mut lifecycle: Lifecycle,
+    tasks: TaskTracker,
+) {
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&has_asked);
     let service = service_fn(move |request| {
@@ -46,7 +54,7 @@ pub(super) async fn serve(stream: TcpStream, settings: &Settings, service: impl 
         // Boxed, so that a connection does not keep room for a request's whole state while its answer streams.
         Box::pin(async move { Ok::<_, Infallible>(service.answer(request).await) })
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(Tracked(tasks));
     // Without a timer hyper's limits are silently none.
     builder
         .http1()
@@ -91,6 +99,20 @@ pub(super) async fn serve(stream: TcpStream, settings: &Settings, service: impl 
                 return;
             }
         }
+    }
+}
+
+/// Runs the requests of HTTP/2 connections as tasks that the door waits for, so that none outlives the ledger.
+#[derive(Clone)]
+struct Tracked(TaskTracker);
+
+impl<F> Executor<F> for Tracked
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
     }
 }
 

@@ -96,10 +96,10 @@ impl Door {
                 () = draining.reached(Phase::Draining) => break,
             };
             let Some((stream, place)) = accepted else { continue };
-            let settings = self.settings.clone();
+            let (settings, of_connection) = (self.settings.clone(), tasks.clone());
             let (service, lifecycle, open) = (service.clone(), lifecycle.clone(), Open::new(&self.open));
             tasks.spawn(async move {
-                connection::serve(stream, &settings, service, lifecycle).await;
+                connection::serve(stream, &settings, service, lifecycle, of_connection).await;
                 drop((open, place));
             });
         }

@@ -24,13 +24,19 @@ fn halting() -> Reply {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_lets_answers_finish_and_takes_no_more() {
+    for http2 in [false, true] {
+        drains(http2).await;
+    }
+}
+
+async fn drains(http2: bool) {
     let mut upstream = Upstream::start([halting()]).await;
     // The halt must not be taken for a fault of the upstream's, however long this machine takes to get there.
     let routes = routes(&upstream.url(), &upstream.url())
         .replace("idle = \"1s\"", "idle = \"60s\"")
         .replace("total = \"5s\"", "total = \"60s\"");
     let proxy = Proxy::start(&routes.replace("drain_timeout = \"2s\"", "drain_timeout = \"15s\"")).await;
-    let client = proxy.client();
+    let client = if http2 { proxy.http2() } else { proxy.client() };
     let answer = client.open(Method::POST, "/v1/chat/completions", streamed("hello")).await;
     upstream.arrived(1).await;
     let address = proxy.address().to_owned();
