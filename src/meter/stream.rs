@@ -143,12 +143,10 @@ impl Metered {
         // Once output is counted by the provider, nothing needs to be kept for counting it here.
         if tally.usage.is_some_and(|usage| usage.total_output() > 0) {
             tally.text = String::new();
+        } else if tally.text.len() + piece.text.len() <= MAX_COUNTED_BYTES {
+            tally.text.push_str(&piece.text);
         } else {
-            if tally.text.len() + piece.text.len() <= MAX_COUNTED_BYTES {
-                tally.text.push_str(&piece.text);
-            } else {
-                tally.uncounted_bytes += piece.text.len() as u64;
-            }
+            tally.uncounted_bytes += piece.text.len() as u64;
         }
     }
 

@@ -26,7 +26,7 @@ use crate::domain::{Decision, Facts, Failure, FailureKind, Gate, HeaderFacts, Ou
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
 use crate::read;
-use crate::route::{self, Situation};
+use crate::route::{self, Balance, Situation};
 
 pub use body::Body;
 use door::Door;
@@ -116,7 +116,7 @@ impl Proxy {
             facts.tokens = exact(&prompt, facts.tokens);
         }
         let facts = trail.facts.insert(Arc::new(facts));
-        let situation = self.situation(&admitted);
+        let situation = self.situation(config, &admitted);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));
         check(&decision, facts)?;
 
@@ -150,15 +150,16 @@ impl Proxy {
     }
 
     /// What the moment adds to the facts.
-    fn situation(&self, admitted: &admit::Admitted) -> Situation {
+    fn situation(&self, config: &Config, admitted: &admit::Admitted) -> Situation {
         let mut draw = [0; 8];
         // Without the system's randomness shares are drawn by turn instead.
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         let draw = getrandom::fill(&mut draw).map_or(sequence, |()| u64::from_le_bytes(draw));
+        let by_latency = config.rules.tiers().iter().any(|tier| tier.balance() == Balance::LeastLatency);
         Situation {
             draw,
             sequence,
-            latency: self.pool.latencies(),
+            latency: if by_latency { self.pool.latencies() } else { Vec::new() },
             allowed_tiers: admitted.caller.tiers.clone(),
             may_choose: admitted.may_choose,
         }

@@ -74,7 +74,8 @@ pub async fn refuse(failure: Failure, trail: Trail) -> Response<Body> {
     response(status, headers, Body::whole(body))
 }
 
-/// Refuses what leaves no entry: a list of models, or a request whose own trail ended in a panic.
+/// Refuses what leaves no entry: a list of models, a request that we cannot take on, or one whose own trail ended in a
+/// panic.
 pub fn without_record(failure: &Failure) -> Response<Body> {
     let mut headers = HeaderMap::new();
     explain(failure, "", &mut headers);
@@ -123,10 +124,11 @@ pub fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<
     response
 }
 
-/// Whose fault a provider's error is: what it refuses is the caller's, but for our credential and our rate.
+/// Whose fault a provider's error is: what it refuses is the caller's, but for our account and our rate. (Our credential
+/// is dealt with before: its refusal does not reach the caller.)
 fn fault_of(status: StatusCode) -> Fault {
     match status.as_u16() {
-        401..=403 | 429 => Fault::Us,
+        402 | 403 | 429 => Fault::Us,
         400..=499 => Fault::Caller,
         _ => Fault::Upstream,
     }
