@@ -13,7 +13,7 @@ use crate::admit::Key;
 use crate::assess::Assessor;
 use crate::config::{Config, Trial};
 use crate::dialect::{Limits, parse};
-use crate::domain::{App, Assessment, Caller, Content, Dialect, Evidence, Facts, HeaderFacts, Label, Prompt, Signal};
+use crate::domain::{App, Assessment, Caller, Content, Door, Evidence, Facts, HeaderFacts, Label, Prompt, Signal};
 use crate::route::{Explanation, explain};
 
 /// What `explain` is called with.
@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
     let body = read(&args.request).map_err(|error| format!("{}: {error}", args.request.display()))?;
     let limits = Limits { max_depth: config.bounds.max_depth };
-    let prompt = parse(Dialect::OpenaiChat, Bytes::from(body), &limits).map_err(|failure| failure.message)?;
+    let prompt = parse(Door::Chat, Bytes::from(body), &limits).map_err(|failure| failure.message)?;
     let key = args.key.as_deref().map(|name| find(name, config)).transpose()?;
     let headers = headers(&args.headers)?;
     let user_agent = headers.get("user-agent").map(String::as_str).unwrap_or_default();

@@ -82,6 +82,13 @@ impl Splitter {
     }
 }
 
+/// Adds an event to a stream: its name, where the dialect names events, and its data, which has no line ends.
+pub fn write(name: Option<&str>, data: &str, out: &mut Vec<u8>) {
+    for part in name.map(|name| ["event: ", name, "\n"]).into_iter().flatten().chain(["data: ", data, "\n\n"]) {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
 /// The data of an event: its `data` lines, joined by newlines; `None` if it has none (a comment, a ping).
 pub fn data(frame: &[u8]) -> Option<Cow<'_, [u8]>> {
     let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);

@@ -89,7 +89,7 @@ fn request(outgoing: &Outgoing<'_>) -> Request<Full<Bytes>> {
 /// `/v1beta/openai`, is what providers document as their base URL; without one the version is ours to add.
 fn target(endpoint: &Endpoint) -> Uri {
     let base = endpoint.url.path().trim_end_matches('/');
-    let path = dialect::path(endpoint.dialect);
+    let path = "/v1/chat/completions";
     let below = if base.is_empty() { path } else { path.trim_start_matches("/v1") };
     let mut parts = endpoint.url.clone().into_parts();
     // Both halves are paths of valid URIs.
@@ -163,8 +163,10 @@ async fn stream(
                 Some(Event::Garbage) if frame.whole => {
                     return Err(Problem::not_an_answer("garbage", "the stream holds what is no event of an answer"));
                 }
-                Some(Event::Done) => return Err(Problem::not_an_answer("empty", "the stream ended without content")),
-                Some(Event::Piece(piece)) => piece.has_content,
+                Some(Event::Done(piece)) if !piece.has_content => {
+                    return Err(Problem::not_an_answer("empty", "the stream ended without content"));
+                }
+                Some(Event::Piece(piece) | Event::Done(piece)) => piece.has_content,
                 Some(Event::Garbage) | None => false,
             };
             held_bytes += frame.bytes.len();

@@ -71,7 +71,9 @@ pub fn upstream_request(caller: &HeaderMap, endpoint: &Endpoint, stream: bool) -
 fn credential(endpoint: &Endpoint) -> Option<(HeaderName, HeaderValue)> {
     let secret = endpoint.credential.as_ref()?.expose();
     let (name, text) = match endpoint.dialect {
-        Dialect::OpenaiChat => (header::AUTHORIZATION, format!("Bearer {secret}")),
+        Dialect::AnthropicMessages => (HeaderName::from_static("x-api-key"), secret.to_owned()),
+        Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), secret.to_owned()),
+        _ => (header::AUTHORIZATION, format!("Bearer {secret}")),
     };
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);

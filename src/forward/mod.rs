@@ -131,7 +131,8 @@ async fn ask(
     tried: &mut Vec<Tried>,
 ) -> Result<Got, Problem> {
     let client = state.client(endpoint).map_err(|error| Problem::Settings(error.to_string()))?;
-    let body = dialect::request_body(errand.prompt, &endpoint.model, endpoint.ask_usage);
+    let wanted = dialect::Wanted { model: &endpoint.model, ask_usage: endpoint.ask_usage, foreign: &[] };
+    let body = dialect::request_body(errand.prompt, &wanted);
     let give_up = Instant::now() + endpoint.limits.total;
     let (mut retries, mut reconnected) = (0, false);
     loop {

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use crate::domain::Usage;
+use crate::domain::{Mark, Usage};
 
 pub use stream::{Metered, Watch};
 
@@ -32,6 +32,8 @@ pub struct Tally {
     pub bytes: u64,
     /// When the first content came.
     pub first_content: Option<Instant>,
+    /// What later requests may go on from, and only this endpoint holds or can read.
+    pub marks: Vec<Mark>,
 }
 
 /// How an answer ended.

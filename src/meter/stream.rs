@@ -113,7 +113,10 @@ impl Metered {
     fn pass(&mut self, event: Event) -> (Option<Bytes>, bool) {
         let meaning = sse::data(&event.bytes).filter(|_| event.whole);
         match meaning.map(|data| dialect::read_event(self.watch.dialect, &data)) {
-            Some(Meaning::Done) => (Some(event.bytes), true),
+            Some(Meaning::Done(piece)) => {
+                self.count(piece);
+                (Some(event.bytes), true)
+            }
             Some(Meaning::Error(_)) => {
                 self.has_failed = true;
                 (Some(event.bytes), false)
@@ -136,10 +139,10 @@ impl Metered {
             tally.first_content.get_or_insert_with(std::time::Instant::now);
         }
         tally.service_tier = piece.service_tier.or(tally.service_tier.take());
-        if let Some(usage) = piece.usage {
-            // Cumulative: the last one counts.
-            tally.usage = Some(usage);
+        if let Some(told) = piece.usage {
+            tally.usage.get_or_insert_default().update(&told);
         }
+        tally.marks.extend(piece.marks);
         // Once output is counted by the provider, nothing needs to be kept for counting it here.
         if tally.usage.is_some_and(|usage| usage.total_output() > 0) {
             tally.text = String::new();

@@ -2,13 +2,13 @@
 
 use hyper::Method;
 
-use crate::domain::{Dialect, Failure, FailureKind};
+use crate::domain::{Dialect, Door as Kind, Failure, FailureKind};
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Door {
     /// An answer to a prompt.
-    Prompt(Dialect),
+    Prompt(Kind),
     /// The models that may be asked for.
     Models,
     /// One of them, by its id, which may have slashes.
@@ -39,7 +39,7 @@ impl Door {
         }
         match below {
             "" => Door::Root,
-            "/chat/completions" => Door::Prompt(Dialect::OpenaiChat),
+            "/chat/completions" => Door::Prompt(Kind::Chat),
             "/models" => Door::Models,
             _ => match below.strip_prefix("/models/") {
                 Some(id) if !id.is_empty() => Door::Model(id.to_owned()),
@@ -51,7 +51,7 @@ impl Door {
     /// The word for it in the ledger and in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Door::Prompt(Dialect::OpenaiChat) => "/v1/chat/completions",
+            Door::Prompt(kind) => kind.path(),
             Door::Models | Door::Model(_) => "/v1/models",
             Door::Health => "/healthz",
             Door::Ready => "/readyz",
@@ -63,7 +63,7 @@ impl Door {
     /// The dialect in which refusals are worded.
     pub fn dialect(&self) -> Dialect {
         match self {
-            Door::Prompt(dialect) => *dialect,
+            Door::Prompt(kind) => kind.dialect(),
             _ => Dialect::OpenaiChat,
         }
     }
@@ -72,9 +72,9 @@ impl Door {
     ///
     /// # Errors
     /// `UnknownPath`, or `MethodNotAllowed` with the method that is.
-    pub fn prompt(&self, method: &Method) -> Result<Dialect, Failure> {
+    pub fn prompt(&self, method: &Method) -> Result<Kind, Failure> {
         match self {
-            Door::Prompt(dialect) if method == Method::POST => Ok(*dialect),
+            Door::Prompt(kind) if method == Method::POST => Ok(*kind),
             Door::Prompt(_) => {
                 Err(Failure::new(FailureKind::MethodNotAllowed, "this path takes POST with a JSON body"))
             }
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn paths_come_with_and_without_their_version() {
         let check = |path: &str, door| assert_eq!(Door::of(path), door, "{path}");
-        let chat = || Door::Prompt(Dialect::OpenaiChat);
+        let chat = || Door::Prompt(Kind::Chat);
         check("/v1/chat/completions", chat());
         check("/chat/completions", chat());
         check("/v1/v1/chat/completions", chat());

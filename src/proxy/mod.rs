@@ -97,14 +97,14 @@ impl Proxy {
     ) -> Result<Upstream, Failure> {
         let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
         self.rates.check(&admitted)?;
-        let dialect = door.prompt(&head.method)?;
+        let kind = door.prompt(&head.method)?;
         let arriving = Instant::now();
         let read = read::body(body, &head.headers, &config.bounds).await?;
         (trail.body_wait, trail.request_bytes) = (arriving.elapsed(), read.wire_bytes);
 
         let limits = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
-            let prompt = dialect::parse(dialect, read.bytes, &limits)?;
+            let prompt = dialect::parse(kind, read.bytes, &limits)?;
             let assessment = self.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;

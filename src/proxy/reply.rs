@@ -102,7 +102,11 @@ pub fn status_of(kind: FailureKind) -> StatusCode {
         FailureKind::Forbidden | FailureKind::Denied => StatusCode::FORBIDDEN,
         FailureKind::UnknownPath | FailureKind::UnknownModel => StatusCode::NOT_FOUND,
         FailureKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        FailureKind::Malformed | FailureKind::ContextTooLong | FailureKind::NoneCapable => StatusCode::BAD_REQUEST,
+        FailureKind::Malformed
+        | FailureKind::ContextTooLong
+        | FailureKind::NoneCapable
+        | FailureKind::Untranslatable
+        | FailureKind::NotHeld => StatusCode::BAD_REQUEST,
         FailureKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         FailureKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -145,6 +149,7 @@ fn tally_of(mut answer: Answer, bytes: &Bytes) -> Tally {
         uncounted_bytes,
         bytes: bytes.len() as u64,
         first_content: Some(std::time::Instant::now()),
+        marks: answer.marks,
     }
 }
 

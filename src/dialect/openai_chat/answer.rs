@@ -217,13 +217,14 @@ pub fn read_answer(body: &[u8]) -> Answer {
         usage: chunk.usage(),
         service_tier: chunk.service_tier.as_deref().map(str::to_owned),
         text,
+        marks: Vec::new(),
     }
 }
 
 /// Reads the data of one event.
 pub fn read_event(data: &[u8]) -> Event {
     if data.trim_ascii().starts_with(b"[DONE]") {
-        return Event::Done;
+        return Event::Done(Piece::default());
     }
     let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Event::Garbage };
     if let Some(error) = chunk.error {
@@ -234,9 +235,10 @@ pub fn read_event(data: &[u8]) -> Event {
         has_content,
         is_end: chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some()),
         has_usage_field: chunk.usage.is_some(),
-        usage: chunk.usage(),
+        usage: chunk.usage().map(Into::into),
         service_tier: chunk.service_tier.as_deref().map(str::to_owned),
         text,
+        marks: Vec::new(),
     })
 }
 
@@ -311,7 +313,7 @@ mod tests {
 
     #[test]
     fn events_are_told_apart() {
-        assert_eq!(read_event(b"[DONE]"), Event::Done);
+        assert_eq!(read_event(b"[DONE]"), Event::Done(Piece::default()));
         assert_eq!(read_event(b"<html>"), Event::Garbage);
         assert_eq!(read_event(br#"{"error":{"message":"overloaded"}}"#), Event::Error("overloaded".to_owned()));
         let piece = |data: &str| match read_event(data.as_bytes()) {
@@ -325,7 +327,10 @@ mod tests {
         let both = r#"{"choices":[{"delta":{"content":"b"},"message":{"content":"a b"}}]}"#;
         assert_eq!(piece(both).text, "b", "what was said before is not counted again");
         assert!(!piece(r#"{"usage":{"prompt_tokens":3,"completion_tokens":1}}"#).has_content);
-        assert_eq!(piece(r#"{"choices":null,"usage":{"prompt_tokens":3}}"#).usage.map(|usage| usage.input), Some(3));
+        assert_eq!(
+            piece(r#"{"choices":null,"usage":{"prompt_tokens":3}}"#).usage.and_then(|usage| usage.input),
+            Some(3)
+        );
     }
 
     #[test]

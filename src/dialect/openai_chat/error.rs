@@ -20,6 +20,8 @@ fn type_and_code(kind: FailureKind) -> (&'static str, &'static str) {
         FailureKind::UnknownModel => ("invalid_request_error", "model_not_found"),
         FailureKind::ContextTooLong => ("invalid_request_error", "context_length_exceeded"),
         FailureKind::NoneCapable => ("invalid_request_error", "unsupported_by_model"),
+        FailureKind::Untranslatable => ("invalid_request_error", "unsupported_by_endpoint"),
+        FailureKind::NotHeld => ("invalid_request_error", "previous_response_not_found"),
         FailureKind::Denied => ("permission_denied", "denied_by_rule"),
         FailureKind::RateLimited => ("rate_limit_error", "rate_limit_exceeded"),
         FailureKind::Overloaded => ("server_error", "overloaded"),

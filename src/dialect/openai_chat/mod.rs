@@ -2,8 +2,10 @@
 
 mod answer;
 mod error;
+mod plain;
 mod request;
 
 pub use answer::{read_answer, read_event, without_usage};
 pub use error::{error_body, error_event};
+pub use plain::parse_plain;
 pub use request::{parse, request_body};

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use crate::dialect::Limits;
 use crate::dialect::json::{depth, raw, span_in};
 use crate::domain::{
-    Dialect, Failure, FailureKind, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span, Text, Turn,
+    Dialect, Door, Failure, FailureKind, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span,
+    Text, Turn,
 };
 
 /// The fields we act on, as they stand in the body.
@@ -188,6 +189,7 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
 
     Ok(Prompt {
         dialect: Dialect::OpenaiChat,
+        door: Door::Chat,
         model: name,
         model_span: at(model),
         stream: stream.unwrap_or(false),
@@ -201,6 +203,8 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
         output,
         max_output: max_completion.or(max_tokens),
         answers: answers.unwrap_or(1),
+        pins: Vec::new(),
+        signed: Vec::new(),
         body: body.clone(),
     })
 }
