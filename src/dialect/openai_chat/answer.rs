@@ -197,7 +197,7 @@ impl Counts<'_> {
 }
 
 /// The provider's own words for an error, at most 300 characters.
-fn error_text(error: &RawValue) -> String {
+pub(super) fn error_text(error: &RawValue) -> String {
     #[derive(Deserialize)]
     struct Object<'a> {
         #[serde(borrow)]

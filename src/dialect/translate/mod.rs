@@ -125,6 +125,12 @@ pub struct Stream {
     is_finished: bool,
 }
 
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("is_finished", &self.is_finished).finish_non_exhaustive()
+    }
+}
+
 impl Stream {
     /// From an endpoint that speaks `from` to a caller that speaks `to`.
     pub fn new(from: Dialect, to: Dialect, context: Context) -> Self {
