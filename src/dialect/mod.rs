@@ -8,6 +8,8 @@
 mod answer;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+mod body;
+mod counts;
 pub mod gemini;
 mod json;
 pub mod openai_chat;
