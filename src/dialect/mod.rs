@@ -9,6 +9,7 @@ mod answer;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 mod body;
+mod counts;
 pub mod framing;
 pub mod gemini;
 mod json;

@@ -180,7 +180,7 @@ pub fn read_plain_event(data: &[u8]) -> Event {
     }
     let Ok(plain) = serde_json::from_slice::<Plain<'_>>(data) else { return Event::Garbage };
     if let Some(error) = plain.error.filter(|error| error.get() != "null") {
-        return Event::Error(super::answer::error_text(error));
+        return Event::Error(crate::dialect::counts::error_text(error));
     }
     let is_end = plain.kind.as_deref().is_some_and(|kind| kind.ends_with(".completed") || kind.ends_with(".done"));
     Event::Piece(Said { has_content: true, is_end, usage: plain.usage().map(Into::into), ..Said::default() })
