@@ -18,8 +18,9 @@ const REMINDER: &str = "<system-reminder>";
 pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) role: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(super) content: &'a RawValue,
+    /// A message of the system's may only change settings, and say nothing.
+    #[serde(borrow, default)]
+    pub(super) content: Option<&'a RawValue>,
 }
 
 /// One block of a message. Values are kept as they stand: which of them counts depends on `type`.

@@ -150,18 +150,24 @@ impl<'a> Conversation<'a> {
             "assistant" => Role::Assistant,
             _ => Role::Other,
         };
-        match message.content.get().as_bytes()[0] {
-            b'"' if role == Role::User && is_reminder(message.content) => {
-                self.turn(Role::Other, vec![text(self.body, message.content)]);
+        let Some(content) = message.content else {
+            return match role {
+                Role::System => Ok(()),
+                _ => Err(malformed("`messages` holds a message without `content`").with_param("messages")),
+            };
+        };
+        match content.get().as_bytes()[0] {
+            b'"' if role == Role::User && is_reminder(content) => {
+                self.turn(Role::Other, vec![text(self.body, content)]);
             }
             b'"' => {
                 self.heard(number, role, role == Role::User, false);
-                self.turn(role, vec![text(self.body, message.content)]);
+                self.turn(role, vec![text(self.body, content)]);
             }
-            b'[' if role == Role::User => self.user(number, message.content)?,
+            b'[' if role == Role::User => self.user(number, content)?,
             b'[' => {
                 let mut pieces = Vec::with_capacity(1);
-                for item in blocks("messages", message.content) {
+                for item in blocks("messages", content) {
                     let (raw, block) = item?;
                     self.marks.extend(block.mark().map(|mark| (number, mark)));
                     pieces.push(piece(self.body, raw, &block)?);

@@ -54,7 +54,8 @@ fn foreign_reasoning(prompt: &Prompt, wanted: &Wanted<'_>) -> Vec<Span> {
         let message: Option<Message<'_>> = read(raw);
         let items: Vec<(Span, bool)> = message
             .iter()
-            .flat_map(|message| blocks("messages", message.content).flatten())
+            .filter_map(|message| message.content)
+            .flat_map(|content| blocks("messages", content).flatten())
             .map(|(raw, block)| (at(raw), is_foreign(&block)))
             .collect();
         let is_empty = !items.is_empty() && items.iter().all(|(_, cut)| *cut);

@@ -60,7 +60,7 @@ fn tools_clients_and_humans_are_told_apart_in_one_message() {
                 {"type":"tool_result","tool_use_id":"b","content":[{"type":"text","text":"cat: ok"},
                     {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]},
                 {"type":"text","text":"Stop that."}]},
-            {"role":"system","content":"The file changed."},
+            {"role":"system","content":"The file changed."},{"role":"system","output_config":{"effort":"low"}},
             {"role":"user","content":[{"type":"tool_result","tool_use_id":"c"}]}]}"#,
     )
     .expect("a request");
@@ -133,7 +133,7 @@ fn what_is_no_request_is_refused_with_the_field_and_what_to_do() {
     check(r#"{"model":"a","max_tokens":1,"messages":[]}"#, "at least one message");
     check(r#"{"model":"a","max_tokens":1,"messages":{}}"#, "`messages` must be an array");
     check(r#"{"model":"a","max_tokens":1,"messages":[{"content":"x"}]}"#, "missing field `role`");
-    check(r#"{"model":"a","max_tokens":1,"messages":[{"role":"user"}]}"#, "missing field `content`");
+    check(r#"{"model":"a","max_tokens":1,"messages":[{"role":"user"}]}"#, "without `content`");
     check(&with("7"), "`content`s are strings or arrays");
     check(&with(r#"[{"text":"x"}]"#), "missing field `type`");
     check(&with(r#"[{"type":"text","text":7}]"#), "a string as its `text`");
