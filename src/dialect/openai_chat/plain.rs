@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::dialect::answer::{Answer, Event, Piece as Said};
 use crate::dialect::body::{Fields, malformed, read, splice, wrong_type};
+use crate::dialect::counts::error_text;
 use crate::dialect::json::{depth, span_in};
 use crate::dialect::{Limits, Wanted};
 use crate::domain::{Dialect, Door, Failure, OutputFormat, Piece, Prompt, Role, Span, Text, Turn, Usage};
@@ -180,7 +181,7 @@ pub fn read_plain_event(data: &[u8]) -> Event {
     }
     let Ok(plain) = serde_json::from_slice::<Plain<'_>>(data) else { return Event::Garbage };
     if let Some(error) = plain.error.filter(|error| error.get() != "null") {
-        return Event::Error(crate::dialect::counts::error_text(error));
+        return Event::Error(error_text(error));
     }
     let is_end = plain.kind.as_deref().is_some_and(|kind| kind.ends_with(".completed") || kind.ends_with(".done"));
     Event::Piece(Said { has_content: true, is_end, usage: plain.usage().map(Into::into), ..Said::default() })
