@@ -8,6 +8,7 @@
 mod answer;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub mod framing;
 pub mod gemini;
 mod json;
 pub mod openai_chat;

@@ -13,6 +13,7 @@ mod headers;
 mod pool;
 mod problem;
 mod retry;
+pub mod sign;
 
 use std::collections::HashMap;
 use std::sync::Arc;
