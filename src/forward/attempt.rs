@@ -86,12 +86,7 @@ fn request(endpoint: &Arc<Endpoint>, call: &Call) -> Result<Request<UpstreamBody
 
 /// How a stream's events are told apart; `None` if it is no stream.
 pub(super) fn framing(headers: &HeaderMap) -> Option<Framing> {
-    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
-    match kind.as_str() {
-        "text/event-stream" => Some(Framing::sse()),
-        "application/vnd.amazon.eventstream" => Some(Framing::event_stream()),
-        _ => None,
-    }
+    Framing::of(headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes))
 }
 
 /// Whether an answer is JSON.

@@ -8,6 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Uri};
 
 use super::problem::Problem;
+use super::sign::Unsigned;
 use super::target::{self, target};
 use super::{Auth, Endpoint, Errand, headers, sign};
 use crate::dialect::translate::{self, Context};
@@ -84,7 +85,8 @@ impl Call {
     pub fn headers(&self, endpoint: &Arc<Endpoint>, now: SystemTime) -> Result<HeaderMap, Problem> {
         let mut headers = self.headers.clone();
         if let Auth::Aws(credentials, region) = &endpoint.auth {
-            let signed = sign::sign(&Method::POST, &self.uri, &headers, &self.body, credentials, region, now);
+            let unsigned = Unsigned { method: &Method::POST, uri: &self.uri, headers: &headers, body: &self.body };
+            let signed = sign::sign(unsigned, credentials, region, now);
             let signed: Vec<(HeaderName, HeaderValue)> =
                 signed.map_err(|error| Problem::Settings(error.to_string()))?;
             headers.extend(signed);

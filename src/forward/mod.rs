@@ -37,7 +37,7 @@ pub use pass::{Passage, pass};
 pub use pool::{EndpointState, Pool};
 use problem::Problem;
 use retry::Next;
-pub use sign::AwsCredentials;
+pub use sign::{AwsCredentials, region_of};
 pub use upload::Upload;
 
 /// One try, as it goes into the ledger.

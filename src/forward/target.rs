@@ -6,6 +6,7 @@
 use hyper::Uri;
 
 use super::Endpoint;
+use super::sign::path_segment;
 use crate::domain::{Dialect, Door};
 
 /// What is asked of an endpoint.
@@ -39,7 +40,7 @@ pub fn target(endpoint: &Endpoint, request: &Request<'_>) -> Option<Uri> {
         }
         Dialect::BedrockConverse => {
             let method = if request.stream { "converse-stream" } else { "converse" };
-            format!("{base}/model/{}/{method}", segment(model))
+            format!("{base}/model/{}/{method}", path_segment(model))
         }
     };
     let mut path_and_query = path;
@@ -69,7 +70,7 @@ fn openai(endpoint: &Endpoint, base: &str, request: &Request<'_>) -> String {
         // The classic address has the deployment in the path, but for what belongs to the whole account.
         Some(_) if !matches!(door, Door::Responses | Door::Files | Door::Batches) => {
             let openai = if base.is_empty() { "/openai" } else { base };
-            return format!("{openai}/deployments/{}{below}{}", segment(&endpoint.model), request.below);
+            return format!("{openai}/deployments/{}{below}{}", path_segment(&endpoint.model), request.below);
         }
         Some(_) if base.is_empty() => "/openai",
         _ => version,
@@ -85,19 +86,6 @@ fn query(request: &Request<'_>) -> Option<String> {
     };
     let kept: Vec<&str> = request.query?.split('&').filter(secret).collect();
     Some(kept.join("&"))
-}
-
-/// A text as one segment of a path: what would end it or mean something else is written as its code.
-fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(byte as char);
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ impl Metered {
                     let now = Instant::now();
                     if now < self.silent_until {
                         self.timer.as_mut().reset(self.silent_until.min(now + PING_AFTER));
-                        if !self.watch.ping.is_empty() {
+                        if !self.watch.ping.is_empty() && self.watch.framing.is_between_events() {
                             self.tally.bytes += self.watch.ping.len() as u64;
                             return Poll::Ready(Some(self.watch.ping.clone()));
                         }

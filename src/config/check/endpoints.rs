@@ -16,7 +16,7 @@ use crate::config::raw::{
     AuthWord, DoorWord, HttpWord, Named, RawAws, RawEndpoint, RawRetries, RawSecret, RawTimeouts,
 };
 use crate::domain::{Dialect, Door, EndpointName, Secret};
-use crate::forward::{Auth, AwsCredentials, Endpoint, HttpVersion, Retries, TimeLimits};
+use crate::forward::{Auth, AwsCredentials, Endpoint, HttpVersion, Retries, TimeLimits, region_of};
 use crate::route::{Abilities, Target};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -137,8 +137,7 @@ impl Checker<'_, '_> {
                 .error(raw.span(), format!("`aws` of {subject} signs requests in `bedrock-converse` only"))
                 .hint("set `dialect = \"bedrock-converse\"`, or use `api_key`");
         }
-        // bedrock-runtime.REGION.amazonaws.com
-        let of_host = url.and_then(Uri::host).and_then(|host| host.split('.').nth(1)).filter(|part| part.contains('-'));
+        let of_host = url.and_then(Uri::host).and_then(region_of);
         let region = raw.region.as_ref().map(|region| region.as_str()).or(of_host).map(Arc::<str>::from);
         if region.is_none() {
             let message = format!("{subject} has no AWS region, and its URL does not tell");
