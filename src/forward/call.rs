@@ -57,12 +57,12 @@ impl Call {
     pub fn new(endpoint: &Endpoint, errand: &Errand<'_>) -> Result<Self, Problem> {
         let prompt = errand.prompt;
         let answers_in = prompt.door.dialect();
+        let foreign = (errand.foreign)(endpoint);
+        let wanted = Wanted { model: &endpoint.model, ask_usage: endpoint.ask_usage, foreign: &foreign };
         let (body, translation) = if !is_translated(endpoint, prompt) {
-            let foreign = (errand.foreign)(endpoint);
-            let wanted = Wanted { model: &endpoint.model, ask_usage: endpoint.ask_usage, foreign: &foreign };
             (dialect::request_body(prompt, &wanted), None)
         } else {
-            let written = translate::request(prompt, endpoint.dialect, &endpoint.model, &endpoint.omit);
+            let written = translate::request(prompt, endpoint.dialect, &wanted, &endpoint.omit);
             let translate::Request { body, left_out } = written.map_err(Problem::Untranslatable)?;
             let context = Context { model: endpoint.model.to_string(), ..errand.context.clone() };
             (body, Some(Translation { to: answers_in, context, left_out }))

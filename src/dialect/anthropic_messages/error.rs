@@ -12,7 +12,8 @@ fn kind_of(kind: FailureKind) -> &'static str {
         FailureKind::Unauthenticated => "authentication_error",
         FailureKind::Forbidden | FailureKind::Denied => "permission_error",
         FailureKind::UnknownPath | FailureKind::UnknownModel | FailureKind::NotHeld => "not_found_error",
-        FailureKind::MethodNotAllowed | FailureKind::NoUpgrade
+        FailureKind::MethodNotAllowed
+        | FailureKind::NoUpgrade
         | FailureKind::Malformed
         | FailureKind::Unsupported
         | FailureKind::ContextTooLong
