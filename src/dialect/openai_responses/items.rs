@@ -94,8 +94,8 @@ impl Item<'_> {
 }
 
 impl Items {
-    /// Reads the items.
-    pub(super) fn read(body: &[u8], raw: &[&RawValue]) -> Result<Self, Failure> {
+    /// Reads the items. Where the body `has_tools`, those that stand in an item are counted as they stand.
+    pub(super) fn read(body: &[u8], raw: &[&RawValue], has_tools: bool) -> Result<Self, Failure> {
         let mut items = Self { turns: Vec::with_capacity(raw.len()), ..Self::default() };
         // Reasoning is for the tool loop in which it stands, which the human's next word ends. What else is encrypted
         // is a conversation made short: it stands for all that came before it.
@@ -104,7 +104,7 @@ impl Items {
             let item: Item<'_> = serde_json::from_str(raw.get()).map_err(|error| {
                 malformed(format!("`input` holds what is no item: {}", reason(&error))).with_param("input")
             })?;
-            if let (Some(tools), "additional_tools", None) = (item.tools, item.kind(), items.tools) {
+            if let (Some(tools), "additional_tools", false, None) = (item.tools, item.kind(), has_tools, items.tools) {
                 items.tools = Some(span_in(body, tools.get()));
                 continue;
             }

@@ -138,7 +138,7 @@ fn input(body: &[u8], fields: &Fields<'_>, goes_on: bool) -> Result<Items, Failu
             let text = Piece::Text(Text(span_in(body, value.get())));
             Ok(Items { turns: vec![Turn { role: Role::User, pieces: vec![text] }], ..Items::default() })
         }
-        b'[' => Items::read(body, &raw_items(value)?),
+        b'[' => Items::read(body, &raw_items(value)?, fields.set("tools").is_some()),
         _ => Err(wrong_type("input", "a string or an array of items")),
     }
 }
