@@ -15,3 +15,6 @@ pub(super) use response::echo;
 pub(super) use tools::freeform;
 pub(super) use write_answer::{Writer, write_reply};
 pub(super) use write_request::write_request;
+
+#[cfg(test)]
+mod tests;
