@@ -14,6 +14,8 @@ use crate::domain::{Failure, Image, ImageDetail, ImageSource, Mark, Piece, Role,
 pub(super) struct Items {
     pub turns: Vec<Turn>,
     pub signed: Vec<Signed>,
+    /// The tools that stand in an item instead of in `tools`.
+    pub tools: Option<Span>,
 }
 
 /// An item.
@@ -29,6 +31,8 @@ pub(super) struct Item<'a> {
     output: Option<&'a RawValue>,
     #[serde(borrow, default)]
     encrypted_content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tools: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +83,7 @@ impl Item<'_> {
 
     fn role(&self) -> Role {
         match (self.kind(), self.role.as_deref()) {
-            ("message", Some("system" | "developer")) => Role::System,
+            ("message" | "additional_tools", Some("system" | "developer")) => Role::System,
             ("message", Some("user")) => Role::User,
             ("message", Some("assistant")) | ("reasoning", _) => Role::Assistant,
             (kind, _) if kind.ends_with("_call") => Role::Assistant,
@@ -90,9 +94,9 @@ impl Item<'_> {
 }
 
 impl Items {
-    /// Reads the items.
-    pub(super) fn read(body: &[u8], raw: &[&RawValue]) -> Result<Self, Failure> {
-        let mut items = Self { turns: Vec::with_capacity(raw.len()), signed: Vec::new() };
+    /// Reads the items. Where the body `has_tools`, those that stand in an item are counted as they stand.
+    pub(super) fn read(body: &[u8], raw: &[&RawValue], has_tools: bool) -> Result<Self, Failure> {
+        let mut items = Self { turns: Vec::with_capacity(raw.len()), ..Self::default() };
         // Reasoning is for the tool loop in which it stands, which the human's next word ends. What else is encrypted
         // is a conversation made short: it stands for all that came before it.
         let mut is_history: Vec<bool> = Vec::new();
@@ -100,6 +104,10 @@ impl Items {
             let item: Item<'_> = serde_json::from_str(raw.get()).map_err(|error| {
                 malformed(format!("`input` holds what is no item: {}", reason(&error))).with_param("input")
             })?;
+            if let (Some(tools), "additional_tools", false, None) = (item.tools, item.kind(), has_tools, items.tools) {
+                items.tools = Some(span_in(body, tools.get()));
+                continue;
+            }
             let turn = turn(body, &item, span_in(body, raw.get()))?;
             if turn.role == Role::User {
                 items.signed.iter_mut().zip(&is_history).for_each(|(signed, is_history)| signed.needed &= is_history);

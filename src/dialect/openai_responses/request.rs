@@ -38,10 +38,10 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
     let name: String = read(model).ok_or_else(|| wrong_type("model", "a string"))?;
     let stream: Option<bool> = fields.typed("stream", "true or false")?;
     let max_output: Option<u64> = fields.typed("max_output_tokens", "a whole number from 0 on")?;
-    let tools = fields.set("tools");
     let (output, response_format) = output_format(&fields)?;
     let pins = pins(&fields)?;
     let input = input(&body, &fields, !pins.is_empty())?;
+    let tools = fields.set("tools").map(at).or(input.tools);
     let mut turns: Vec<Turn> = instructions(&body, &fields)?.into_iter().collect();
     turns.extend(input.turns);
 
@@ -56,8 +56,8 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
         wants_usage: true,
         stream_options: None,
         turns,
-        tools: tools.map(at),
-        tool_count: tools.map_or(Ok(0), tool_count)?,
+        tools,
+        tool_count: tools.map_or(Ok(0), |tools| tool_count(&body, tools))?,
         response_format: response_format.map(at),
         output,
         max_output,
@@ -91,8 +91,9 @@ fn output_format<'a>(fields: &Fields<'a>) -> Result<(OutputFormat, Option<&'a Ra
     Ok((output, Some(value)))
 }
 
-fn tool_count(tools: &RawValue) -> Result<u32, Failure> {
-    let tools: Vec<IgnoredAny> = read(tools).ok_or_else(|| wrong_type("tools", "an array"))?;
+fn tool_count(body: &[u8], tools: Span) -> Result<u32, Failure> {
+    let tools = &body[tools.start as usize..tools.end as usize];
+    let tools: Vec<IgnoredAny> = serde_json::from_slice(tools).map_err(|_| wrong_type("tools", "an array"))?;
     Ok(u32::try_from(tools.len()).unwrap_or(u32::MAX))
 }
 
@@ -135,9 +136,9 @@ fn input(body: &[u8], fields: &Fields<'_>, goes_on: bool) -> Result<Items, Failu
     match value.get().as_bytes()[0] {
         b'"' => {
             let text = Piece::Text(Text(span_in(body, value.get())));
-            Ok(Items { turns: vec![Turn { role: Role::User, pieces: vec![text] }], signed: Vec::new() })
+            Ok(Items { turns: vec![Turn { role: Role::User, pieces: vec![text] }], ..Items::default() })
         }
-        b'[' => Items::read(body, &raw_items(value)?),
+        b'[' => Items::read(body, &raw_items(value)?, fields.set("tools").is_some()),
         _ => Err(wrong_type("input", "a string or an array of items")),
     }
 }

@@ -71,6 +71,18 @@ fn an_input_may_be_one_string_and_come_through_the_door_of_chat() {
 }
 
 #[test]
+fn tools_may_stand_in_an_item() {
+    let item = r#"{"type":"additional_tools","role":"developer","tools":[{"type":"namespace"},{}]}"#;
+    let prompt =
+        parsed(&format!(r#"{{"model":"a","input":[{item},{{"role":"user","content":"x"}}]}}"#)).expect("a request");
+    assert_eq!(prompt.tools.map(|tools| prompt.bytes(tools)), Some(&br#"[{"type":"namespace"},{}]"#[..]));
+    assert_eq!((prompt.tool_count, prompt.turns.len()), (2, 1));
+    // Where `tools` says more, the item is counted as it stands.
+    let prompt = parsed(&format!(r#"{{"model":"a","tools":[{{}}],"input":[{item}]}}"#)).expect("a request");
+    assert_eq!((prompt.tool_count, prompt.turns.len()), (1, 1));
+}
+
+#[test]
 fn reasoning_is_needed_until_the_human_speaks_again() {
     let check = |items: &[&str], expected: &[bool]| {
         let body = format!(r#"{{"model":"a","input":[{}]}}"#, items.join(","));
