@@ -275,7 +275,7 @@ fn check(decision: &Decision, facts: &Facts) -> Result<(), Failure> {
                     "no endpoint serves {door} here; whoever owns routes.toml opens it with `serves = [\"{door}\"]` at an \
                      endpoint"
                 );
-                return Err(Failure::new(FailureKind::NoneCapable, message));
+                return Err(Failure::new(FailureKind::UnknownPath, message));
             }
             let gates: Vec<String> =
                 decision.gated_out.iter().map(|out| format!("{}: {:?}", out.endpoint, out.gate)).collect();
