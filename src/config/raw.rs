@@ -70,6 +70,8 @@ pub struct RawServer {
     pub max_body: Option<Located<SizeText>>,
     /// The largest body that is passed on as it comes: a file, a form. Default `512MiB`.
     pub max_upload: Option<Located<SizeText>>,
+    /// How long an upstream may be silent in a stream before the caller is sent a sign of life. Default `12s`.
+    pub ping_interval: Option<Located<DurationText>>,
     /// Origins whose pages may ask from a browser, such as `https://chat.example.com`. Default: none.
     pub cors: Vec<Located<String>>,
     /// Levels of arrays and objects inside each other in a body. Default 128.

@@ -54,6 +54,25 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
     }
 }
 
+/// What a body looks like to be asked of, where nobody says: Responses have an `input`, and Messages have fields and
+/// blocks that Chat Completions does not.
+pub fn likely_door(body: &[u8]) -> Door {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(body) else { return Door::Chat };
+    let has = |name: &str| fields.contains_key(name);
+    let blocks = fields.get("messages").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let mut kinds = blocks
+        .filter_map(|message| message.get("content")?.as_array())
+        .flatten()
+        .filter_map(|block| block.get("type")?.as_str());
+    if !has("messages") {
+        return if has("input") { Door::Responses } else { Door::Chat };
+    }
+    let own_fields = ["system", "stop_sequences", "thinking", "top_k", "anthropic_version", "output_config"];
+    let own_blocks = ["tool_use", "tool_result", "thinking", "image", "document"];
+    let is_messages = own_fields.iter().any(|name| has(name)) || kinds.any(|kind| own_blocks.contains(&kind));
+    if is_messages { Door::Messages } else { Door::Chat }
+}
+
 /// The body for an endpoint of the same dialect: the client's bytes with another `model`, with usage asked for in a
 /// stream, and without reasoning that is foreign to that model.
 pub fn request_body(prompt: &Prompt, wanted: &Wanted<'_>) -> Bytes {

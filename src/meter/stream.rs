@@ -19,10 +19,6 @@ use crate::dialect::{self, Event as Meaning, Wire, translate};
 /// After the last event: how long the upstream has to end the connection's answer properly, so that it can be reused.
 const DRAIN: Duration = Duration::from_millis(250);
 
-/// How long an upstream may be silent before the caller is told that it is waited for. Clients and what stands between
-/// end a connection on which nothing comes, some of them after half a minute.
-const PING_AFTER: Duration = Duration::from_secs(12);
-
 /// How much of what has come goes on in one piece.
 const MOST_JOINED_BYTES: usize = 16 << 10;
 
@@ -32,8 +28,9 @@ pub struct Watch {
     pub wire: Wire,
     /// Says them in the caller's dialect, where that is another.
     pub translator: Option<translate::Stream>,
-    /// What the caller is sent while the upstream is silent; empty: nothing.
-    pub ping: Bytes,
+    /// What the caller is sent while the upstream is silent, and how often; empty: nothing. Clients, and what stands
+    /// between, end a connection on which nothing comes.
+    pub ping: (Duration, Bytes),
     /// Events that have come already.
     pub held: VecDeque<Event>,
     /// Has the bytes that came after them.
@@ -75,7 +72,7 @@ pub struct Metered {
 struct Source {
     wire: Wire,
     translator: Option<translate::Stream>,
-    ping: Bytes,
+    ping: (Duration, Bytes),
     held: VecDeque<Event>,
     framing: Framing,
     rest: Option<Incoming>,
@@ -114,7 +111,7 @@ impl Metered {
             Source { wire, translator, ping, held, framing, rest, idle, first_by, deadline, hide_usage, error_event };
         let silent_until = source.patience(false);
         Self {
-            timer: Box::pin(tokio::time::sleep_until(silent_until.min(Instant::now() + PING_AFTER))),
+            timer: Box::pin(tokio::time::sleep_until(silent_until.min(Instant::now() + source.ping.0))),
             silent_until,
             watch: source,
             tally: Tally::default(),
@@ -245,7 +242,7 @@ impl Metered {
                 Poll::Ready(Some(Ok(frame))) => {
                     let has_content = self.tally.first_content.is_some();
                     self.silent_until = self.watch.patience(has_content);
-                    self.timer.as_mut().reset(self.silent_until.min(Instant::now() + PING_AFTER));
+                    self.timer.as_mut().reset(self.silent_until.min(Instant::now() + self.watch.ping.0));
                     if let Ok(bytes) = frame.into_data() {
                         self.watch.framing.push(&bytes);
                     }
@@ -257,10 +254,11 @@ impl Metered {
                     ready!(self.timer.as_mut().poll(cx));
                     let now = Instant::now();
                     if now < self.silent_until {
-                        self.timer.as_mut().reset(self.silent_until.min(now + PING_AFTER));
-                        if !self.watch.ping.is_empty() && self.watch.framing.is_between_events() {
-                            self.tally.bytes += self.watch.ping.len() as u64;
-                            return Poll::Ready(Some(self.watch.ping.clone()));
+                        self.timer.as_mut().reset(self.silent_until.min(now + self.watch.ping.0));
+                        let ping = &self.watch.ping.1;
+                        if !ping.is_empty() && self.watch.framing.is_between_events() {
+                            self.tally.bytes += ping.len() as u64;
+                            return Poll::Ready(Some(ping.clone()));
                         }
                         continue;
                     }

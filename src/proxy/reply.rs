@@ -204,7 +204,7 @@ fn metered(
     Metered::new(Watch {
         wire,
         translator,
-        ping: if has_events { dialect::ping(dialect) } else { Bytes::new() },
+        ping: (trail.config.ping_interval, if has_events { dialect::ping(dialect) } else { Bytes::new() }),
         held,
         framing,
         rest,

@@ -12,6 +12,9 @@ use crate::config::raw::RawServer;
 use crate::config::text;
 use crate::{listen, read};
 
+/// Below the half minute after which the strictest of what stands between ends a silent connection.
+const PING_INTERVAL: Duration = Duration::from_secs(12);
+
 /// The shortest limit that leaves an honest client a chance.
 const LEAST: Duration = Duration::from_millis(100);
 
@@ -86,6 +89,11 @@ impl Checker<'_, '_> {
             },
             |size| size as u64,
         )
+    }
+
+    /// How often a caller is told that a silent upstream is waited for.
+    pub(super) fn ping_interval(&mut self, raw: &RawServer) -> Duration {
+        self.duration(raw.ping_interval.as_ref(), "ping_interval", LEAST, PING_INTERVAL)
     }
 
     /// The origins whose pages may ask, as browsers name them.
