@@ -22,6 +22,11 @@ impl<'a> Carry<'a> {
         Self { from, to, omit, left_out: BTreeSet::new() }
     }
 
+    /// The dialect that is translated from.
+    pub fn from(&self) -> Dialect {
+        self.from
+    }
+
     /// The dialect that is translated into.
     pub fn to(&self) -> Dialect {
         self.to
