@@ -7,12 +7,17 @@ use crate::dialect::translate::fields::Fields;
 use crate::dialect::translate::neutral::{Tool, ToolChoice, freeform_schema};
 use crate::domain::{Failure, Mark};
 
+/// The namespace of what stands in none.
+const DEFAULT_NAMESPACE: &str = "functions";
+
 /// The longest name of a tool that every dialect takes.
 const LONGEST_NAME: usize = 64;
 
 /// The name that a tool of a namespace has where there are no namespaces.
 pub(super) fn flat_name(namespace: Option<&str>, name: &str) -> String {
-    let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) else { return name.to_owned() };
+    let Some(namespace) = namespace.filter(|namespace| !matches!(*namespace, "" | DEFAULT_NAMESPACE)) else {
+        return name.to_owned();
+    };
     let between = if namespace.ends_with('_') { "" } else { "__" };
     let whole = format!("{namespace}{between}{name}");
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');

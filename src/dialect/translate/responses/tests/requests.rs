@@ -160,12 +160,12 @@ fn tools_may_stand_in_an_item_and_be_found_by_a_search() {
     ]});
     let request = read(&body);
     let names: Vec<&str> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["functions__exec", "found"]);
+    assert_eq!(names, ["exec", "found"]);
     let call = ToolCall { id: "c1".into(), name: "tool_search".into(), arguments: r#"{"query":"q"}"#.into() };
     assert_eq!(request.messages[1].parts, [Part::ToolCall(call)]);
     let found = vec![Part::Text("Found: found".into())];
     assert_eq!(request.messages[2].parts, [Part::ToolResult { id: "c1".into(), parts: found, is_error: false }]);
-    assert_eq!(freeform(body.to_string().as_bytes()), ["functions__exec"]);
+    assert_eq!(freeform(body.to_string().as_bytes()), ["exec"]);
     let echoed = echo(body.to_string().as_bytes());
     assert_eq!((&echoed["tools"][0]["type"], &echoed["tools"][1]["name"]), (&json!("namespace"), &json!("found")));
 }
@@ -178,6 +178,7 @@ fn a_tools_name_is_what_every_dialect_takes() {
     };
     assert_eq!(name("mcp__github__", "list"), "mcp__github__list");
     assert_eq!(name("agents.v1", "spawn"), "agents_v1__spawn");
+    assert_eq!(name("functions", "exec"), "exec");
     let (one, other) = (name(&"n".repeat(70), "one"), name(&"n".repeat(70), "other"));
     assert_eq!((one.len(), one != other), (64, true));
 }
