@@ -42,6 +42,8 @@ pub struct Config {
     pub listen: listen::Settings,
     /// What a request's body may be.
     pub bounds: read::Bounds,
+    /// The origins whose pages may ask from a browser.
+    pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
     /// Where requests go.

@@ -22,6 +22,8 @@ pub enum Framing {
     Sse(Splitter),
     /// Amazon's binary messages.
     EventStream(Messages),
+    /// Bytes that are no events, such as a file's: they pass as they come.
+    Raw(Option<Bytes>),
 }
 
 impl Default for Framing {
@@ -31,20 +33,31 @@ impl Default for Framing {
 }
 
 impl Framing {
-    /// The framing of an answer with this `content-type`.
-    pub fn of(content_type: Option<&[u8]>) -> Self {
-        const AMAZON: &[u8] = b"application/vnd.amazon.eventstream";
-        let is_amazon = content_type
-            .and_then(|kind| kind.trim_ascii_start().get(..AMAZON.len()))
-            .is_some_and(|kind| kind.eq_ignore_ascii_case(AMAZON));
-        if is_amazon { Framing::EventStream(Messages::default()) } else { Framing::default() }
+    /// How the events are told apart of an answer with this `content-type`; `None`: it is no stream of events.
+    pub fn of(content_type: Option<&[u8]>) -> Option<Self> {
+        let kind = content_type?.split(|byte| *byte == b';').next()?.trim_ascii().to_ascii_lowercase();
+        match kind.as_slice() {
+            b"text/event-stream" => Some(Framing::default()),
+            b"application/vnd.amazon.eventstream" => Some(Framing::EventStream(Messages::default())),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing but whole events have come out, so that another one may stand between them.
+    pub fn is_between_events(&self) -> bool {
+        match self {
+            Framing::Sse(splitter) => splitter.is_between_events(),
+            Framing::EventStream(_) => true,
+            Framing::Raw(_) => false,
+        }
     }
 
     /// Takes the next bytes in.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &Bytes) {
         match self {
             Framing::Sse(splitter) => splitter.push(bytes),
             Framing::EventStream(messages) => messages.push(bytes),
+            Framing::Raw(next) => *next = Some(bytes.clone()),
         }
     }
 
@@ -53,6 +66,7 @@ impl Framing {
         match self {
             Framing::Sse(splitter) => splitter.next_frame(),
             Framing::EventStream(messages) => messages.next_frame(),
+            Framing::Raw(next) => next.take().map(|bytes| Frame { bytes, whole: false }),
         }
     }
 
@@ -62,6 +76,7 @@ impl Framing {
         match self {
             Framing::Sse(splitter) => splitter.finish(),
             Framing::EventStream(_) => None,
+            Framing::Raw(next) => next.take().map(|bytes| Frame { bytes, whole: false }),
         }
     }
 }
@@ -182,10 +197,10 @@ mod tests {
 
     /// All events of a stream whose bytes come in these pieces.
     fn frames(pieces: &[&[u8]]) -> Vec<String> {
-        let mut framing = Framing::of(Some(b"application/vnd.amazon.eventstream"));
+        let mut framing = Framing::of(Some(b"application/vnd.amazon.eventstream")).expect("a stream");
         let mut found = Vec::new();
         for piece in pieces {
-            framing.push(piece);
+            framing.push(&Bytes::copy_from_slice(piece));
             while let Some(frame) = framing.next_frame() {
                 assert!(frame.whole);
                 found.push(String::from_utf8(frame.bytes.to_vec()).expect("text"));
@@ -267,7 +282,7 @@ mod tests {
     #[test]
     fn the_content_type_tells_the_framing() {
         let check = |kind: Option<&[u8]>, amazon: bool| {
-            assert_eq!(matches!(Framing::of(kind), Framing::EventStream(_)), amazon, "{kind:?}");
+            assert_eq!(matches!(Framing::of(kind), Some(Framing::EventStream(_))), amazon, "{kind:?}");
         };
         check(Some(b"application/vnd.amazon.eventstream"), true);
         check(Some(b"Application/Vnd.Amazon.EventStream; charset=x"), true);

@@ -8,6 +8,8 @@
 mod answer;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+mod body;
+mod counts;
 pub mod framing;
 pub mod gemini;
 mod json;
@@ -56,6 +58,7 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
 /// stream, and without reasoning that is foreign to that model.
 pub fn request_body(prompt: &Prompt, wanted: &Wanted<'_>) -> Bytes {
     match prompt.dialect {
+        Dialect::OpenaiChat if prompt.door != Door::Chat => openai_chat::plain_request_body(prompt, wanted),
         Dialect::OpenaiChat => openai_chat::request_body(prompt, wanted.model, wanted.ask_usage),
         Dialect::OpenaiResponses => openai_responses::request_body(prompt, wanted),
         Dialect::AnthropicMessages => anthropic_messages::request_body(prompt, wanted),
@@ -64,9 +67,36 @@ pub fn request_body(prompt: &Prompt, wanted: &Wanted<'_>) -> Bytes {
     }
 }
 
+/// What an answer is in: the endpoint's dialect, and what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// The endpoint's dialect.
+    pub dialect: Dialect,
+    /// What was asked for.
+    pub door: Door,
+}
+
+impl Wire {
+    /// Whether the answer has a form of its own, of which no more than usage is looked for.
+    pub fn is_plain(self) -> bool {
+        !matches!(
+            self.door,
+            Door::Chat
+                | Door::Completions
+                | Door::Responses
+                | Door::Compact
+                | Door::InputTokens
+                | Door::Messages
+                | Door::CountTokens
+        )
+    }
+}
+
 /// Reads a whole answer with a status of success.
-pub fn read_answer(dialect: Dialect, body: &[u8]) -> Answer {
-    match dialect {
+pub fn read_answer(wire: Wire, body: &[u8]) -> Answer {
+    match wire.dialect {
+        _ if wire.is_plain() => openai_chat::read_plain_answer(body),
+        Dialect::OpenaiResponses if wire.door == Door::Completions => openai_chat::read_answer(body),
         Dialect::OpenaiChat => openai_chat::read_answer(body),
         Dialect::OpenaiResponses => openai_responses::read_answer(body),
         Dialect::AnthropicMessages => anthropic_messages::read_answer(body),
@@ -76,8 +106,10 @@ pub fn read_answer(dialect: Dialect, body: &[u8]) -> Answer {
 }
 
 /// Reads the data of one event of a streamed answer.
-pub fn read_event(dialect: Dialect, data: &[u8]) -> Event {
-    match dialect {
+pub fn read_event(wire: Wire, data: &[u8]) -> Event {
+    match wire.dialect {
+        _ if wire.is_plain() => openai_chat::read_plain_event(data),
+        Dialect::OpenaiResponses if wire.door == Door::Completions => openai_chat::read_event(data),
         Dialect::OpenaiChat => openai_chat::read_event(data),
         Dialect::OpenaiResponses => openai_responses::read_event(data),
         Dialect::AnthropicMessages => anthropic_messages::read_event(data),

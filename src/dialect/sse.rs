@@ -63,6 +63,11 @@ impl Splitter {
         None
     }
 
+    /// Whether nothing but whole events have come out.
+    pub fn is_between_events(&self) -> bool {
+        !self.oversize
+    }
+
     fn skip_other_half(&mut self) {
         if let Some(&next) = self.buffer.get(self.scanned) {
             self.scanned += usize::from(std::mem::take(&mut self.after_cr) && next == b'\n');

@@ -40,6 +40,8 @@ pub enum FailureKind {
     UnknownPath,
     /// The path exists, the method does not.
     MethodNotAllowed,
+    /// Another protocol is asked for on the same connection.
+    NoUpgrade,
     /// The body is not what the dialect defines.
     Malformed,
     /// The body's coding or media type is not one we read.
@@ -82,6 +84,7 @@ impl FailureKind {
             FailureKind::Forbidden => "forbidden",
             FailureKind::UnknownPath => "unknown_path",
             FailureKind::MethodNotAllowed => "method_not_allowed",
+            FailureKind::NoUpgrade => "no_upgrade",
             FailureKind::Malformed => "malformed",
             FailureKind::Unsupported => "unsupported",
             FailureKind::TooLarge => "too_large",

@@ -165,6 +165,30 @@ pub struct Signed {
 }
 
 impl Prompt {
+    /// What is known of a request whose body is passed on unread, but for the model that it names.
+    pub fn passed(door: Door, model: String) -> Self {
+        Self {
+            body: Bytes::new(),
+            dialect: door.dialect(),
+            door,
+            model,
+            model_span: Span::default(),
+            stream: false,
+            stream_span: None,
+            wants_usage: true,
+            stream_options: None,
+            turns: Vec::new(),
+            tools: None,
+            tool_count: 0,
+            response_format: None,
+            output: OutputFormat::Text,
+            max_output: None,
+            answers: 1,
+            pins: Vec::new(),
+            signed: Vec::new(),
+        }
+    }
+
     /// The bytes of a span.
     pub fn bytes(&self, span: Span) -> &[u8] {
         self.body.get(span.start as usize..span.end as usize).unwrap_or_default()

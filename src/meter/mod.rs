@@ -51,6 +51,18 @@ pub enum How {
     ClientGone,
 }
 
+/// An answer broke off in the middle, and nothing in its format could say so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BrokenOff;
+
+impl std::fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the answer broke off")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
 /// An answer's end.
 #[derive(Clone, Debug)]
 pub struct Ended {

@@ -50,6 +50,7 @@ pub fn target(name: &str, window: u64, rate: u64) -> Target {
         context_window: Some(window),
         max_output: Some(200),
         abilities: Abilities::default(),
+        serves: [Door::Chat, Door::Responses, Door::Messages, Door::CountTokens].into(),
         price: Price::Fixed(rates),
         flat_rates: Some(rates),
     }

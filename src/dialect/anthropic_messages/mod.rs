@@ -1,32 +1,19 @@
-//! Anthropic Messages.
+//! Anthropic's Messages: `POST /v1/messages` and `POST /v1/messages/count_tokens`.
 
-use bytes::Bytes;
+mod answer;
+mod blocks;
+mod error;
+mod fields;
+mod request;
+mod splice;
+mod usage;
 
-use crate::dialect::answer::{Answer, Event};
-use crate::dialect::{Limits, Wanted};
-use crate::domain::{Door, Failure, Prompt, RequestId};
+pub use answer::{read_answer, read_event};
+pub use error::{error_body, error_event};
+pub use request::parse;
+pub use splice::request_body;
+pub(in crate::dialect) use usage::Counts;
 
-/// Reads a request's body.
-pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
-    todo!("{door:?} {body:?} {limits:?}")
-}
-/// The body to send.
-pub fn request_body(prompt: &Prompt, wanted: &Wanted<'_>) -> Bytes {
-    todo!("{prompt:?} {}", wanted.model)
-}
-/// Reads a whole answer.
-pub fn read_answer(body: &[u8]) -> Answer {
-    todo!("{body:?}")
-}
-/// Reads the data of one event.
-pub fn read_event(data: &[u8]) -> Event {
-    todo!("{data:?}")
-}
-/// The body of an error of ours.
-pub fn error_body(failure: &Failure, id: Option<RequestId>) -> Bytes {
-    todo!("{failure:?} {id:?}")
-}
-/// An error of ours inside a stream.
-pub fn error_event(failure: &Failure, id: RequestId) -> Bytes {
-    todo!("{failure:?} {id:?}")
-}
+/// The signature of thinking blocks that a translation wrote from another dialect's plain reasoning. Clients keep what
+/// they are given and send it back; by this they can be told from those that a model of Anthropic's can read.
+pub(in crate::dialect) const UNSIGNED: &str = "weighbridge-unsigned";

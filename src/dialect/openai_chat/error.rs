@@ -13,6 +13,7 @@ fn type_and_code(kind: FailureKind) -> (&'static str, &'static str) {
         FailureKind::Forbidden => ("permission_denied", "permission_denied"),
         FailureKind::UnknownPath => ("invalid_request_error", "unknown_url"),
         FailureKind::MethodNotAllowed => ("invalid_request_error", "method_not_allowed"),
+        FailureKind::NoUpgrade => ("invalid_request_error", "websocket_not_supported"),
         FailureKind::Malformed => ("invalid_request_error", "invalid_request"),
         FailureKind::Unsupported => ("invalid_request_error", "unsupported_media_type"),
         FailureKind::TooLarge => ("invalid_request_error", "request_too_large"),

@@ -22,9 +22,19 @@ impl<'a> Carry<'a> {
         Self { from, to, omit, left_out: BTreeSet::new() }
     }
 
+    /// The dialect that is translated from.
+    pub fn from(&self) -> Dialect {
+        self.from
+    }
+
     /// The dialect that is translated into.
     pub fn to(&self) -> Dialect {
         self.to
+    }
+
+    /// The dialect that is translated from, whose names the caller knows fields by.
+    pub fn caller(&self) -> Dialect {
+        self.from
     }
 
     /// A hint that the other dialect has no place for is left out, and told.
@@ -51,6 +61,16 @@ impl<'a> Carry<'a> {
              out, ask for a model whose endpoint speaks {from}, or have `{without_places}` added to that endpoint's `omit`"
         );
         Err(Failure::new(FailureKind::Untranslatable, message).with_param(name.to_owned()))
+    }
+
+    /// What no operator can allow to be left out, because nothing would be left that makes sense: the conversation itself.
+    pub fn impossible(&self, name: &str, what: &str) -> Failure {
+        let (from, to) = (self.from.as_str(), self.to.as_str());
+        let message = format!(
+            "`{name}` ({what}) cannot be carried over from {from} to {to}, which the model's endpoint speaks: send the \
+             whole conversation instead, or ask for a model whose endpoint speaks {from}"
+        );
+        Failure::new(FailureKind::Untranslatable, message).with_param(name.to_owned())
     }
 
     /// What is left of an object when everything that is known has been taken out of it: each such field is refused.

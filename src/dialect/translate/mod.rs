@@ -17,6 +17,7 @@ mod responses;
 
 use bytes::Bytes;
 
+use super::Wanted;
 use crate::domain::{Dialect, Failure, Prompt};
 use neutral::{Delta, Reply};
 
@@ -57,20 +58,25 @@ pub struct Context {
 /// # Errors
 /// [`Untranslatable`](crate::domain::FailureKind::Untranslatable), naming the field that cannot be carried over;
 /// [`Malformed`](crate::domain::FailureKind::Malformed) for a field that is not what the caller's dialect defines.
-pub fn request(prompt: &Prompt, to: Dialect, model: &str, omit: &[String]) -> Result<Request, Failure> {
+pub fn request(prompt: &Prompt, to: Dialect, wanted: &Wanted<'_>, omit: &[String]) -> Result<Request, Failure> {
+    let model = wanted.model;
     let mut carry = Carry::new(prompt.dialect, to, omit);
     let request = match prompt.dialect {
         Dialect::OpenaiResponses => responses::read_request(&prompt.body, &mut carry)?,
         Dialect::AnthropicMessages => messages::read_request(&prompt.body, &mut carry)?,
         _ => chat::read_request(&prompt.body, &mut carry)?,
     };
-    let body = match to {
+    let mut body = match to {
         Dialect::OpenaiChat => chat::write_request(&request, model, &mut carry)?,
         Dialect::OpenaiResponses => responses::write_request(&request, model, &mut carry)?,
         Dialect::AnthropicMessages => messages::write_request(&request, model, &mut carry)?,
         Dialect::Gemini => gemini::write_request(&request, model, &mut carry)?,
         Dialect::BedrockConverse => bedrock::write_request(&request, model, &mut carry)?,
     };
+    if let Some(fields) = body.as_object_mut().filter(|_| !wanted.ask_usage) {
+        // The rare server that rejects it.
+        fields.remove("stream_options");
+    }
     Ok(Request { body: Bytes::from(body.to_string()), left_out: carry.left_out() })
 }
 
@@ -123,6 +129,12 @@ pub struct Stream {
     writer: Box<dyn Write>,
     deltas: Vec<Delta>,
     is_finished: bool,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("is_finished", &self.is_finished).finish_non_exhaustive()
+    }
 }
 
 impl Stream {

@@ -1,48 +1,22 @@
-//! messages
+//! Anthropic's Messages, to and from the form in the middle.
 
-use serde_json::Value;
+mod blocks;
+mod parts;
+mod read;
+mod reader;
+mod reply;
+mod system;
+mod thinking;
+mod tools;
+mod words;
+mod write;
+mod writer;
 
-use super::neutral::{Delta, Reply, Request};
-use super::{Carry, Context};
-use crate::domain::Failure;
+pub(super) use read::read_request;
+pub(super) use reader::Reader;
+pub(super) use reply::{read_reply, write_reply};
+pub(super) use write::write_request;
+pub(super) use writer::Writer;
 
-/// Reads a request.
-pub(super) fn read_request(body: &[u8], carry: &mut Carry<'_>) -> Result<Request, Failure> {
-    todo!("{body:?} {carry:?}")
-}
-/// Writes a request.
-pub(super) fn write_request(request: &Request, model: &str, carry: &mut Carry<'_>) -> Result<Value, Failure> {
-    todo!("{request:?} {model} {carry:?}")
-}
-/// Reads a whole answer.
-pub(super) fn read_reply(body: &[u8]) -> Option<Reply> {
-    todo!("{body:?}")
-}
-/// Reads a stream.
-#[derive(Default)]
-pub(super) struct Reader;
-impl super::Read for Reader {
-    fn read(&mut self, data: &[u8], deltas: &mut Vec<Delta>) {
-        todo!("{data:?} {deltas:?}")
-    }
-}
-/// Writes a whole answer.
-pub(super) fn write_reply(reply: &Reply, context: &Context) -> Value {
-    todo!("{reply:?} {context:?}")
-}
-/// Writes a stream.
-pub(super) struct Writer;
-impl Writer {
-    /// For this request.
-    pub(super) fn new(context: Context) -> Self {
-        todo!("{context:?}")
-    }
-}
-impl super::Write for Writer {
-    fn write(&mut self, delta: Delta, out: &mut Vec<u8>) {
-        todo!("{delta:?} {out:?}")
-    }
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        todo!("{out:?}")
-    }
-}
+#[cfg(test)]
+mod tests;
