@@ -178,6 +178,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dialect::{Event, bedrock_converse, sse};
 
     fn message(headers: &[(&'static str, &str)], payload: &str) -> Vec<u8> {
         let message = Message::new(payload.as_bytes().to_vec());
@@ -233,6 +234,26 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_out_is_read_as_what_went_in() {
+        let stream = [
+            event_of("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"hi"}}"#),
+            event_of("metadata", r#"{"usage":{"inputTokens":3,"outputTokens":2}}"#),
+            message(&[(":message-type", "exception"), (":exception-type", "x")], r#"{"message":"slow down"}"#),
+            b"\0\0\0\x10 no message!".to_vec(),
+        ];
+        let events: Vec<Event> = frames(&[&stream.concat()])
+            .iter()
+            .map(|frame| bedrock_converse::read_event(&sse::data(frame.as_bytes()).expect("data")))
+            .collect();
+        let [Event::Piece(text), Event::Done(last), Event::Error(slow), Event::Error(broken)] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!((text.text.as_str(), slow.as_str()), ("hi", "slow down"));
+        assert_eq!(last.usage.and_then(|told| told.output), Some(2));
+        assert!(broken.contains("broken message"), "{broken}");
+    }
+
+    #[test]
     fn a_broken_message_ends_the_stream_with_an_error() {
         let good = event_of("messageStart", r#"{"role":"assistant"}"#);
         let check = |bad: &[u8], words: &str| {
@@ -270,6 +291,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_was_changed_on_the_way_is_never_believed(at in 0usize..150, change in 1u8.., text in "[a-z]{0,30}") {
+            let mut bytes = event_of("contentBlockDelta", &json!({"text": text}).to_string());
+            let at = at % bytes.len();
+            bytes[at] ^= change;
+            let found = frames(&[&bytes]);
+            prop_assert!(found.iter().all(|frame| frame.starts_with("event: error")), "{found:?}");
+        }
+
         #[test]
         fn any_cut_gives_the_same_frames(
             events in prop::collection::vec(("[a-zA-Z]{1,12}", "[a-zü ]{0,30}"), 0..6),

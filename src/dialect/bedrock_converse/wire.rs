@@ -86,7 +86,7 @@ pub(in crate::dialect) struct Additional<'a> {
     pub stop_sequence: Option<Cow<'a, str>>,
 }
 
-/// One event: one of these is there. What begins a message and what ends a block say nothing that matters here.
+/// One event: one of these is there. What begins a message says nothing that matters here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::dialect) struct Frame<'a> {
@@ -94,6 +94,8 @@ pub(in crate::dialect) struct Frame<'a> {
     pub content_block_start: Option<BlockStart<'a>>,
     #[serde(borrow, default)]
     pub content_block_delta: Option<BlockDelta<'a>>,
+    #[serde(default)]
+    pub content_block_stop: Option<BlockStop>,
     #[serde(borrow, default)]
     pub message_stop: Option<MessageStop<'a>>,
     #[serde(borrow, default)]
@@ -125,6 +127,13 @@ pub(in crate::dialect) struct BlockDelta<'a> {
     pub content_block_index: usize,
     #[serde(borrow)]
     pub delta: Delta<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::dialect) struct BlockStop {
+    #[serde(default)]
+    pub content_block_index: usize,
 }
 
 #[derive(Deserialize)]

@@ -36,8 +36,13 @@ pub(in crate::dialect::translate) fn read_reply(body: &[u8]) -> Option<Reply> {
         parts,
         stop: stop(&body, calls).unwrap_or_default(),
         usage: body.usage(),
-        service_tier: body.service_tier(),
+        service_tier: service_tier(&body),
     })
+}
+
+/// The tier of service in the words of the form in the middle, which are OpenAI's.
+fn service_tier(body: &Body<'_>) -> Option<String> {
+    body.service_tier().map(|tier| if tier == "standard" { "default".to_owned() } else { tier })
 }
 
 /// What one part says.
@@ -113,7 +118,7 @@ impl Read for Reader {
             self.read_part(part, deltas);
         }
         deltas.extend(blocked_words(&body).map(Delta::Refusal));
-        if let Some(tier) = body.service_tier().filter(|tier| self.service_tier.as_ref() != Some(tier)) {
+        if let Some(tier) = service_tier(&body).filter(|tier| self.service_tier.as_ref() != Some(tier)) {
             self.service_tier = Some(tier.clone());
             deltas.push(Delta::ServiceTier(tier));
         }

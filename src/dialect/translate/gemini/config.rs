@@ -41,8 +41,9 @@ pub(super) fn write(
     {
         config.insert("thinkingConfig".to_owned(), thinking);
     }
-    if request.verbosity.as_deref().is_some_and(|verbosity| verbosity != "medium") {
-        carry.refuse("verbosity", "how many words to make")?;
+    // How much to say is a matter of taste, and a system prompt's here.
+    if request.verbosity.is_some() {
+        carry.hint("verbosity");
     }
     // The neutral answer is one answer, and without probabilities.
     if request.answers > 1 {
