@@ -8,8 +8,10 @@ The words that it obeys are in the prompt; without any it says hello:
     [[hello]]            "Hello, world."
     [[tool]]             calls the first declared function with {"city": "Oslo"}; [[tool: {…}]] with these arguments.
                          Once the result is there: "The tool said: " and the result
+    [[json]]             the arguments of [[tool]] as text, for structured output
     [[error]]            a 400 as the provider words it
     [[slow]]             a token every 100 ms for 30 s, until the client hangs up
+    [[slow-tool]]        the same inside the arguments of a call of the first declared function
 
 Coding agents follow scripts of their own (`agents/script.py`), which are asked first. FILE takes one line of JSON when
 a request has arrived and one when it is over, with how that came: `answered` or `hung up`.
@@ -39,9 +41,10 @@ DIALECTS = {
     "openai-responses": openai_responses,
     "anthropic-messages": anthropic_messages,
 }
-MARKER = re.compile(r"\[\[(hello|tool|error|slow)(?::\s*(\{.*?\}))?\]\]", re.DOTALL)
+MARKER = re.compile(r"\[\[(hello|tool|json|error|slow|slow-tool)(?::\s*(\{.*?\}))?\]\]", re.DOTALL)
 REFUSAL = "The scripted upstream refuses this, as it was asked to."
-TOKEN_EVERY, SLOW_TOKENS = 0.1, 300
+ARGUMENTS = '{"city": "Oslo"}'
+TOKEN_EVERY, SLOW_TEXT = 0.1, " ".join(f"token{number}" for number in range(300))
 MODEL = "scripted-1"
 
 
@@ -101,12 +104,16 @@ def reply_to(dialect, body):
     word, more, results = wish(dialect, body)
     if word == "error":
         return None, 0
+    if word == "json":
+        return Text(more or ARGUMENTS), 0
     if word == "slow":
-        return Text(" ".join(f"token{number}" for number in range(SLOW_TOKENS))), TOKEN_EVERY
+        return Text(SLOW_TEXT), TOKEN_EVERY
+    if word == "slow-tool" and (name := DIALECTS[dialect].first_tool(body)):
+        return Call(name, json.dumps({"city": SLOW_TEXT})), TOKEN_EVERY
     if word == "tool" and results:
         return Text(f"The tool said: {results[-1]}"), 0
     if word == "tool" and (name := DIALECTS[dialect].first_tool(body)):
-        return Call(name, more or '{"city": "Oslo"}'), 0
+        return Call(name, more or ARGUMENTS), 0
     return Text("Hello, world."), 0
 
 
