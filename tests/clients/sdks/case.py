@@ -12,6 +12,7 @@ Exit code 0 says that the case holds.
 import sys
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 CASE, BASE_URL, KEY = sys.argv[1:]
 UNKNOWN_KEY = f"{KEY}-unknown"
@@ -42,10 +43,12 @@ def contains(text, part):
 
 @contextmanager
 def raises(kind, words=""):
+    raised = SimpleNamespace()
     try:
-        yield
+        yield raised
     except kind as error:
         contains(str(error), words)
+        raised.error = error
     else:
         raise AssertionError(f"no {kind.__name__} came")
 

@@ -20,7 +20,13 @@ def weather(city: str) -> str:
 
 def run(**options):
     home = tempfile.TemporaryDirectory()
-    model = {"model_id": "matrix", "model_name": case.MODEL, "api_base": f"{case.BASE_URL}/v1", "supports_tools": True}
+    model = {
+        "model_id": "matrix",
+        "model_name": case.MODEL,
+        "api_base": f"{case.BASE_URL}/v1",
+        "api_key_name": "matrix",
+        "supports_tools": True,
+    }
     # JSON is YAML too.
     Path(home.name, "extra-openai-models.yaml").write_text(json.dumps([model | options]))
     llm = [Path(sys.executable).with_name("llm"), "prompt", "-m", "matrix"]
