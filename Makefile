@@ -2,7 +2,7 @@
 
 MODELS ?= .run/models
 
-.PHONY: help run test models bench overhead
+.PHONY: help run test models bench overhead clients
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,3 +21,6 @@ bench: ## how long assessing, deciding, reading streams and recording take
 
 overhead: ## what the proxy adds to a call, beside HAProxy and nginx (about 4 minutes)
 	@cargo bench --locked --bench overhead -- $(ARGS)
+
+clients: ## real clients in front of the proxy; writes docs/clients.md (20 minutes at most; needs Python 3.11 and npm)
+	@python3 tests/clients/run.py --write docs/clients.md $(ARGS)

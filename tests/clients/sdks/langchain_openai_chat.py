@@ -1,0 +1,5 @@
+"""langchain-openai, chat completions."""
+
+import langchain_cases
+
+langchain_cases.run()

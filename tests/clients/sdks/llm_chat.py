@@ -1,0 +1,5 @@
+"""llm, chat completions."""
+
+import llm_cases
+
+llm_cases.run()

@@ -1,0 +1,5 @@
+"""llm, responses."""
+
+import llm_cases
+
+llm_cases.run(responses=True)

@@ -1,0 +1,59 @@
+"""The table of the matrix, as Markdown."""
+
+import datetime
+import platform
+
+
+def markdown(clients, cases):
+    columns = [*cases, "bytes"]
+    lines = [
+        f"| client | version | dialect | {' | '.join(columns)} |",
+        f"| --- | --- | --- |{' :-: |' * len(columns)}",
+    ]
+    reasons = []
+    for client in clients:
+        marks = []
+        for column in columns:
+            reason = client.reasons.get(column, "it did not run")
+            if reason:
+                reasons.append(f"- {client.name} · {client.dialect} · {column}: {reason}")
+            marks.append("✗" if reason else "✓")
+        lines.append(f"| {client.name} | {client.version} | {client.dialect} | {' | '.join(marks)} |")
+    return "\n".join([*lines, *(["", *reasons] if reasons else [])])
+
+
+HEAD = """# Clients
+
+Real clients, unchanged but for a base URL and a key, in front of the proxy; behind it a scripted upstream that speaks
+each dialect. `make clients` installs them, runs every case and writes this page: on {date}, with Weighbridge {version},
+Python {python} and Node {node} on {system}.
+
+"""
+
+FOOT = """
+
+What a column says:
+
+- **chat**: a whole answer arrives, with its usage and the provider's request id where the client shows them.
+- **stream**: a streamed answer arrives, with usage where the client asked for it and without where it did not.
+- **tool**: a declared tool is called, its result is sent back, and the answer quotes it; whole and streamed. instructor's
+  tool call is its structured output. A coding agent changes a file.
+- **error**: the provider's 400 and an unknown key are what the client makes of them by itself: its own exceptions, with
+  the provider's words.
+- **cancel**: the client gives up a stream, and the upstream sees that within two seconds.
+- **bytes**: in all of these the upstream got the very bytes of the body that the client sent, but for the value of
+  `model` and the usage option, and never the client's key.
+
+The cases are in `tests/clients/`, one driver for each client.
+"""
+
+
+def write(path, text, weighbridge, node):
+    head = HEAD.format(
+        date=datetime.date.today().isoformat(),
+        version=weighbridge,
+        python=platform.python_version(),
+        node=node,
+        system=f"{platform.system()} {platform.machine()}",
+    )
+    path.write_text(head + text + FOOT)
