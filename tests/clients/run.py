@@ -8,6 +8,7 @@ that the upstream is one that the clients accept. Exit code 1 if a case fails. I
 """
 
 import argparse
+import functools
 import hashlib
 import os
 import shutil
@@ -41,6 +42,7 @@ class Client:
     install: list[Path]
     package: str | None = None
     timeout: float = 90
+    also: list[str] = field(default_factory=list)  # cases that only some clients have, and only behind the proxy
     version: str = "?"
     reasons: dict[str, str | None] = field(default_factory=dict)  # by case: why it failed, or None
 
@@ -94,6 +96,7 @@ def start_proxy(children, upstream):
     return f"http://127.0.0.1:{values['$PORT']}"
 
 
+@functools.cache
 def binary():
     if named := os.environ.get("WEIGHBRIDGE_BIN"):
         return Path(named).resolve()
@@ -102,13 +105,13 @@ def binary():
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "weighbridge"
 
 
-def do(client, case, address, upstream, recorder, deadline):
+def do(client, case, address, upstream, recorder, deadline, more):
     """One case of one client: why it failed, or None; and why its bodies are not what it sent, or None."""
     upstream.skip(), recorder.skip()
     seconds = min(client.timeout, deadline - time.monotonic())
     if seconds <= 0:
         return "no time was left", None
-    reason, closed = run_driver([*client.command(), case, address, KEY], environment(), seconds)
+    reason, closed = run_driver([*client.command(), case, address, KEY], environment() | more, seconds)
     behind = upstream.settled(3)
     asked = recorder.settled(3)
     if case == "cancel" and not reason:
@@ -138,14 +141,16 @@ def run_all(found, direct, save):
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     deadline = time.monotonic() + LIMIT
+    more = {} if direct else {"WEIGHBRIDGE": str(binary())}
     with Children(WORK, environment()) as children:
         address, upstream, recorder = start(children, direct)
         for client in found:
             client.version = version(client)
-            client.reasons = dict.fromkeys([*CASES, "bytes"])
-            for case in CASES:
+            cases = [*CASES, *([] if direct else client.also)]
+            client.reasons = dict.fromkeys([*cases, "bytes"])
+            for case in cases:
                 began = time.monotonic()
-                reason, unequal = do(client, case, address, upstream, recorder, deadline)
+                reason, unequal = do(client, case, address, upstream, recorder, deadline, more)
                 client.reasons[case] = reason
                 client.reasons["bytes"] = client.reasons["bytes"] or unequal
                 verdict = f"✗ {reason}" if reason else "✓"
@@ -178,7 +183,7 @@ def main():
         run_all(found, given.direct, saver(given.save_bodies) if given.save_bodies else None)
     except KeyboardInterrupt:
         sys.exit("stopped")
-    text = table.markdown(found, CASES)
+    text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in client.also)])
     print(text)
     if given.write:
         proxy = "none (--direct)" if given.direct else install.output([binary(), "--version"]).removeprefix("weighbridge ")

@@ -14,8 +14,10 @@ def markdown(clients, cases):
     for client in clients:
         marks = []
         for column in columns:
-            reason = client.reasons.get(column, "it did not run")
-            if reason:
+            if column not in client.reasons:
+                marks.append("–")
+                continue
+            if reason := client.reasons[column]:
                 reasons.append(f"- {client.name} · {client.dialect} · {column}: {reason}")
             marks.append("✗" if reason else "✓")
         lines.append(f"| {client.name} | {client.version} | {client.dialect} | {' | '.join(marks)} |")
@@ -41,6 +43,9 @@ What a column says:
 - **error**: the provider's 400 and an unknown key are what the client makes of them by itself: its own exceptions, with
   the provider's words.
 - **cancel**: the client gives up a stream, and the upstream sees that within two seconds.
+- **two tiers**: a coding agent does that twice with the model `auto`, once on routine work and once where data is at risk.
+  Each conversation stays with one tier, not the same, and `weighbridge report` has the agent with its cost on both. The
+  others have no such case.
 - **bytes**: in all of these the upstream got the very bytes of the body that the client sent, but for the value of
   `model` and the usage option, and never the client's key.
 
