@@ -101,6 +101,8 @@ fn what_cannot_be_carried_over_is_refused_by_its_name() {
     check("background", json!(true), "background");
     check("truncation", json!("auto"), "truncation");
     check("max_tool_calls", json!(1), "max_tool_calls");
+    check("top_logprobs", json!(1), "top_logprobs");
+    check("include", json!(["message.output_text.logprobs"]), "include");
     check("context_management", json!([{}]), "context_management");
     check("novelty", json!(1), "novelty");
     check("tools", json!([{"type": "web_search"}]), "tools[0].web_search");
