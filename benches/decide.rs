@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use divan::{Bencher, black_box};
 use weighbridge::config::{Config, Strictness, Surroundings, parse};
 use weighbridge::domain::{
-    App, ContentSet, Conversation, Dialect, Facts, HeaderFacts, Kind, Label, OutputFormat, Risk, Tag, TagSet,
+    App, ContentSet, Conversation, Dialect, Door, Facts, HeaderFacts, Kind, Label, OutputFormat, Risk, Tag, TagSet,
     TokenCount, TurnKind,
 };
 use weighbridge::route::{Situation, decide, explain, needs_exact_tokens};
@@ -92,6 +92,7 @@ fn facts() -> Facts {
     Facts {
         at_millis: 1_795_305_600_000,
         dialect: Dialect::OpenaiChat,
+        door: Door::Chat,
         requested_model: "auto".to_owned(),
         requested_tier: None,
         key: None,

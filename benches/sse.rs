@@ -5,8 +5,10 @@
 use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
 use weighbridge::dialect::sse::{Splitter, data};
-use weighbridge::dialect::{self, Event};
-use weighbridge::domain::Dialect;
+use weighbridge::dialect::{self, Event, Wire};
+use weighbridge::domain::{Dialect, Door};
+
+const WIRE: Wire = Wire { dialect: Dialect::OpenaiChat, door: Door::Chat };
 
 fn main() {
     divan::main();
@@ -54,7 +56,7 @@ fn split_and_read(bencher: divan::Bencher<'_, '_>) {
             splitter.push(piece);
             while let Some(frame) = splitter.next_frame() {
                 let data = data(&frame.bytes).unwrap_or_default();
-                if let Event::Piece(piece) = dialect::read_event(Dialect::OpenaiChat, &data) {
+                if let Event::Piece(piece) = dialect::read_event(WIRE, &data) {
                     written += piece.text.len();
                 }
             }

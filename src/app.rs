@@ -19,6 +19,8 @@ use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
 use crate::proxy::{Books, DataPort, Proxy};
+use crate::recall::{self, Holder, Recall};
+use crate::record::query::Reader;
 use crate::record::{Ledger, LedgerError};
 
 /// How long the ledger may take to write what waits when the process ends.
@@ -62,6 +64,7 @@ impl App {
     /// If an address is taken or the ledger cannot be opened.
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
+        let recall = Arc::new(recalled(&config)?);
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let lifecycle = Lifecycle::default();
@@ -73,7 +76,7 @@ impl App {
             rates: Rates::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
-            books: Books { ledger, metrics, lifecycle: lifecycle.clone() },
+            books: Books { ledger, metrics, recall, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
@@ -157,6 +160,15 @@ impl App {
             })
             .ok()
     }
+}
+
+/// What the ledger remembers of who holds what.
+fn recalled(config: &Config) -> Result<Recall, LedgerError> {
+    let recall = Recall::default();
+    for (mark, endpoint, key) in Reader::open(&config.ledger.path)?.held(recall::MOST)? {
+        recall.learn(&[mark], &Holder { endpoint, key, is_open: false });
+    }
+    Ok(recall)
 }
 
 fn reload(proxy: &Proxy, path: &Path) {

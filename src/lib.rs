@@ -17,5 +17,6 @@ pub mod meter;
 pub mod observe;
 pub mod proxy;
 pub mod read;
+pub mod recall;
 pub mod record;
 pub mod route;

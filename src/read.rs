@@ -19,6 +19,8 @@ use crate::domain::{Failure, FailureKind};
 pub struct Bounds {
     /// Bytes of a body, as it comes and again after it is decoded.
     pub max_body_bytes: usize,
+    /// Bytes of a body that is passed on as it comes (files, forms).
+    pub max_upload_bytes: u64,
     /// How many times larger than its coded form a decoded body may be (beyond the first mebibyte).
     pub max_ratio: u32,
     /// Levels of arrays and objects inside each other.
@@ -33,6 +35,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             max_body_bytes: 32 << 20,
+            max_upload_bytes: 512 << 20,
             max_ratio: 200,
             max_depth: 128,
             stall_timeout: Duration::from_secs(15),

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::domain::{Dialect, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span, Text, Turn};
+use crate::domain::{
+    Dialect, Door, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span, Text, Turn,
+};
 
 /// A prompt of these turns.
 pub(super) fn turns(turns: &[(Role, &str)]) -> Prompt {
@@ -32,6 +34,7 @@ fn prompt(body: String, turns: Vec<Turn>) -> Prompt {
     Prompt {
         body: Bytes::from(body),
         dialect: Dialect::OpenaiChat,
+        door: Door::Chat,
         model: "auto".to_owned(),
         model_span: Span::default(),
         stream: false,
@@ -45,5 +48,7 @@ fn prompt(body: String, turns: Vec<Turn>) -> Prompt {
         output: OutputFormat::Text,
         max_output: None,
         answers: 1,
+        pins: Vec::new(),
+        signed: Vec::new(),
     }
 }

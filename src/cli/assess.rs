@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::assess::Assessor;
 use crate::dialect::{self, Limits};
-use crate::domain::{ContentSet, Dialect, Kind, Risk, TagSet};
+use crate::domain::{ContentSet, Door, Kind, Risk, TagSet};
 
 /// Prompts are read from a file of the caller's own, so depth is limited only to keep the stack.
 const LIMITS: Limits = Limits { max_depth: 128 };
@@ -97,7 +97,7 @@ fn answer(assessor: &Assessor, line: &[u8]) -> Result<Answer, String> {
         (None, None) => return Err("neither `prompt` nor `messages`".to_owned()),
     };
     let body = Bytes::from(format!(r#"{{"model":"auto","messages":{messages}}}"#));
-    let prompt = dialect::parse(Dialect::OpenaiChat, body, &LIMITS).map_err(|failure| failure.message)?;
+    let prompt = dialect::parse(Door::Chat, body, &LIMITS).map_err(|failure| failure.message)?;
     let assessment = assessor.assess(&prompt);
     Ok(Answer {
         id: question.id,

@@ -12,8 +12,8 @@ use serde::Serialize;
 use crate::admit::Key;
 use crate::assess::Assessor;
 use crate::config::{Config, Trial};
-use crate::dialect::{Limits, parse};
-use crate::domain::{App, Assessment, Caller, Content, Dialect, Evidence, Facts, HeaderFacts, Label, Prompt, Signal};
+use crate::dialect::{self, Limits};
+use crate::domain::{App, Assessment, Caller, Content, Door, Evidence, Facts, HeaderFacts, Label, Prompt, Signal};
 use crate::route::{Explanation, explain};
 
 /// What `explain` is called with.
@@ -22,6 +22,9 @@ pub struct Args {
     /// The request's body, as a client sends it; `-` reads standard input.
     #[arg(long, value_name = "FILE|-")]
     request: PathBuf,
+    /// What the body is asked of, such as `messages` [default: what the body looks like].
+    #[arg(long, value_parser = door)]
+    door: Option<Door>,
     /// The configuration.
     #[arg(long, default_value = "routes.toml")]
     config: PathBuf,
@@ -84,7 +87,8 @@ pub fn run(args: &Args) -> ExitCode {
 fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
     let body = read(&args.request).map_err(|error| format!("{}: {error}", args.request.display()))?;
     let limits = Limits { max_depth: config.bounds.max_depth };
-    let prompt = parse(Dialect::OpenaiChat, Bytes::from(body), &limits).map_err(|failure| failure.message)?;
+    let door = args.door.unwrap_or_else(|| dialect::likely_door(&body));
+    let prompt = dialect::parse(door, Bytes::from(body), &limits).map_err(|failure| failure.message)?;
     let key = args.key.as_deref().map(|name| find(name, config)).transpose()?;
     let headers = headers(&args.headers)?;
     let user_agent = headers.get("user-agent").map(String::as_str).unwrap_or_default();
@@ -98,6 +102,15 @@ fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
     };
     let may_choose = key.is_none_or(|key| key.may_choose);
     Ok(Trial { prompt, caller, may_choose, requested_tier: args.tier.clone(), headers })
+}
+
+/// The door of this name.
+fn door(name: &str) -> Result<Door, String> {
+    let known = || Door::ALL.iter().filter(|door| !matches!(door, Door::Files | Door::Batches));
+    known().find(|door| door.as_str() == name).copied().ok_or_else(|| {
+        let names: Vec<&str> = known().map(|door| door.as_str()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

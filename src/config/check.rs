@@ -82,6 +82,8 @@ impl Checker<'_, '_> {
     pub(super) fn config(&mut self, raw: &RawFile, version: RulesVersion) -> Option<Config> {
         let keys = self.keys(&raw.keys, raw);
         let (listen, bounds) = self.server(&raw.server, keys.is_empty());
+        let cors = self.cors(&raw.server);
+        let ping_interval = self.ping_interval(&raw.server);
         let mut declared = self.endpoints(&raw.endpoints);
         self.tiers(&raw.tiers, &mut declared);
         let routed = self.routed(&raw.routing, &declared);
@@ -102,6 +104,8 @@ impl Checker<'_, '_> {
             price_version: price_version(&endpoints),
             listen,
             bounds,
+            ping_interval,
+            cors,
             keys: crate::admit::Keys::new(keys),
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),

@@ -13,6 +13,11 @@ use toml::Spanned;
 pub struct Located<T>(Spanned<T>);
 
 impl<T> Located<T> {
+    /// A value that stands for what is written there.
+    pub fn new(span: Range<usize>, value: T) -> Self {
+        Self(Spanned::new(span, value))
+    }
+
     /// Where it stands, in bytes of the file.
     pub fn span(&self) -> Range<usize> {
         self.0.span()

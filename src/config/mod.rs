@@ -18,6 +18,7 @@ mod trial;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use check::Surroundings;
 pub use load::{Strictness, load, parse};
@@ -42,6 +43,10 @@ pub struct Config {
     pub listen: listen::Settings,
     /// What a request's body may be.
     pub bounds: read::Bounds,
+    /// How long an upstream may be silent in a stream before the caller is told that it is waited for.
+    pub ping_interval: Duration,
+    /// The origins whose pages may ask from a browser.
+    pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
     /// Where requests go.

@@ -18,8 +18,8 @@ pub use rules::{
     Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
 };
 pub use words::{
-    BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DurationText, HttpWord, LogFormatWord,
-    OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
+    AuthWord, BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, DurationText, HttpWord,
+    LogFormatWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
 };
 
 /// Values by name, each name and each value with its place.
@@ -68,6 +68,12 @@ pub struct RawServer {
     pub drain_timeout: Option<Located<DurationText>>,
     /// The largest request body, as it comes and again once decompressed. Default `32MiB`.
     pub max_body: Option<Located<SizeText>>,
+    /// The largest body that is passed on as it comes: a file, a form. Default `512MiB`.
+    pub max_upload: Option<Located<SizeText>>,
+    /// How long an upstream may be silent in a stream before the caller is sent a sign of life. Default `12s`.
+    pub ping_interval: Option<Located<DurationText>>,
+    /// Origins whose pages may ask from a browser, such as `https://chat.example.com`. Default: none.
+    pub cors: Vec<Located<String>>,
     /// Levels of arrays and objects inside each other in a body. Default 128.
     pub max_depth: Option<Located<u32>>,
     /// How many times larger than its compressed form a body may be (beyond the first mebibyte). Default 200.
@@ -88,8 +94,19 @@ pub struct RawEndpoint {
     pub url: Option<Located<String>>,
     /// The model it is asked for.
     pub model: Option<Located<String>>,
+    /// What callers may ask of it. Default: conversations (`chat`), in whatever dialect they speak.
+    pub serves: Option<Vec<Located<DoorWord>>>,
     /// Its credential: `{ env = "NAME" }` or `{ file = "path" }`. Left out: it wants none.
     pub api_key: Option<Located<RawSecret>>,
+    /// How the credential is shown. Default: as the dialect's provider wants it, `api-key` at Azure.
+    pub auth: Option<AuthWord>,
+    /// AWS credentials with which requests are signed, for `bedrock-converse` without an `api_key`.
+    pub aws: Option<Located<RawAws>>,
+    /// Azure's `api-version`: requests then go to the deployment that `model` names. Not needed for Azure's `/openai/v1`.
+    pub api_version: Option<Located<String>>,
+    /// What may be left out of requests where callers speak another dialect in which it can be said, such as
+    /// `tools.web_search`. Without it such a request is refused.
+    pub omit: Vec<String>,
     /// The provider's id in the price catalogue, if the URL does not tell.
     pub provider: Option<Located<String>>,
     /// What its tokens cost, where the catalogue does not know or you pay another price.
@@ -121,6 +138,20 @@ pub struct RawEndpoint {
     pub ask_usage: Option<bool>,
     /// Headers sent with every request to it. No credentials: those belong in `api_key`.
     pub headers: Named<String>,
+}
+
+/// AWS credentials.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAws {
+    /// The region that the endpoint is in, such as `eu-central-1`. Default: what the URL says.
+    pub region: Option<Located<String>>,
+    /// The id of the access key. Default `{ env = "AWS_ACCESS_KEY_ID" }`.
+    pub access_key_id: Option<Located<RawSecret>>,
+    /// The secret of the access key. Default `{ env = "AWS_SECRET_ACCESS_KEY" }`.
+    pub secret_access_key: Option<Located<RawSecret>>,
+    /// The token that goes with temporary credentials. Default: none.
+    pub session_token: Option<Located<RawSecret>>,
 }
 
 /// USD for a million tokens, as providers print it.

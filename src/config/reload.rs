@@ -107,7 +107,7 @@ fn prepare(
 fn same_secrets(config: &Config, before: &Config) -> bool {
     config.endpoints.iter().all(|(name, endpoint)| {
         let known = before.endpoints.get(name);
-        known.is_some_and(|known| known.credential == endpoint.credential && known.authorities == endpoint.authorities)
+        known.is_some_and(|known| known.auth == endpoint.auth && known.authorities == endpoint.authorities)
     })
 }
 

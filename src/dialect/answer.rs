@@ -1,6 +1,6 @@
 //! What we look for in answers.
 
-use crate::domain::Usage;
+use crate::domain::{Mark, Usage, UsageUpdate};
 
 /// What a whole answer with a status of success turned out to be.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -15,13 +15,16 @@ pub struct Answer {
     pub service_tier: Option<String>,
     /// What the model wrote, tool calls included, where it has to be counted here because there is no usage.
     pub text: String,
+    /// What later requests may go on from, and only this endpoint holds or can read: the answer's id where the provider
+    /// keeps it, signatures of reasoning.
+    pub marks: Vec<Mark>,
 }
 
 /// What one event of a stream turned out to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The dialect's last event.
-    Done,
+    /// The dialect's last event, with what else it tells.
+    Done(Piece),
     /// A piece of the answer.
     Piece(Piece),
     /// The provider's error, in its own words.
@@ -39,10 +42,12 @@ pub struct Piece {
     pub is_end: bool,
     /// Whether the bytes hold a usage field, even one that is null.
     pub has_usage_field: bool,
-    /// What the provider counted so far; cumulative, so it replaces what came before.
-    pub usage: Option<Usage>,
+    /// What the provider counted so far; cumulative, so what it tells replaces what came before.
+    pub usage: Option<UsageUpdate>,
     /// The service tier that it names.
     pub service_tier: Option<String>,
     /// What the model wrote in it.
     pub text: String,
+    /// As in [`Answer::marks`].
+    pub marks: Vec<Mark>,
 }

@@ -63,6 +63,11 @@ impl Splitter {
         None
     }
 
+    /// Whether nothing but whole events have come out.
+    pub fn is_between_events(&self) -> bool {
+        !self.oversize
+    }
+
     fn skip_other_half(&mut self) {
         if let Some(&next) = self.buffer.get(self.scanned) {
             self.scanned += usize::from(std::mem::take(&mut self.after_cr) && next == b'\n');
@@ -79,6 +84,13 @@ impl Splitter {
         let bytes = self.buffer.split_to(self.scanned).freeze();
         self.scanned = 0;
         Frame { whole: whole && bytes.len() <= MAX_EVENT_BYTES, bytes }
+    }
+}
+
+/// Adds an event to a stream: its name, where the dialect names events, and its data, which has no line ends.
+pub fn write(name: Option<&str>, data: &str, out: &mut Vec<u8>) {
+    for part in name.map(|name| ["event: ", name, "\n"]).into_iter().flatten().chain(["data: ", data, "\n\n"]) {
+        out.extend_from_slice(part.as_bytes());
     }
 }
 

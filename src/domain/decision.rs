@@ -25,6 +25,8 @@ pub enum Gate {
     Tools,
     /// It does not answer to a JSON schema.
     JsonSchema,
+    /// It does not serve what is asked for.
+    Door,
     /// The caller's key does not allow its tier.
     NotAllowed,
 }
@@ -91,6 +93,13 @@ pub enum Reason {
         /// Where.
         to: Arc<str>,
     },
+    /// What the request goes on from is held by this endpoint: an earlier response, reasoning that only its model can read.
+    HeldBy {
+        /// Which.
+        endpoint: EndpointName,
+    },
+    /// No rule is about what is asked for, so it goes to the endpoints that serve it.
+    ServedBy,
     /// The tier cannot take the request, so the tier it escalates to does.
     Escalated {
         /// From.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{App, Caller, ContentSet, Dialect, KeyName, Kind, Label, OutputFormat, Risk, TagSet, TokenCount};
+use super::{App, Caller, ContentSet, Dialect, Door, KeyName, Kind, Label, OutputFormat, Risk, TagSet, TokenCount};
 
 /// Who spoke last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -37,6 +37,8 @@ pub struct Facts {
     pub at_millis: u64,
     /// The wire format that the client speaks.
     pub dialect: Dialect,
+    /// What is asked for.
+    pub door: Door,
     /// The model that the client named.
     pub requested_model: String,
     /// The tier that the client wished for in `x-weighbridge-tier`.

@@ -1,5 +1,6 @@
 //! Why a request was not answered: one type for the whole request path.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub enum FailureKind {
     UnknownPath,
     /// The path exists, the method does not.
     MethodNotAllowed,
+    /// Another protocol is asked for on the same connection.
+    NoUpgrade,
     /// The body is not what the dialect defines.
     Malformed,
     /// The body's coding or media type is not one we read.
@@ -53,6 +56,10 @@ pub enum FailureKind {
     ContextTooLong,
     /// No endpoint can do what the prompt needs (images, tools …).
     NoneCapable,
+    /// The endpoint speaks another dialect, in which a field of the body cannot be said.
+    Untranslatable,
+    /// What the request goes on from is held by an endpoint that is not known, or not to this caller.
+    NotHeld,
     /// A rule refuses it.
     Denied,
     /// The caller's request rate is used up.
@@ -77,6 +84,7 @@ impl FailureKind {
             FailureKind::Forbidden => "forbidden",
             FailureKind::UnknownPath => "unknown_path",
             FailureKind::MethodNotAllowed => "method_not_allowed",
+            FailureKind::NoUpgrade => "no_upgrade",
             FailureKind::Malformed => "malformed",
             FailureKind::Unsupported => "unsupported",
             FailureKind::TooLarge => "too_large",
@@ -84,6 +92,8 @@ impl FailureKind {
             FailureKind::UnknownModel => "unknown_model",
             FailureKind::ContextTooLong => "context_too_long",
             FailureKind::NoneCapable => "none_capable",
+            FailureKind::Untranslatable => "untranslatable",
+            FailureKind::NotHeld => "not_held",
             FailureKind::Denied => "denied",
             FailureKind::RateLimited => "rate_limited",
             FailureKind::Overloaded => "overloaded",
@@ -125,7 +135,7 @@ pub struct Failure {
     /// What to tell the caller.
     pub message: String,
     /// The field of the body that is at fault, if one is.
-    pub param: Option<&'static str>,
+    pub param: Option<Cow<'static, str>>,
     /// After how long it is worth asking again.
     pub retry_after: Option<Duration>,
 }
@@ -138,8 +148,8 @@ impl Failure {
 
     /// Names the field of the body that is at fault.
     #[must_use]
-    pub fn with_param(mut self, param: &'static str) -> Self {
-        self.param = Some(param);
+    pub fn with_param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
         self
     }
 

@@ -5,25 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
-/// A wire format.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
-pub enum Dialect {
-    /// OpenAI's Chat Completions.
-    #[serde(rename = "openai-chat")]
-    OpenaiChat,
-}
-
-impl Dialect {
-    /// Every dialect.
-    pub const ALL: &'static [Dialect] = &[Dialect::OpenaiChat];
-
-    /// The dialect's name in configuration, ledger and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Dialect::OpenaiChat => "openai-chat",
-        }
-    }
-}
+use super::{Dialect, Door, Mark};
 
 /// A range of bytes of the body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -139,6 +121,8 @@ pub struct Prompt {
     pub body: Bytes,
     /// The wire format it is in.
     pub dialect: Dialect,
+    /// What is asked for.
+    pub door: Door,
     /// The model that the client named.
     pub model: String,
     /// Where that name stands, quotes included.
@@ -165,9 +149,46 @@ pub struct Prompt {
     pub max_output: Option<u64>,
     /// How many answers are asked for (`n`), at least 1.
     pub answers: u32,
+    /// Ids of what a provider holds and this request goes on from (an earlier response, a conversation).
+    pub pins: Vec<Mark>,
+    /// The reasoning in the conversation that only the model which wrote it can read.
+    pub signed: Vec<Signed>,
+}
+
+/// A signed or encrypted block of reasoning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// Of its signature, or of what is encrypted.
+    pub mark: Mark,
+    /// Whether the model is in the middle of the tool loop for which it wrote this, and cannot go on without it.
+    pub needed: bool,
 }
 
 impl Prompt {
+    /// What is known of a request whose body is passed on unread, but for the model that it names.
+    pub fn passed(door: Door, model: String) -> Self {
+        Self {
+            body: Bytes::new(),
+            dialect: door.dialect(),
+            door,
+            model,
+            model_span: Span::default(),
+            stream: false,
+            stream_span: None,
+            wants_usage: true,
+            stream_options: None,
+            turns: Vec::new(),
+            tools: None,
+            tool_count: 0,
+            response_format: None,
+            output: OutputFormat::Text,
+            max_output: None,
+            answers: 1,
+            pins: Vec::new(),
+            signed: Vec::new(),
+        }
+    }
+
     /// The bytes of a span.
     pub fn bytes(&self, span: Span) -> &[u8] {
         self.body.get(span.start as usize..span.end as usize).unwrap_or_default()

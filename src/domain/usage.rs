@@ -36,7 +36,74 @@ pub struct Usage {
     pub image: u64,
 }
 
+/// What one event of a stream tells of usage. Counts are cumulative: what is told replaces what was known, what is left
+/// out (`None`) stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct UsageUpdate {
+    /// See [`Usage::input`].
+    pub input: Option<u64>,
+    /// See [`Usage::cache_read`].
+    pub cache_read: Option<u64>,
+    /// Prompt tokens written to a cache of whatever life; counts where the two below are not told.
+    pub cache_write: Option<u64>,
+    /// See [`Usage::cache_write_5m`].
+    pub cache_write_5m: Option<u64>,
+    /// See [`Usage::cache_write_1h`].
+    pub cache_write_1h: Option<u64>,
+    /// See [`Usage::output`].
+    pub output: Option<u64>,
+    /// See [`Usage::reasoning`].
+    pub reasoning: Option<u64>,
+    /// See [`Usage::audio_input`].
+    pub audio_input: Option<u64>,
+    /// See [`Usage::audio_output`].
+    pub audio_output: Option<u64>,
+    /// See [`Usage::image`].
+    pub image: Option<u64>,
+}
+
+impl From<Usage> for UsageUpdate {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input: Some(usage.input),
+            cache_read: Some(usage.cache_read),
+            cache_write: None,
+            cache_write_5m: Some(usage.cache_write_5m),
+            cache_write_1h: Some(usage.cache_write_1h),
+            output: Some(usage.output),
+            reasoning: Some(usage.reasoning),
+            audio_input: Some(usage.audio_input),
+            audio_output: Some(usage.audio_output),
+            image: Some(usage.image),
+        }
+    }
+}
+
 impl Usage {
+    /// Takes in what an event tells.
+    pub fn update(&mut self, told: &UsageUpdate) {
+        let fields = [
+            (&mut self.input, told.input),
+            (&mut self.cache_read, told.cache_read),
+            (&mut self.cache_write_5m, told.cache_write_5m),
+            (&mut self.cache_write_1h, told.cache_write_1h),
+            (&mut self.output, told.output),
+            (&mut self.reasoning, told.reasoning),
+            (&mut self.audio_input, told.audio_input),
+            (&mut self.audio_output, told.audio_output),
+            (&mut self.image, told.image),
+        ];
+        for (known, told) in fields {
+            *known = told.unwrap_or(*known);
+        }
+        // A total that agrees with what is known says nothing new of how it divides.
+        if let (Some(total), None, None) = (told.cache_write, told.cache_write_5m, told.cache_write_1h)
+            && total != self.cache_write_5m.saturating_add(self.cache_write_1h)
+        {
+            self.cache_write_5m = total.saturating_sub(self.cache_write_1h);
+        }
+    }
+
     /// All that went in.
     pub fn total_input(&self) -> u64 {
         [self.cache_read, self.cache_write_5m, self.cache_write_1h, self.audio_input, self.image]

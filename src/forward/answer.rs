@@ -7,8 +7,9 @@ use hyper::body::Incoming;
 use hyper::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
-use crate::dialect::Answer;
-use crate::dialect::sse::{Frame, Splitter};
+use crate::dialect::framing::Framing;
+use crate::dialect::sse::Frame;
+use crate::dialect::{Answer, Wire, translate};
 
 /// An answer that is the caller's now.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Got {
     pub headers: HeaderMap,
     /// The answer.
     pub body: AnswerBody,
+    /// The hints that the endpoint was not sent because its dialect has no place for them.
+    pub left_out: Vec<String>,
 }
 
 /// An answer's body.
@@ -38,10 +41,14 @@ pub enum AnswerBody {
 /// A streamed answer.
 #[derive(Debug)]
 pub struct AnswerStream {
+    /// What its events are in.
+    pub wire: Wire,
+    /// Says them in the caller's dialect, where that is another.
+    pub translator: Option<translate::Stream>,
     /// The events that were held back, the last of them with content.
     pub held: VecDeque<Frame>,
     /// Has the bytes that came after them.
-    pub splitter: Splitter,
+    pub framing: Framing,
     /// The bytes to come.
     pub rest: Incoming,
     /// Until when its first content may take.

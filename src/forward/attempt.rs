@@ -4,21 +4,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use hyper::{HeaderMap, Method, Request, Response, Uri};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{AnswerBody, AnswerStream, Got};
-use super::pool::HttpClient;
+use super::call::{Call, Translation};
+use super::pool::{HttpClient, UpstreamBody};
 use super::problem::{Problem, Stage};
-use super::{Endpoint, headers};
-use crate::dialect::sse::{self, Splitter};
-use crate::dialect::{self, Event};
+use super::{Endpoint, headers, pass};
+use crate::dialect::framing::Framing;
+use crate::dialect::{self, Event, Wire, sse, translate};
 
 /// The largest whole answer that is taken in.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -32,91 +33,119 @@ const MAX_HELD_BYTES: usize = 64 << 10;
 /// How long events without content are held back, before callers are let see that the upstream is alive.
 const MAX_HOLD: Duration = Duration::from_secs(5);
 
-/// What is sent.
-pub struct Outgoing<'a> {
-    /// To whom.
-    pub endpoint: &'a Arc<Endpoint>,
-    /// The body, with the endpoint's model in it.
-    pub body: Bytes,
-    /// The caller's headers.
-    pub headers: &'a HeaderMap,
-    /// Whether a stream is asked for.
-    pub stream: bool,
+/// Until when.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// The first content.
+    pub(super) head_by: Instant,
+    /// The whole answer.
+    pub(super) deadline: Instant,
 }
 
 /// Sends a request and waits until its answer is the caller's.
 ///
 /// # Errors
 /// What went wrong, while it can still be tried again.
-pub async fn attempt(client: &HttpClient, outgoing: Outgoing<'_>) -> Result<Got, Problem> {
-    let endpoint = outgoing.endpoint;
+pub async fn attempt(client: &HttpClient, endpoint: &Arc<Endpoint>, call: &Call) -> Result<Got, Problem> {
     let started = Instant::now();
     let deadline = started + endpoint.limits.total;
-    let head_by = if outgoing.stream {
+    let head_by = if call.stream {
         deadline.min(started + endpoint.limits.connect + endpoint.limits.first_byte)
     } else {
         deadline
     };
-    let request = request(&outgoing);
+    let request = request(endpoint, call)?;
     let response = timeout_at(head_by, client.request(request)).await.map_err(|_| Problem::timeout(Stage::Head))?;
     let response = response.map_err(|error| Problem::transport(&error))?;
     if !response.status().is_success() {
-        return Err(provider_error(response).await);
+        return Err(provider_error(response, call.translation.as_ref()).await);
     }
     if response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(Problem::not_an_answer("encoded", "the answer is compressed although that was not asked for"));
     }
-    let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-        kind.as_bytes().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
-    });
-    match (outgoing.stream, is_stream) {
-        (true, true) => stream(response, endpoint, head_by, deadline).await,
-        (false, false) => whole(response, endpoint, deadline).await,
-        (true, false) => Err(Problem::not_an_answer("not_a_stream", "a stream was asked for and none came")),
-        (false, true) => Err(Problem::not_an_answer("unasked_stream", "a stream came although none was asked for")),
+    match (call.stream, framing(response.headers())) {
+        (true, Some(framing)) => stream(response, framing, endpoint, call, Limits { head_by, deadline }).await,
+        (_, None) if call.wire.is_plain() && !is_json(response.headers()) => {
+            Ok(pass::raw(response, call.wire, deadline))
+        }
+        (asked, None) if !asked || call.wire.is_plain() => {
+            whole(response, call.wire, call.translation.as_ref(), endpoint, deadline).await
+        }
+        (_, None) => Err(Problem::not_an_answer("not_a_stream", "a stream was asked for and none came")),
+        (false, Some(_)) => Err(Problem::not_an_answer("unasked_stream", "a stream came although none was asked for")),
     }
 }
 
-fn request(outgoing: &Outgoing<'_>) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(outgoing.body.clone()));
+fn request(endpoint: &Arc<Endpoint>, call: &Call) -> Result<Request<UpstreamBody>, Problem> {
+    let mut request = Request::new(Either::Left(Full::new(call.body.clone())));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = target(outgoing.endpoint);
-    *request.headers_mut() = headers::upstream_request(outgoing.headers, outgoing.endpoint, outgoing.stream);
-    request
+    *request.uri_mut() = call.uri.clone();
+    *request.headers_mut() = call.headers(endpoint, SystemTime::now())?;
+    Ok(request)
 }
 
-/// The endpoint's base URL with its dialect's path below it. A base with a path of its own, such as `/v1` or
-/// `/v1beta/openai`, is what providers document as their base URL; without one the version is ours to add.
-fn target(endpoint: &Endpoint) -> Uri {
-    let base = endpoint.url.path().trim_end_matches('/');
-    let path = dialect::path(endpoint.dialect);
-    let below = if base.is_empty() { path } else { path.trim_start_matches("/v1") };
-    let mut parts = endpoint.url.clone().into_parts();
-    // Both halves are paths of valid URIs.
-    parts.path_and_query = format!("{base}{below}").parse().ok();
-    Uri::from_parts(parts).unwrap_or_else(|_| endpoint.url.clone())
+/// How a stream's events are told apart; `None` if it is no stream.
+pub(super) fn framing(headers: &HeaderMap) -> Option<Framing> {
+    Framing::of(headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes))
+}
+
+/// Whether an answer is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+/// The headers of an answer whose body was written anew.
+fn translated(mut headers: HeaderMap, content_type: &'static str) -> HeaderMap {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers
+}
+
+fn left_out(translation: Option<&Translation>) -> Vec<String> {
+    translation.map(|translation| translation.left_out.clone()).unwrap_or_default()
 }
 
 /// A provider's refusal, with its body as it came.
-async fn provider_error(response: Response<Incoming>) -> Problem {
+pub(super) async fn provider_error(response: Response<Incoming>, translation: Option<&Translation>) -> Problem {
     let (head, body) = response.into_parts();
     let by = Instant::now() + Duration::from_secs(10);
     let body = collect(body, MAX_ERROR_BYTES, by, Duration::from_secs(10)).await.unwrap_or_default();
-    Problem::status(head.status, &head.headers, body)
+    let problem = Problem::status(head.status, &head.headers, body);
+    match (translation, problem) {
+        (Some(translation), Problem::Status { status, headers, body, retry_after, .. }) => {
+            let told = dialect::provider_error(translation.to, status.as_u16(), &body);
+            Problem::Status { status, headers: translated(headers, "application/json"), body, told, retry_after }
+        }
+        (_, problem) => problem,
+    }
 }
 
-async fn whole(response: Response<Incoming>, endpoint: &Endpoint, deadline: Instant) -> Result<Got, Problem> {
+pub(super) async fn whole(
+    response: Response<Incoming>,
+    wire: Wire,
+    translation: Option<&Translation>,
+    endpoint: &Endpoint,
+    deadline: Instant,
+) -> Result<Got, Problem> {
     let (head, body) = response.into_parts();
     let bytes = collect(body, MAX_ANSWER_BYTES, deadline, endpoint.limits.idle).await?;
-    let answer = dialect::read_answer(endpoint.dialect, &bytes);
+    let answer = dialect::read_answer(wire, &bytes);
     if let Some(error) = answer.error {
         return Err(Problem::error_inside(error));
     }
     if !answer.is_answer {
         return Err(Problem::not_an_answer("garbage", "what came with a status of success is no answer"));
     }
+    let headers = headers::from_upstream(&head.headers);
+    let (bytes, headers) = match translation {
+        None => (bytes, headers),
+        Some(Translation { to, context, .. }) => {
+            let written = translate::answer(endpoint.dialect, *to, &bytes, context);
+            let garbage = || Problem::not_an_answer("garbage", "what came with a status of success is no answer");
+            (written.ok_or_else(garbage)?, translated(headers, "application/json"))
+        }
+    };
     let body = AnswerBody::Whole { bytes, answer: Some(Box::new(answer)) };
-    Ok(Got { status: head.status, headers: headers::from_upstream(&head.headers), body })
+    Ok(Got { status: head.status, headers, body, left_out: left_out(translation) })
 }
 
 async fn collect(mut body: Incoming, most: usize, deadline: Instant, idle: Duration) -> Result<Bytes, Problem> {
@@ -147,24 +176,27 @@ async fn collect(mut body: Incoming, most: usize, deadline: Instant, idle: Durat
 /// still be replaced.
 async fn stream(
     response: Response<Incoming>,
+    mut framing: Framing,
     endpoint: &Endpoint,
-    first_by: Instant,
-    deadline: Instant,
+    call: &Call,
+    Limits { head_by: first_by, deadline }: Limits,
 ) -> Result<Got, Problem> {
     let (head, mut rest) = response.into_parts();
-    let (mut splitter, mut held, mut held_bytes) = (Splitter::default(), VecDeque::new(), 0);
+    let (mut held, mut held_bytes) = (VecDeque::new(), 0);
     let mut release_by: Option<Instant> = None;
     let mut has_ended = false;
     'hold: loop {
-        while let Some(frame) = splitter.next_frame().or_else(|| has_ended.then(|| splitter.finish()).flatten()) {
-            let event = sse::data(&frame.bytes).map(|data| dialect::read_event(endpoint.dialect, &data));
+        while let Some(frame) = framing.next_frame().or_else(|| has_ended.then(|| framing.finish()).flatten()) {
+            let event = sse::data(&frame.bytes).map(|data| dialect::read_event(call.wire, &data));
             let has_content = match event {
                 Some(Event::Error(error)) => return Err(Problem::error_inside(error)),
                 Some(Event::Garbage) if frame.whole => {
                     return Err(Problem::not_an_answer("garbage", "the stream holds what is no event of an answer"));
                 }
-                Some(Event::Done) => return Err(Problem::not_an_answer("empty", "the stream ended without content")),
-                Some(Event::Piece(piece)) => piece.has_content,
+                Some(Event::Done(piece)) if !piece.has_content => {
+                    return Err(Problem::not_an_answer("empty", "the stream ended without content"));
+                }
+                Some(Event::Piece(piece) | Event::Done(piece)) => piece.has_content,
                 Some(Event::Garbage) | None => false,
             };
             held_bytes += frame.bytes.len();
@@ -184,11 +216,20 @@ async fn stream(
             Ok(Some(Err(_))) => return Err(Problem::cut()),
             Ok(Some(Ok(frame))) => {
                 if let Ok(piece) = frame.into_data() {
-                    splitter.push(&piece);
+                    framing.push(&piece);
                 }
             }
         }
     }
-    let body = AnswerBody::Stream(Box::new(AnswerStream { held, splitter, rest, first_by, deadline }));
-    Ok(Got { status: head.status, headers: headers::from_upstream(&head.headers), body })
+    let headers = headers::from_upstream(&head.headers);
+    let (translator, headers) = match &call.translation {
+        None => (None, headers),
+        Some(Translation { to, context, .. }) => (
+            Some(translate::Stream::new(endpoint.dialect, *to, context.clone())),
+            translated(headers, "text/event-stream; charset=utf-8"),
+        ),
+    };
+    let stream = AnswerStream { wire: call.wire, translator, held, framing, rest, first_by, deadline };
+    let body = AnswerBody::Stream(Box::new(stream));
+    Ok(Got { status: head.status, headers, body, left_out: left_out(call.translation.as_ref()) })
 }

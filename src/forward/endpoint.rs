@@ -7,7 +7,8 @@ use hyper::Uri;
 use hyper::header::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
-use crate::domain::{Dialect, EndpointName, Price, Secret};
+use super::sign::AwsCredentials;
+use crate::domain::{Dialect, Door, EndpointName, Price, Secret};
 
 /// Which HTTP an endpoint is spoken to in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
@@ -60,6 +61,19 @@ impl Default for Retries {
     }
 }
 
+/// How requests to an endpoint are authorised.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// With `authorization: Bearer SECRET`.
+    Bearer(Secret),
+    /// With the secret alone in a header of this name.
+    Header(HeaderName, Secret),
+    /// With a signature by AWS credentials, for this region.
+    Aws(AwsCredentials, Arc<str>),
+}
+
 /// One model behind one URL with one credential.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -71,8 +85,14 @@ pub struct Endpoint {
     pub url: Uri,
     /// The model it is asked for.
     pub model: Arc<str>,
-    /// Its credential; `None`: it wants none.
-    pub credential: Option<Secret>,
+    /// What may be asked of it.
+    pub serves: Arc<[Door]>,
+    /// How requests to it are authorised.
+    pub auth: Auth,
+    /// Azure's `api-version`; requests then go to the deployment that the model names.
+    pub api_version: Option<Arc<str>>,
+    /// What may be left out of requests whose callers speak another dialect.
+    pub omit: Arc<[String]>,
     /// Headers sent with every request to it, besides the credential.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Which HTTP it is spoken to in.
@@ -89,4 +109,26 @@ pub struct Endpoint {
     pub ask_usage: bool,
     /// What its tokens cost.
     pub price: Price,
+}
+
+#[cfg(test)]
+pub(super) fn sample(dialect: Dialect, url: &str) -> Endpoint {
+    Endpoint {
+        name: EndpointName::parse("sample").expect("a name"),
+        dialect,
+        url: url.parse().expect("a URL"),
+        model: "sample-1".into(),
+        serves: Door::ALL.into(),
+        auth: Auth::None,
+        api_version: None,
+        omit: [].into(),
+        headers: Vec::new(),
+        http: HttpVersion::default(),
+        authorities: None,
+        limits: TimeLimits::default(),
+        retries: Retries::default(),
+        pool_idle: Duration::from_secs(4),
+        ask_usage: true,
+        price: Price::Unpriced,
+    }
 }

@@ -3,12 +3,12 @@
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
 
-use super::Endpoint;
+use super::{Auth, Endpoint};
 use crate::domain::Dialect;
 
 /// Request headers that go on to a provider as they came. Credentials, cookies, addresses and whatever is not known
 /// here stay behind.
-const FORWARDED: [&str; 10] = [
+const FORWARDED: [&str; 9] = [
     "user-agent",
     "idempotency-key",
     "traceparent",
@@ -16,7 +16,6 @@ const FORWARDED: [&str; 10] = [
     "baggage",
     "x-request-id",
     "x-client-request-id",
-    "openai-beta",
     "http-referer",
     "x-title",
 ];
@@ -44,18 +43,44 @@ const WITHHELD: [&str; 16] = [
     "anthropic-organization-id",
 ];
 
-/// The headers of a request to this endpoint.
-pub fn upstream_request(caller: &HeaderMap, endpoint: &Endpoint, stream: bool) -> HeaderMap {
+/// Families of request headers that go on to endpoints of the dialect that the caller speaks.
+const OF_DIALECT: [(Dialect, &[&str]); 3] = [
+    (Dialect::AnthropicMessages, &["anthropic-"]),
+    (Dialect::OpenaiChat, OF_OPENAI),
+    (Dialect::OpenaiResponses, OF_OPENAI),
+];
+
+/// What OpenAI's own tools send to OpenAI. Organisation and project are missing: they say who pays, which is not the
+/// caller's to say.
+const OF_OPENAI: &[&str] = &[
+    "openai-beta",
+    "x-codex-",
+    "originator",
+    "version",
+    "x-openai-subagent",
+    "x-openai-internal-codex-responses-lite",
+];
+
+/// The version of Anthropic's API that is asked for where the caller names none.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// The headers of a request to this endpoint, of a caller that speaks `spoken`.
+pub fn upstream_request(caller: &HeaderMap, endpoint: &Endpoint, spoken: Dialect) -> HeaderMap {
+    let is_same = spoken == endpoint.dialect || spoken.is_openai() && endpoint.dialect.is_openai();
+    let of_dialect = OF_DIALECT.iter().find(|(dialect, _)| is_same && *dialect == spoken).map_or(&[][..], |of| of.1);
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in caller {
-        let known = FORWARDED.contains(&name.as_str());
-        if known || FORWARDED_FAMILIES.iter().any(|family| name.as_str().starts_with(family)) {
+        let text = name.as_str();
+        let goes_on = FORWARDED.contains(&text)
+            || FORWARDED_FAMILIES.iter().chain(of_dialect).any(|family| text.starts_with(family));
+        if goes_on {
             headers.append(name, value.clone());
         }
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if stream { "text/event-stream" } else { "application/json" };
-    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    if endpoint.dialect == Dialect::AnthropicMessages {
+        let version = HeaderName::from_static("anthropic-version");
+        headers.entry(version).or_insert(HeaderValue::from_static(ANTHROPIC_VERSION));
+    }
     // What is compressed cannot be metered on its way through.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in &endpoint.headers {
@@ -67,11 +92,13 @@ pub fn upstream_request(caller: &HeaderMap, endpoint: &Endpoint, stream: bool) -
     headers
 }
 
-/// How the endpoint's dialect wants its credential. One that cannot stand in a header was refused by `check`.
+/// How the endpoint wants its credential. One that cannot stand in a header was refused by `check`.
 fn credential(endpoint: &Endpoint) -> Option<(HeaderName, HeaderValue)> {
-    let secret = endpoint.credential.as_ref()?.expose();
-    let (name, text) = match endpoint.dialect {
-        Dialect::OpenaiChat => (header::AUTHORIZATION, format!("Bearer {secret}")),
+    let (name, text) = match &endpoint.auth {
+        Auth::Bearer(secret) => (header::AUTHORIZATION, format!("Bearer {}", secret.expose())),
+        Auth::Header(name, secret) => (name.clone(), secret.expose().to_owned()),
+        // A signature is over the whole request and made when that stands.
+        Auth::None | Auth::Aws(..) => return None,
     };
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);

@@ -7,12 +7,17 @@
 mod answer;
 mod attempt;
 mod breaker;
+mod call;
 mod connect;
 mod endpoint;
 mod headers;
+mod pass;
 mod pool;
 mod problem;
 mod retry;
+mod sign;
+mod target;
+mod upload;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,15 +25,20 @@ use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, StatusCode};
 
-use crate::dialect;
-use crate::domain::{Candidate, EndpointName, Failure, FailureKind, Prompt, TierName};
+use crate::dialect::translate::Context;
+use crate::domain::{Candidate, EndpointName, Failure, FailureKind, Mark, Prompt, TierName};
 
 pub use answer::{AnswerBody, AnswerStream, Got};
 pub use breaker::BreakerState;
-pub use endpoint::{Endpoint, HttpVersion, Retries, TimeLimits};
+use call::Call;
+pub use call::is_translated;
+pub use endpoint::{Auth, Endpoint, HttpVersion, Retries, TimeLimits};
+pub use pass::{Passage, pass};
 pub use pool::{EndpointState, Pool};
 use problem::Problem;
 use retry::Next;
+pub use sign::{AwsCredentials, region_of};
+pub use upload::Upload;
 
 /// One try, as it goes into the ledger.
 #[derive(Clone, Debug)]
@@ -52,12 +62,48 @@ pub struct Tried {
     pub provider_request_id: Option<String>,
 }
 
+impl Tried {
+    /// A try that begins now.
+    fn begin(endpoint: &Endpoint, candidate: &Candidate, started: Instant) -> Self {
+        Self {
+            endpoint: endpoint.name.clone(),
+            tier: candidate.tier.clone(),
+            model: Arc::clone(&endpoint.model),
+            started,
+            ended: None,
+            status: None,
+            outcome: "abandoned",
+            provider_request_id: None,
+        }
+    }
+
+    /// Takes note of how it ended, now.
+    fn note(&mut self, result: &Result<Got, Problem>) {
+        self.ended = Some(Instant::now());
+        self.outcome = result.as_ref().map_or_else(Problem::word, |_| "ok");
+        self.status = result.as_ref().map_or_else(Problem::provider_status, |got| Some(got.status));
+        self.provider_request_id = match result {
+            Ok(got) => request_id(&got.headers),
+            Err(Problem::Status { headers, .. }) => request_id(headers),
+            Err(_) => None,
+        };
+    }
+}
+
 /// What is to be sent, and to whom it may go.
 pub struct Errand<'a> {
     /// The request.
     pub prompt: &'a Prompt,
     /// The caller's headers.
     pub headers: &'a HeaderMap,
+    /// What stands below the door's own path.
+    pub below: &'a str,
+    /// The caller's query, where it belongs to what is asked.
+    pub query: Option<&'a str>,
+    /// The signed reasoning of the conversation that this endpoint's model cannot read.
+    pub foreign: &'a (dyn Fn(&Endpoint) -> Vec<Mark> + Send + Sync),
+    /// What a translated answer needs to know of the request.
+    pub context: &'a Context,
     /// The endpoints to try, in order.
     pub candidates: &'a [Candidate],
     /// Every endpoint's settings.
@@ -131,13 +177,19 @@ async fn ask(
     tried: &mut Vec<Tried>,
 ) -> Result<Got, Problem> {
     let client = state.client(endpoint).map_err(|error| Problem::Settings(error.to_string()))?;
-    let body = dialect::request_body(errand.prompt, &endpoint.model, endpoint.ask_usage);
+    let call = match Call::new(endpoint, errand) {
+        Ok(call) => call,
+        Err(problem) => {
+            let now = Instant::now();
+            let outcome = problem.word();
+            tried.push(Tried { ended: Some(now), outcome, ..Tried::begin(endpoint, candidate, now) });
+            return Err(problem);
+        }
+    };
     let give_up = Instant::now() + endpoint.limits.total;
     let (mut retries, mut reconnected) = (0, false);
     loop {
-        let outgoing =
-            attempt::Outgoing { endpoint, body: body.clone(), headers: errand.headers, stream: errand.prompt.stream };
-        let problem = match noted(state, &client, outgoing, candidate, reconnected, tried).await {
+        let problem = match noted(state, &client, (endpoint, &call), candidate, reconnected, tried).await {
             Ok(got) => return Ok(got),
             Err(problem) => problem,
         };
@@ -165,24 +217,14 @@ async fn ask(
 async fn noted(
     state: &EndpointState,
     client: &pool::HttpClient,
-    outgoing: attempt::Outgoing<'_>,
+    (endpoint, call): (&Arc<Endpoint>, &Call),
     candidate: &Candidate,
     is_fresh: bool,
     tried: &mut Vec<Tried>,
 ) -> Result<Got, Problem> {
-    let endpoint = outgoing.endpoint;
     let started = Instant::now();
-    tried.push(Tried {
-        endpoint: endpoint.name.clone(),
-        tier: candidate.tier.clone(),
-        model: Arc::clone(&endpoint.model),
-        started,
-        ended: None,
-        status: None,
-        outcome: "abandoned",
-        provider_request_id: None,
-    });
-    let result = attempt::attempt(client, outgoing).await;
+    tried.push(Tried::begin(endpoint, candidate, started));
+    let result = attempt::attempt(client, endpoint, call).await;
     let ended = Instant::now();
     match &result {
         Ok(_) => {
@@ -196,14 +238,7 @@ async fn noted(
         Err(_) => state.breaker.succeeded(),
     }
     if let Some(line) = tried.last_mut() {
-        line.ended = Some(ended);
-        line.outcome = result.as_ref().map_or_else(Problem::word, |_| "ok");
-        line.status = result.as_ref().map_or_else(Problem::provider_status, |got| Some(got.status));
-        line.provider_request_id = match &result {
-            Ok(got) => request_id(&got.headers),
-            Err(Problem::Status { headers, .. }) => request_id(headers),
-            Err(_) => None,
-        };
+        line.note(&result);
     }
     result
 }

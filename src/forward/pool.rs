@@ -6,17 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::breaker::{Breaker, BreakerState};
 use super::connect::Connector;
+use super::upload::Upload;
 use super::{Endpoint, HttpVersion};
 use crate::domain::EndpointName;
 
 /// An HTTP client with the connections it keeps.
-pub type HttpClient = Client<Connector, Full<Bytes>>;
+pub type HttpClient = Client<Connector, UpstreamBody>;
+
+/// The body of a request to an upstream: all of it, so that it can be sent again, or a caller's as it arrives.
+pub type UpstreamBody = Either<Full<Bytes>, Upload>;
 
 /// One endpoint's state.
 pub struct EndpointState {

@@ -45,6 +45,8 @@ pub enum Problem {
         headers: HeaderMap,
         /// And this body.
         body: Bytes,
+        /// Which the caller is told so: as it came, or in the caller's dialect.
+        told: Bytes,
         /// After how long it wants to be asked again.
         retry_after: Option<Duration>,
     },
@@ -52,8 +54,10 @@ pub enum Problem {
     ErrorInside(String),
     /// A status of success, and yet no answer: a word for the ledger, and what it was.
     NotAnAnswer(&'static str, &'static str),
-    /// The endpoint's TLS settings cannot be used.
+    /// The endpoint's settings cannot be used.
     Settings(String),
+    /// The request cannot be said in the endpoint's dialect.
+    Untranslatable(Failure),
 }
 
 impl Problem {
@@ -86,7 +90,7 @@ impl Problem {
     /// The provider refused.
     pub fn status(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         let retry_after = retry::retry_after(headers, SystemTime::now());
-        Problem::Status { status, headers: headers::from_upstream(headers), body, retry_after }
+        Problem::Status { status, headers: headers::from_upstream(headers), told: body.clone(), body, retry_after }
     }
 
     /// A status of success with an error inside.
@@ -116,6 +120,7 @@ impl Problem {
             Problem::ErrorInside(_) => "error_inside",
             Problem::NotAnAnswer(word, _) => word,
             Problem::Settings(_) => "settings",
+            Problem::Untranslatable(_) => "untranslatable",
         }
     }
 
@@ -134,7 +139,7 @@ impl Problem {
             Problem::Status { status, body, .. } => retry::after_status(*status, body),
             Problem::Closed | Problem::Cut | Problem::ErrorInside(_) => Next::Again,
             Problem::Connect(_) | Problem::Protocol | Problem::Timeout(_) | Problem::NotAnAnswer(..) => Next::Elsewhere,
-            Problem::Settings(_) => Next::Elsewhere,
+            Problem::Settings(_) | Problem::Untranslatable(_) => Next::Elsewhere,
         }
     }
 
@@ -149,7 +154,11 @@ impl Problem {
     /// Whether it speaks against the endpoint's health. A provider that refuses one request, or asks us to slow down,
     /// is well.
     pub fn is_fault(&self) -> bool {
-        !matches!(self, Problem::Status { status, .. } if status.is_client_error())
+        match self {
+            Problem::Status { status, .. } => !status.is_client_error(),
+            Problem::Untranslatable(_) => false,
+            _ => true,
+        }
     }
 
     /// The end of the road: the provider's own words if it had any, our failure otherwise.
@@ -161,8 +170,9 @@ impl Problem {
                 "the model's endpoint does not accept this proxy's credential: tell the owner of routes.toml"
                     .to_owned(),
             ),
-            Problem::Status { status, headers, body, .. } if status.is_client_error() || status.is_server_error() => {
-                Ok(Got { status, headers, body: AnswerBody::Whole { bytes: body, answer: None } })
+            Problem::Status { status, headers, told, .. } if status.is_client_error() || status.is_server_error() => {
+                let body = AnswerBody::Whole { bytes: told, answer: None };
+                Ok(Got { status, headers, body, left_out: Vec::new() })
             }
             Problem::Status { status, .. } if status.is_redirection() => {
                 failed(format!("the endpoint redirects ({status}), which is not followed"))
@@ -183,7 +193,8 @@ impl Problem {
             Problem::Protocol => failed("the model's endpoint answered with what is no HTTP".into()),
             Problem::ErrorInside(error) => failed(format!("the model's endpoint failed: {error}")),
             Problem::NotAnAnswer(_, what) => failed(format!("the model's endpoint misbehaves: {what}")),
-            Problem::Settings(what) => failed(format!("the endpoint's TLS settings cannot be used: {what}")),
+            Problem::Settings(what) => failed(format!("the endpoint's settings cannot be used: {what}")),
+            Problem::Untranslatable(failure) => Err(failure),
         }
     }
 }

@@ -24,7 +24,7 @@ use super::{Lifecycle, Phase, Settings};
 /// Answers requests. It never fails: what goes wrong is an answer too.
 pub trait Answering: Clone + Send + Sync + 'static {
     /// The body of its answers.
-    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+    type Body: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static;
 
     /// Answers one request.
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;

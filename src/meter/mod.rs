@@ -10,7 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use crate::domain::Usage;
+use crate::domain::{Mark, Usage};
 
 pub use stream::{Metered, Watch};
 
@@ -32,6 +32,8 @@ pub struct Tally {
     pub bytes: u64,
     /// When the first content came.
     pub first_content: Option<Instant>,
+    /// What later requests may go on from, and only this endpoint holds or can read.
+    pub marks: Vec<Mark>,
 }
 
 /// How an answer ended.
@@ -48,6 +50,18 @@ pub enum How {
     /// The caller hung up.
     ClientGone,
 }
+
+/// An answer broke off in the middle, and nothing in its format could say so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BrokenOff;
+
+impl std::fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the answer broke off")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
 
 /// An answer's end.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! The body of a streamed answer on its way to the caller.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -12,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming};
 use tokio::time::{Instant, Sleep};
 
-use super::{Ended, Finish, How, MAX_COUNTED_BYTES, Tally};
-use crate::dialect::sse::{self, Frame as Event, Splitter};
-use crate::dialect::{self, Event as Meaning};
-use crate::domain::Dialect;
+use super::{BrokenOff, Ended, Finish, How, MAX_COUNTED_BYTES, Tally};
+use crate::dialect::framing::Framing;
+use crate::dialect::sse::{self, Frame as Event};
+use crate::dialect::{self, Event as Meaning, Wire, translate};
 
 /// After the last event: how long the upstream has to end the connection's answer properly, so that it can be reused.
 const DRAIN: Duration = Duration::from_millis(250);
@@ -25,12 +24,17 @@ const MOST_JOINED_BYTES: usize = 16 << 10;
 
 /// What is watched.
 pub struct Watch {
-    /// The wire format of the events.
-    pub dialect: Dialect,
+    /// What the events are in.
+    pub wire: Wire,
+    /// Says them in the caller's dialect, where that is another.
+    pub translator: Option<translate::Stream>,
+    /// What the caller is sent while the upstream is silent, and how often; empty: nothing. Clients, and what stands
+    /// between, end a connection on which nothing comes.
+    pub ping: (Duration, Bytes),
     /// Events that have come already.
     pub held: VecDeque<Event>,
     /// Has the bytes that came after them.
-    pub splitter: Splitter,
+    pub framing: Framing,
     /// The bytes to come.
     pub rest: Incoming,
     /// The longest silence.
@@ -44,6 +48,7 @@ pub struct Watch {
     /// Ready when the process is ending and answers under way with it.
     pub stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What a caller is told whose answer breaks off: an event in the dialect, by how it broke off.
+    /// Empty where the bytes are no events: then the connection is broken off.
     pub error_event: Box<dyn Fn(How) -> Bytes + Send>,
     /// Records the end.
     pub finish: Finish,
@@ -55,6 +60,8 @@ pub struct Metered {
     tally: Tally,
     state: State,
     timer: Pin<Box<Sleep>>,
+    /// When silence has lasted too long.
+    silent_until: Instant,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Whether the model said that it is done.
     is_finished: bool,
@@ -63,9 +70,11 @@ pub struct Metered {
 }
 
 struct Source {
-    dialect: Dialect,
+    wire: Wire,
+    translator: Option<translate::Stream>,
+    ping: (Duration, Bytes),
     held: VecDeque<Event>,
-    splitter: Splitter,
+    framing: Framing,
     rest: Option<Incoming>,
     idle: Duration,
     first_by: Instant,
@@ -94,26 +103,39 @@ enum State {
 impl Metered {
     /// Watches an answer.
     pub fn new(watch: Watch) -> Self {
-        let Watch { dialect, held, splitter, rest, idle, first_by, deadline, hide_usage, stopped, error_event, finish } =
-            watch;
+        let Watch { wire, translator, ping, held, framing, rest, idle, first_by, deadline, .. } = watch;
+        let Watch { hide_usage, stopped, error_event, finish, .. } = watch;
+        let is_raw = matches!(framing, Framing::Raw(_));
         let rest = Some(rest);
-        let source = Source { dialect, held, splitter, rest, idle, first_by, deadline, hide_usage, error_event };
+        let source =
+            Source { wire, translator, ping, held, framing, rest, idle, first_by, deadline, hide_usage, error_event };
+        let silent_until = source.patience(false);
         Self {
-            timer: Box::pin(tokio::time::sleep_until(source.patience(false))),
+            timer: Box::pin(tokio::time::sleep_until(silent_until.min(Instant::now() + source.ping.0))),
+            silent_until,
             watch: source,
             tally: Tally::default(),
             state: State::Flowing(finish),
             stopped,
-            is_finished: false,
+            // Bytes that are no events have no last word: their end is the end of the body.
+            is_finished: is_raw,
             has_failed: false,
         }
     }
 
     /// Reads one event. The bytes that go on, if any do; `true` if it was the last.
     fn pass(&mut self, event: Event) -> (Option<Bytes>, bool) {
-        let meaning = sse::data(&event.bytes).filter(|_| event.whole);
-        match meaning.map(|data| dialect::read_event(self.watch.dialect, &data)) {
-            Some(Meaning::Done) => (Some(event.bytes), true),
+        let data = sse::data(&event.bytes).filter(|_| event.whole);
+        let meaning = data.as_ref().map(|data| dialect::read_event(self.watch.wire, data));
+        if let Some(translator) = &mut self.watch.translator {
+            let said = data.map(|data| translator.event(&data)).unwrap_or_default();
+            return self.note(meaning, said);
+        }
+        match meaning {
+            Some(Meaning::Done(piece)) => {
+                self.count(piece);
+                (Some(event.bytes), true)
+            }
             Some(Meaning::Error(_)) => {
                 self.has_failed = true;
                 (Some(event.bytes), false)
@@ -122,12 +144,43 @@ impl Metered {
                 self.is_finished |= piece.is_end;
                 let hides = self.watch.hide_usage && piece.has_usage_field;
                 self.count(piece);
-                let bytes =
-                    if hides { dialect::without_usage(self.watch.dialect, &event.bytes) } else { Some(event.bytes) };
+                let bytes = if hides {
+                    dialect::without_usage(self.watch.wire.dialect, &event.bytes)
+                } else {
+                    Some(event.bytes)
+                };
                 (bytes, false)
             }
             Some(Meaning::Garbage) | None => (Some(event.bytes), false),
         }
+    }
+
+    /// Takes note of an event that goes on in other words.
+    fn note(&mut self, meaning: Option<Meaning>, said: Bytes) -> (Option<Bytes>, bool) {
+        let mut is_last = false;
+        match meaning {
+            Some(Meaning::Done(piece)) => {
+                self.count(piece);
+                is_last = true;
+            }
+            Some(Meaning::Piece(piece)) => {
+                self.is_finished |= piece.is_end;
+                self.count(piece);
+            }
+            Some(Meaning::Error(_)) => self.has_failed = true,
+            Some(Meaning::Garbage) | None => {}
+        }
+        if !is_last {
+            return (Some(said).filter(|said| !said.is_empty()), false);
+        }
+        (Some(self.with_finish(said)), true)
+    }
+
+    /// What was said last, and in a translated answer what ends it.
+    fn with_finish(&mut self, said: Bytes) -> Bytes {
+        let Some(translator) = &mut self.watch.translator else { return said };
+        let rest = translator.finish();
+        if said.is_empty() { rest } else { Bytes::from([said, rest].concat()) }
     }
 
     fn count(&mut self, piece: dialect::Piece) {
@@ -136,10 +189,10 @@ impl Metered {
             tally.first_content.get_or_insert_with(std::time::Instant::now);
         }
         tally.service_tier = piece.service_tier.or(tally.service_tier.take());
-        if let Some(usage) = piece.usage {
-            // Cumulative: the last one counts.
-            tally.usage = Some(usage);
+        if let Some(told) = piece.usage {
+            tally.usage.get_or_insert_default().update(&told);
         }
+        tally.marks.extend(piece.marks);
         // Once output is counted by the provider, nothing needs to be kept for counting it here.
         if tally.usage.is_some_and(|usage| usage.total_output() > 0) {
             tally.text = String::new();
@@ -164,11 +217,12 @@ impl Metered {
     fn end_of_upstream(&mut self, how: How) {
         self.watch.rest = None;
         let had_failed = self.has_failed;
-        let leftover = self.watch.splitter.finish().map(|event| self.pass(event));
+        let leftover = self.watch.framing.finish().map(|event| self.pass(event));
         let (bytes, done) = leftover.unwrap_or((None, false));
         let is_whole = how == How::Complete && (done || self.is_finished) && !self.has_failed;
         if is_whole {
-            return self.end(How::Complete, bytes);
+            let bytes = if done { bytes } else { Some(self.with_finish(bytes.unwrap_or_default())) };
+            return self.end(How::Complete, bytes.filter(|bytes| !bytes.is_empty()));
         }
         let how = if how == How::Complete { How::Cut } else { how };
         let told = (!had_failed).then(|| (self.watch.error_event)(how));
@@ -187,9 +241,10 @@ impl Metered {
             match Pin::new(rest).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     let has_content = self.tally.first_content.is_some();
-                    self.timer.as_mut().reset(self.watch.patience(has_content));
+                    self.silent_until = self.watch.patience(has_content);
+                    self.timer.as_mut().reset(self.silent_until.min(Instant::now() + self.watch.ping.0));
                     if let Ok(bytes) = frame.into_data() {
-                        self.watch.splitter.push(&bytes);
+                        self.watch.framing.push(&bytes);
                     }
                 }
                 Poll::Ready(Some(Err(_))) => self.end_of_upstream(How::Cut),
@@ -197,6 +252,16 @@ impl Metered {
                 Poll::Pending if self.stopped.as_mut().poll(cx).is_ready() => self.end_of_upstream(How::Stopped),
                 Poll::Pending => {
                     ready!(self.timer.as_mut().poll(cx));
+                    let now = Instant::now();
+                    if now < self.silent_until {
+                        self.timer.as_mut().reset(self.silent_until.min(now + self.watch.ping.0));
+                        let ping = &self.watch.ping.1;
+                        if !ping.is_empty() && self.watch.framing.is_between_events() {
+                            self.tally.bytes += ping.len() as u64;
+                            return Poll::Ready(Some(ping.clone()));
+                        }
+                        continue;
+                    }
                     self.end_of_upstream(How::TimedOut);
                 }
             }
@@ -209,7 +274,7 @@ impl Metered {
         let mut first: Option<Bytes> = None;
         let mut joined = BytesMut::new();
         while matches!(self.state, State::Flowing(_)) && joined.len() < MOST_JOINED_BYTES {
-            let Some(event) = self.watch.held.pop_front().or_else(|| self.watch.splitter.next_frame()) else { break };
+            let Some(event) = self.watch.held.pop_front().or_else(|| self.watch.framing.next_frame()) else { break };
             let (bytes, is_last) = self.pass(event);
             if is_last {
                 let how = if self.has_failed { How::Cut } else { How::Complete };
@@ -234,9 +299,9 @@ impl Metered {
 
 impl Body for Metered {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = self.get_mut();
         loop {
             match &mut this.state {
@@ -250,8 +315,14 @@ impl Body for Metered {
                     let last = last.take();
                     this.timer.as_mut().reset(Instant::now() + DRAIN);
                     this.state = State::Draining;
-                    if let Some(bytes) = last {
-                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                    match last {
+                        // There is no event that could say it.
+                        Some(bytes) if bytes.is_empty() => {
+                            this.state = State::Done;
+                            return Poll::Ready(Some(Err(BrokenOff)));
+                        }
+                        Some(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                        None => {}
                     }
                 }
                 State::Draining => {

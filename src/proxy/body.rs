@@ -1,6 +1,5 @@
 //! The body of an answer: all of it at hand, or a stream that is metered on its way.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,9 +7,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 
-use crate::meter::Metered;
+use crate::meter::{BrokenOff, Metered};
 
-/// The body of an answer. It never fails: what breaks off upstream has become an event by then.
+/// The body of an answer. What breaks off upstream has become an event by then, where there are events.
 pub enum Body {
     /// All of it.
     Whole(Full<Bytes>),
@@ -27,11 +26,13 @@ impl Body {
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match self.get_mut() {
-            Body::Whole(body) => Pin::new(body).poll_frame(cx),
+            Body::Whole(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|never| match never {})))
+            }
             Body::Stream(body) => Pin::new(body.as_mut()).poll_frame(cx),
         }
     }

@@ -5,8 +5,11 @@
 //! the answer is the caller's. A request ends once, on the record: its `Trail` sees to that.
 
 mod body;
+mod cors;
 mod door;
+mod held;
 mod models;
+mod passage;
 mod reply;
 mod trail;
 
@@ -22,14 +25,18 @@ use crate::admit::{self, Rates};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
-use crate::domain::{Decision, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome, Prompt, TokenCount};
+use crate::dialect::translate::{self, Context};
+use crate::domain::{
+    Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome, Prompt,
+    RequestId, TokenCount,
+};
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
 use crate::read;
 use crate::route::{self, Balance, Situation};
 
 pub use body::Body;
-use door::Door;
+use door::{Door, Way};
 pub use trail::Books;
 use trail::Trail;
 
@@ -41,6 +48,14 @@ const BULKY_BYTES: usize = 256 << 10;
 
 /// Bodies larger than this are never counted exactly.
 const EXACT_BYTES: usize = 256 << 10;
+
+/// What came of a request that was not refused.
+enum Answered {
+    /// An upstream's answer.
+    ByUpstream(Upstream),
+    /// So many tokens, by our own estimate: the endpoint has no way to count them.
+    Counted(u64),
+}
 
 /// The rooms that a request goes through.
 pub struct Proxy {
@@ -65,23 +80,33 @@ impl Proxy {
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
         let config = self.config.snapshot();
         let (head, body) = request.into_parts();
+        let origin = cors::origin(&config, &head.headers);
         let door = Door::of(head.uri.path());
-        if let Some(response) = self.aside(&door, &head, &config) {
-            return response;
-        }
+        let aside = cors::preflight(&head, origin.as_ref()).or_else(|| self.aside(&door, &head, &config));
+        let mut response = match aside {
+            Some(response) => response,
+            None => self.on_the_record(&config, &door, head, body).await,
+        };
+        cors::allow(origin, &mut response);
+        response
+    }
+
+    /// What happens to a request that leaves an entry.
+    async fn on_the_record(&self, config: &Arc<Config>, door: &Door, head: Parts, body: Incoming) -> Response<Body> {
         if let Err(failure) = self.is_accepting() {
             // Not on the record: an entry for each would fill the very queue that is too long.
             self.books.metrics.turned_away();
-            return reply::without_record(&failure);
+            return reply::without_record(&failure, door.dialect());
         }
-        let mut trail = Trail::begin(&self.books, Arc::clone(&config), door.as_str(), door.dialect());
+        let mut trail = Trail::begin(&self.books, Arc::clone(config), door);
         let mut stopping = self.lifecycle.clone();
         let answered = tokio::select! {
-            answered = self.answer(&config, &mut trail, &door, head, body) => answered,
+            answered = self.answer(config, &mut trail, door, head, body) => answered,
             () = stopping.reached(Phase::Stopping) => Err(shutting_down()),
         };
         match answered {
-            Ok(upstream) => reply::answer(upstream, trail, self.lifecycle.clone()).await,
+            Ok(Answered::ByUpstream(upstream)) => reply::answer(upstream, trail, self.lifecycle.clone()).await,
+            Ok(Answered::Counted(tokens)) => reply::counted(tokens, trail).await,
             Err(failure) => reply::refuse(failure, trail).await,
         }
     }
@@ -94,45 +119,68 @@ impl Proxy {
         door: &Door,
         head: Parts,
         body: Incoming,
-    ) -> Result<Upstream, Failure> {
+    ) -> Result<Answered, Failure> {
         let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
         self.rates.check(&admitted)?;
-        let dialect = door.prompt(&head.method)?;
+        let (asked, way) = door.asked(&head)?;
+        if way == Way::Passage {
+            return self.pass(config, trail, asked, head, body).await.map(Answered::ByUpstream);
+        }
         let arriving = Instant::now();
         let read = read::body(body, &head.headers, &config.bounds).await?;
         (trail.body_wait, trail.request_bytes) = (arriving.elapsed(), read.wire_bytes);
 
         let limits = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
-            let prompt = dialect::parse(dialect, read.bytes, &limits)?;
+            let prompt = dialect::parse(asked.kind, read.bytes, &limits)?;
             let assessment = self.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
         let wish = header_text(&head.headers, TIER_HEADER);
-        let asked = asked_headers(config, &head.headers);
-        let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, asked);
+        let headers = asked_headers(config, &head.headers);
+        let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, headers);
         trail.evidence = assessment.evidence;
         if route::needs_exact_tokens(&config.rules, &facts) {
             facts.tokens = exact(&prompt, facts.tokens);
         }
-        let facts = trail.facts.insert(Arc::new(facts));
-        let situation = self.situation(config, &admitted);
-        let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));
-        check(&decision, facts)?;
+        let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
+        let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
+        let situation = self.situation(config, &admitted, held_by);
+        let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, &facts, &situation)?)));
+        check(&decision, &facts)?;
 
-        let asked = decision.candidates.iter().filter_map(|candidate| config.endpoints.get(&candidate.endpoint));
-        if !facts.tokens.is_exact() && asked.into_iter().any(|endpoint| self.pool.is_silent(endpoint)) {
+        let candidates = || decision.candidates.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
+        let first = candidates().next().map(|endpoint| endpoint.dialect);
+        if asked.kind == Kind::CountTokens && first != Some(Dialect::AnthropicMessages) {
+            return Ok(Answered::Counted(facts.tokens.expected));
+        }
+        if !facts.tokens.is_exact() && candidates().any(|endpoint| self.pool.is_silent(endpoint)) {
             trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
         }
         trail.hides_usage = prompt.stream && !prompt.wants_usage;
+        let context = candidates()
+            .any(|endpoint| forward::is_translated(endpoint, &prompt))
+            .then(|| self.context(&prompt, trail.id, trail.at_millis(), facts.tokens.expected));
         let errand = Errand {
             prompt: &prompt,
             headers: &head.headers,
+            below: &asked.below,
+            // Only Anthropic's clients say there what is part of the request (`?beta=true`).
+            query: head.uri.query().filter(|_| asked.kind.dialect() == Dialect::AnthropicMessages),
+            foreign: &|endpoint| held::foreign(&self.books.recall, &config.endpoints, &prompt, endpoint),
+            context: &context.unwrap_or_default(),
             candidates: &decision.candidates,
             endpoints: &config.endpoints,
             draw: situation.draw,
         };
-        forward::send(&self.pool, &errand, &mut trail.tried).await
+        forward::send(&self.pool, &errand, &mut trail.tried).await.map(Answered::ByUpstream)
+    }
+
+    /// What an answer needs to know of its request, if it has to be translated.
+    fn context(&self, prompt: &Prompt, id: RequestId, at_millis: u64, input_tokens: u64) -> Context {
+        let context = translate::of_request(prompt, prompt.door.dialect());
+        let id: String = id.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+        Context { id, created: at_millis / 1000, input_tokens, ..context }
     }
 
     /// Whether we may take on another request.
@@ -150,7 +198,7 @@ impl Proxy {
     }
 
     /// What the moment adds to the facts.
-    fn situation(&self, config: &Config, admitted: &admit::Admitted) -> Situation {
+    fn situation(&self, config: &Config, admitted: &admit::Admitted, held_by: Option<EndpointName>) -> Situation {
         let mut draw = [0; 8];
         // Without the system's randomness shares are drawn by turn instead.
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
@@ -162,6 +210,7 @@ impl Proxy {
             latency: if by_latency { self.pool.latencies() } else { Vec::new() },
             allowed_tiers: admitted.caller.tiers.clone(),
             may_choose: admitted.may_choose,
+            held_by,
         }
     }
 
@@ -180,7 +229,7 @@ impl Proxy {
             }),
             Door::Models => Some(models::list(config, &head.headers, None)),
             Door::Model(id) => Some(models::list(config, &head.headers, Some(id))),
-            Door::Prompt(_) | Door::Unknown => None,
+            Door::Ask(_) | Door::Unknown => None,
         }
     }
 }
@@ -196,7 +245,7 @@ impl Answering for DataPort {
         let answered = guarded(self.0.handle(request)).await;
         answered.unwrap_or_else(|| {
             let failure = Failure::new(FailureKind::Internal, "a fault in the proxy: report it with the request's id");
-            reply::without_record(&failure)
+            reply::without_record(&failure, Dialect::OpenaiChat)
         })
     }
 }
@@ -219,6 +268,14 @@ fn check(decision: &Decision, facts: &Facts) -> Result<(), Failure> {
                     facts.tokens.expected
                 );
                 return Err(Failure::new(FailureKind::ContextTooLong, message).with_param("messages"));
+            }
+            if decision.gated_out.iter().all(|out| out.gate == Gate::Door) {
+                let door = facts.door.as_str();
+                let message = format!(
+                    "no endpoint serves {door} here; whoever owns routes.toml opens it with `serves = [\"{door}\"]` at an \
+                     endpoint"
+                );
+                return Err(Failure::new(FailureKind::UnknownPath, message));
             }
             let gates: Vec<String> =
                 decision.gated_out.iter().map(|out| format!("{}: {:?}", out.endpoint, out.gate)).collect();

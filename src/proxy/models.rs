@@ -1,4 +1,4 @@
-//! The models that a caller may ask for, in OpenAI's shape.
+//! The models that a caller may ask for, in OpenAI's shape or in Anthropic's.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
@@ -8,14 +8,15 @@ use super::body::Body;
 use super::reply;
 use crate::admit;
 use crate::config::Config;
-use crate::domain::{Failure, FailureKind, TierName};
+use crate::domain::{Dialect, Failure, FailureKind, TierName};
 use crate::route::Served;
 
 /// All of them, or the one with this id. The list is no prompt: nothing of it goes into the ledger.
 pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+    let dialect = dialect_of(headers);
     let admitted = match admit::identify(headers, &config.keys, std::time::SystemTime::now()) {
         Ok(admitted) => admitted,
-        Err(failure) => return reply::without_record(&failure),
+        Err(failure) => return reply::without_record(&failure, dialect),
     };
     let may_use = |tier: &str| TierName::parse(tier).is_ok_and(|tier| admitted.caller.may_use(&tier));
     let allowed = config.rules.models().into_iter().filter(|(name, served)| match served {
@@ -23,17 +24,37 @@ pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Re
         Served::Tier => admitted.may_choose && may_use(name),
         Served::Endpoint => admitted.may_choose && admitted.caller.tiers.is_none(),
     });
-    // When a model was made is not known here; clients want a number.
-    let models: Vec<Value> = allowed
-        .map(|(name, _)| json!({"id": name, "object": "model", "created": 0, "owned_by": "weighbridge"}))
-        .collect();
-    let Some(id) = id else { return json_response(&json!({"object": "list", "data": models})) };
-    match models.into_iter().find(|model| model["id"] == id) {
-        Some(model) => json_response(&model),
-        None => reply::without_record(&Failure::new(
-            FailureKind::UnknownModel,
-            "no model of that id: GET /v1/models lists those you may ask for",
-        )),
+    let names: Vec<String> = allowed.map(|(name, _)| name.to_string()).collect();
+    let names = match id {
+        None => names,
+        Some(id) if names.iter().any(|name| name == id) => vec![id.to_owned()],
+        Some(_) => {
+            let message = "no model of that id: GET /v1/models lists those you may ask for";
+            return reply::without_record(&Failure::new(FailureKind::UnknownModel, message), dialect);
+        }
+    };
+    let models: Vec<Value> = names.iter().map(|name| model(dialect, name)).collect();
+    json_response(&match (id, dialect) {
+        (Some(_), _) => models.into_iter().next().unwrap_or_default(),
+        (None, Dialect::AnthropicMessages) => {
+            json!({"data": models, "has_more": false, "first_id": names.first(), "last_id": names.last()})
+        }
+        (None, _) => json!({"object": "list", "data": models}),
+    })
+}
+
+/// The dialect of whoever asks: Anthropic's clients name their version.
+fn dialect_of(headers: &HeaderMap) -> Dialect {
+    if headers.contains_key("anthropic-version") { Dialect::AnthropicMessages } else { Dialect::OpenaiChat }
+}
+
+/// One model. When it was made is not known here; clients want a date.
+fn model(dialect: Dialect, name: &str) -> Value {
+    match dialect {
+        Dialect::AnthropicMessages => {
+            json!({"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"})
+        }
+        _ => json!({"id": name, "object": "model", "created": 0, "owned_by": "weighbridge"}),
     }
 }
 

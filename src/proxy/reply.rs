@@ -8,6 +8,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 
 use super::body::Body;
 use super::trail::{End, Spent, Trail};
+use crate::dialect::framing::Framing;
 use crate::dialect::{self, Answer};
 use crate::domain::{Dialect, Failure, FailureKind, Fault, TierName};
 use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Upstream};
@@ -27,12 +28,15 @@ const RISK: HeaderName = HeaderName::from_static("x-weighbridge-risk");
 const TOKENS: HeaderName = HeaderName::from_static("x-weighbridge-tokens");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-weighbridge-attempts");
 const REVIEW: HeaderName = HeaderName::from_static("x-weighbridge-review");
+const LEFT_OUT: HeaderName = HeaderName::from_static("x-weighbridge-left-out");
 const COST: HeaderName = HeaderName::from_static("x-weighbridge-cost-usd");
 
 /// Sends an upstream's answer on.
 pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> Response<Body> {
     let Upstream { got, endpoint, tier, state } = upstream;
-    let Got { status, mut headers, body } = got;
+    let Got { status, mut headers, body, left_out } = got;
+    set(&mut headers, LEFT_OUT, &left_out.join(", "));
+    headers.entry(id_header(trail.dialect)).or_insert_with(|| id_value(&trail));
     describe(&trail, endpoint.name.as_str(), tier.as_ref().map(|tier| tier.as_str()), &mut headers);
     match body {
         AnswerBody::Whole { bytes, answer } => {
@@ -55,12 +59,38 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
             response(status, headers, Body::whole(bytes))
         }
         AnswerBody::Stream(stream) => {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            if !matches!(stream.framing, Framing::Raw(_)) {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+                headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            }
             let body = metered(*stream, Whose { endpoint, tier, state }, trail, status, lifecycle);
             response(status, headers, Body::Stream(Box::new(body)))
         }
     }
+}
+
+/// Answers with our own count of a prompt's tokens, where the endpoint cannot be asked for one.
+pub async fn counted(tokens: u64, mut trail: Trail) -> Response<Body> {
+    let mut headers = HeaderMap::new();
+    describe(&trail, "", None, &mut headers);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(id_header(trail.dialect), id_value(&trail));
+    let end =
+        End { status: 200, ending: Ending::Complete, failure: None, upstream: None, tally: None, streamed: false };
+    let (_, receipt) = trail.end(end);
+    receipt.await;
+    let body = serde_json::json!({ "input_tokens": tokens });
+    response(StatusCode::OK, headers, Body::whole(body.to_string()))
+}
+
+/// The header in which clients of a dialect look for the request's id.
+fn id_header(dialect: Dialect) -> HeaderName {
+    HeaderName::from_static(if dialect == Dialect::AnthropicMessages { "request-id" } else { "x-request-id" })
+}
+
+fn id_value(trail: &Trail) -> HeaderValue {
+    // An id is letters, digits and dashes.
+    HeaderValue::from_str(&trail.id.to_string()).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Refuses, in the caller's dialect, once the refusal is in the ledger.
@@ -69,25 +99,25 @@ pub async fn refuse(failure: Failure, trail: Trail) -> Response<Body> {
     let body = dialect::error_body(trail.dialect, &failure, Some(trail.id));
     let mut headers = HeaderMap::new();
     describe(&trail, "", None, &mut headers);
-    explain(&failure, &trail.id.to_string(), &mut headers);
+    explain(&failure, &mut headers);
+    headers.insert(id_header(trail.dialect), id_value(&trail));
     trail.refuse(&failure, status.as_u16()).await;
     response(status, headers, Body::whole(body))
 }
 
 /// Refuses what leaves no entry: a list of models, a request that we cannot take on, or one whose own trail ended in a
 /// panic.
-pub fn without_record(failure: &Failure) -> Response<Body> {
+pub fn without_record(failure: &Failure, dialect: Dialect) -> Response<Body> {
     let mut headers = HeaderMap::new();
-    explain(failure, "", &mut headers);
-    let body = dialect::error_body(Dialect::OpenaiChat, failure, None);
+    explain(failure, &mut headers);
+    let body = dialect::error_body(dialect, failure, None);
     response(status_of(failure.kind), headers, Body::whole(body))
 }
 
 /// The headers of a refusal: whose it is, whether and when to ask again.
-fn explain(failure: &Failure, id: &str, headers: &mut HeaderMap) {
+fn explain(failure: &Failure, headers: &mut HeaderMap) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ERROR, HeaderValue::from_static(failure.kind.as_str()));
-    set(headers, HeaderName::from_static("x-request-id"), id);
     let again = if failure.kind.may_be_retried() { "true" } else { "false" };
     headers.insert("x-should-retry", HeaderValue::from_static(again));
     if let Some(after) = failure.retry_after {
@@ -100,9 +130,13 @@ pub fn status_of(kind: FailureKind) -> StatusCode {
     match kind {
         FailureKind::Unauthenticated => StatusCode::UNAUTHORIZED,
         FailureKind::Forbidden | FailureKind::Denied => StatusCode::FORBIDDEN,
-        FailureKind::UnknownPath | FailureKind::UnknownModel => StatusCode::NOT_FOUND,
+        FailureKind::UnknownPath | FailureKind::UnknownModel | FailureKind::NotHeld => StatusCode::NOT_FOUND,
         FailureKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        FailureKind::Malformed | FailureKind::ContextTooLong | FailureKind::NoneCapable => StatusCode::BAD_REQUEST,
+        FailureKind::NoUpgrade => StatusCode::UPGRADE_REQUIRED,
+        FailureKind::Malformed
+        | FailureKind::ContextTooLong
+        | FailureKind::NoneCapable
+        | FailureKind::Untranslatable => StatusCode::BAD_REQUEST,
         FailureKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         FailureKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -145,6 +179,7 @@ fn tally_of(mut answer: Answer, bytes: &Bytes) -> Tally {
         uncounted_bytes,
         bytes: bytes.len() as u64,
         first_content: Some(std::time::Instant::now()),
+        marks: answer.marks,
     }
 }
 
@@ -164,18 +199,24 @@ fn metered(
 ) -> Metered {
     let (dialect, id) = (trail.dialect, trail.id);
     let Whose { endpoint, tier, state } = whose;
-    let AnswerStream { held, splitter, rest, first_by, deadline } = stream;
+    let AnswerStream { wire, translator, held, framing, rest, first_by, deadline } = stream;
+    let has_events = !matches!(framing, Framing::Raw(_));
     Metered::new(Watch {
-        dialect,
+        wire,
+        translator,
+        ping: (trail.config.ping_interval, if has_events { dialect::ping(dialect) } else { Bytes::new() }),
         held,
-        splitter,
+        framing,
         rest,
         idle: endpoint.limits.idle,
         first_by,
         deadline,
         hide_usage: trail.hides_usage,
         stopped: Box::pin(async move { lifecycle.reached(Phase::Stopping).await }),
-        error_event: Box::new(move |how| dialect::error_event(dialect, &broken_off(how), id)),
+        error_event: Box::new(move |how| match has_events {
+            true => dialect::error_event(dialect, &broken_off(how), id),
+            false => Bytes::new(),
+        }),
         finish: Box::new(move |ended| {
             let Ended { how, tally } = ended;
             let (ending, failure) = match how {

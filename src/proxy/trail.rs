@@ -6,16 +6,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::door::Door;
 use crate::admit::Admitted;
 use crate::assess::tokens;
 use crate::config::Config;
 use crate::domain::{
-    App, Decision, Dialect, Evidence, Facts, Failure, FailureKind, Fault, Pico, RequestId, TierName, Usage, UsageSource,
+    App, Decision, Dialect, Door as Kind, Evidence, Facts, Failure, FailureKind, Fault, Mark, Pico, RequestId,
+    TierName, Usage, UsageSource,
 };
 use crate::forward::{Endpoint, Tried};
 use crate::listen::{Lifecycle, Phase};
 use crate::meter::Tally;
 use crate::observe::{Metrics, RequestEnded, TriedEvent};
+use crate::recall::{Holder, Recall};
 use crate::record::entry::{Attempt, Ending, Entry};
 use crate::record::{Ledger, Receipt};
 
@@ -26,6 +29,8 @@ pub struct Books {
     pub ledger: Ledger,
     /// Counts and tells.
     pub metrics: Arc<Metrics>,
+    /// Remembers which endpoint holds what later requests go on from.
+    pub recall: Arc<Recall>,
     /// Knows whether the process is ending, which explains answers that break off.
     pub lifecycle: Lifecycle,
 }
@@ -42,6 +47,7 @@ pub struct Trail {
     /// When it arrived, by the clock on the wall.
     pub at: SystemTime,
     door: &'static str,
+    kind: Option<Kind>,
     /// The dialect in which it is answered.
     pub dialect: Dialect,
     /// Who asks.
@@ -62,7 +68,18 @@ pub struct Trail {
     pub prompt_tokens: Option<u64>,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hides_usage: bool,
+    /// Whether the usage in the answer is this request's.
+    pub billing: Billing,
     has_ended: bool,
+}
+
+/// Whose usage it is that an answer tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Billing {
+    /// This request's.
+    Usual,
+    /// An earlier request's, unless that one was answered before the model had worked: then it is told here, once.
+    Once(Mark),
 }
 
 /// How a request ended, as far as its trail does not know.
@@ -102,7 +119,7 @@ pub struct Spent {
 
 impl Trail {
     /// A request has arrived.
-    pub fn begin(books: &Books, config: Arc<Config>, door: &'static str, dialect: Dialect) -> Self {
+    pub fn begin(books: &Books, config: Arc<Config>, door: &Door) -> Self {
         books.metrics.request_began();
         let at = SystemTime::now();
         let mut random = [0; 10];
@@ -117,8 +134,9 @@ impl Trail {
             id: RequestId::new(millis(at), random),
             arrived: Instant::now(),
             at,
-            door,
-            dialect,
+            door: door.as_str(),
+            kind: if let Door::Ask(asked) = door { Some(asked.kind) } else { None },
+            dialect: door.dialect(),
             admitted: None,
             facts: None,
             evidence: Vec::new(),
@@ -128,6 +146,7 @@ impl Trail {
             body_wait: Duration::ZERO,
             prompt_tokens: None,
             hides_usage: false,
+            billing: Billing::Usual,
             has_ended: false,
         }
     }
@@ -150,6 +169,7 @@ impl Trail {
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
         let entry = self.entry(&end, &spent, now);
+        self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
         self.books.metrics.request_ended(&self.event(&entry, &end));
@@ -157,8 +177,38 @@ impl Trail {
         (spent, receipt)
     }
 
+    /// Takes note of who holds what later requests may go on from.
+    fn remember(&self, end: &End<'_>, entry: &Entry) {
+        let Some(((endpoint, _), tally)) = end.upstream.zip(end.tally.as_ref()) else { return };
+        let holder = Holder {
+            endpoint: endpoint.name.clone(),
+            key: entry.key.clone(),
+            is_open: self.billing == Billing::Usual && tally.usage.is_none(),
+        };
+        if self.billing == Billing::Usual {
+            self.books.recall.learn(&tally.marks, &holder);
+        }
+    }
+
+    /// Whether an answer without usage is counted here: where tokens are what is paid for, and the model has answered.
+    fn is_countable(&self, tally: &Tally) -> bool {
+        match self.kind {
+            Some(Kind::Chat | Kind::Messages | Kind::Completions | Kind::Embeddings | Kind::Rerank) => true,
+            // Begun in the background, it has said nothing yet.
+            Some(Kind::Responses) => !tally.text.is_empty(),
+            _ => false,
+        }
+    }
+
     /// What an answer used and cost. Usage that the provider did not tell is counted here.
     fn spent(&self, endpoint: &Endpoint, tally: &Tally) -> Spent {
+        let is_told_here = match self.billing {
+            Billing::Usual => tally.usage.is_some() || self.is_countable(tally),
+            Billing::Once(mark) => tally.usage.is_some() && self.books.recall.close(mark),
+        };
+        if !is_told_here || self.kind.is_some_and(Kind::is_counting) {
+            return Spent::default();
+        }
         let (usage, source) = match tally.usage {
             // A provider that counts the prompt first and the answer last has not counted one that broke off.
             Some(usage) if usage.total_output() > 0 || tally.text.is_empty() => (usage, UsageSource::Provider),
@@ -229,6 +279,11 @@ impl Trail {
             overhead_us: micros(self.overhead(now)),
             request_bytes: self.request_bytes,
             response_bytes: end.tally.as_ref().map_or(0, |tally| tally.bytes),
+            held: end
+                .tally
+                .as_ref()
+                .filter(|_| self.kind == Some(Kind::Responses))
+                .map_or_else(Vec::new, |tally| tally.marks.clone()),
         }
     }
 

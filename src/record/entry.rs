@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::{
-    App, Decision, Dialect, EndpointName, Evidence, Facts, Fault, KeyName, Label, Pico, RequestId, RulesVersion,
+    App, Decision, Dialect, EndpointName, Evidence, Facts, Fault, KeyName, Label, Mark, Pico, RequestId, RulesVersion,
     TierName, Usage, UsageSource,
 };
 
@@ -132,4 +132,6 @@ pub struct Entry {
     pub request_bytes: u64,
     /// Bytes of the answer's body.
     pub response_bytes: u64,
+    /// What the endpoint holds of this answer for later requests.
+    pub held: Vec<Mark>,
 }

@@ -1,5 +1,7 @@
 //! An entry, written into its tables.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ToSql, params};
 use serde::Serialize;
@@ -22,6 +24,8 @@ const INSERT_ATTEMPT: &str = "INSERT INTO attempts (
     entry, place, endpoint, tier, model, started_us, duration_us, status, outcome, provider_request_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+const INSERT_HELD: &str = "INSERT OR REPLACE INTO held (mark, endpoint, key, at_millis) VALUES (?, ?, ?, ?)";
+
 /// Text that is needed while a row is bound; kept from row to row, so that writing allocates nothing.
 #[derive(Default)]
 pub struct Scratch {
@@ -42,6 +46,7 @@ pub fn insert(connection: &Connection, entry: &Entry, scratch: &mut Scratch) -> 
     for (place, attempt) in (1_i64..).zip(&entry.attempts) {
         insert_attempt(connection, seq, place, attempt)?;
     }
+    insert_held(connection, entry)?;
     Ok(true)
 }
 
@@ -120,6 +125,30 @@ fn insert_attempt(connection: &Connection, seq: i64, place: i64, attempt: &Attem
         attempt.outcome,
         attempt.provider_request_id.as_deref(),
     ])?;
+    Ok(())
+}
+
+/// How long providers keep a response, and so how long it is remembered who has it.
+const HELD_DAYS: u64 = 30;
+
+/// Forgets who holds what no provider keeps any more.
+///
+/// # Errors
+/// What SQLite says.
+pub fn forget_held(connection: &Connection, now: SystemTime) -> rusqlite::Result<usize> {
+    let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let oldest = since_1970.saturating_sub(Duration::from_secs(HELD_DAYS * 86_400)).as_millis() as u64;
+    connection.execute("DELETE FROM held WHERE at_millis < ?", [Whole(oldest)])
+}
+
+/// What the answer's endpoint holds, if it is remembered.
+fn insert_held(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    let Some(endpoint) = entry.endpoint.as_ref().filter(|_| !entry.held.is_empty()) else { return Ok(()) };
+    let mut statement = connection.prepare_cached(INSERT_HELD)?;
+    for mark in &entry.held {
+        let key = entry.key.as_ref().map(|key| key.as_str());
+        statement.execute(params![Whole(mark.as_u64()), endpoint.as_str(), key, Whole(entry.at_millis)])?;
+    }
     Ok(())
 }
 

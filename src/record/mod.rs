@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -105,6 +105,7 @@ impl Ledger {
         file::create(&settings.path)?;
         let failed = |source| LedgerError::Schema { path: settings.path.clone(), source };
         let connection = file::connect(settings).map_err(failed)?;
+        insert::forget_held(&connection, SystemTime::now())?;
         let again = settings.clone();
         let connect = Box::new(move || file::connect(&again));
         Self::start(settings, Some(connection), connect, insert::insert)

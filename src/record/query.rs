@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Map, Value};
 
 use super::file::{self, LedgerError};
-use crate::domain::{Pico, RequestId};
+use crate::domain::{EndpointName, KeyName, Mark, Pico, RequestId};
 
 /// The ledger, open for reading.
 #[derive(Debug)]
@@ -47,6 +47,25 @@ impl Reader {
         entry.insert("id".into(), id.to_string().into());
         entry.insert("attempts".into(), self.attempts(seq.as_ref().and_then(Value::as_i64))?.into());
         Ok(Some(entry.into()))
+    }
+
+    /// What endpoints hold for later requests, the newest last: its mark, the endpoint, and the key it was given to. Names
+    /// that are none any more are left out.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn held(&self, at_most: usize) -> Result<Vec<(Mark, EndpointName, Option<KeyName>)>, LedgerError> {
+        let find = "SELECT mark, endpoint, key FROM held ORDER BY at_millis DESC LIMIT ?";
+        let mut statement = self.connection.prepare(find)?;
+        let read = |row: &Row<'_>| {
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+        };
+        let rows = statement.query_map([at_most as i64], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let named = rows.into_iter().rev().filter_map(|(mark, endpoint, key)| {
+            let key = key.map(|key| KeyName::parse(&key)).transpose().ok()?;
+            Some((Mark::from_u64(mark), EndpointName::parse(&endpoint).ok()?, key))
+        });
+        Ok(named.collect())
     }
 
     fn attempts(&self, seq: Option<i64>) -> Result<Vec<Value>, LedgerError> {

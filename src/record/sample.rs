@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::entry::{Attempt, Ending, Entry};
 use crate::domain::{
-    App, Candidate, Content, Conversation, Decision, Dialect, EndpointName, Evidence, Facts, HeaderFacts, KeyName,
-    Kind, Label, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName, RulesVersion, Signal, Tag, TierName,
-    TokenCount, TurnKind, Usage, UsageSource,
+    App, Candidate, Content, Conversation, Decision, Dialect, Door, EndpointName, Evidence, Facts, HeaderFacts,
+    KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName, RulesVersion, Signal,
+    Tag, TierName, TokenCount, TurnKind, Usage, UsageSource,
 };
 
 /// 2026-11-22 00:00:00 UTC.
@@ -61,6 +61,7 @@ pub fn full(number: u64) -> Entry {
         first_byte_us: Some(310_000),
         overhead_us: 180,
         request_bytes: 8_192,
+        held: vec![Mark::of("resp_1")],
         response_bytes: 2_048,
     }
 }
@@ -101,6 +102,7 @@ fn facts() -> Facts {
     Facts {
         at_millis: MIDNIGHT,
         dialect: Dialect::OpenaiChat,
+        door: Door::Chat,
         requested_model: "auto".into(),
         requested_tier: None,
         key: KeyName::parse("payments-ci").ok(),

@@ -14,7 +14,10 @@ struct Migration {
 }
 
 /// In order; the first is number 1. Never edit one that was released: add the next.
-const MIGRATIONS: &[Migration] = &[Migration { name: "entries", sql: include_str!("migrations/0001_entries.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "entries", sql: include_str!("migrations/0001_entries.sql") },
+    Migration { name: "held", sql: include_str!("migrations/0002_held.sql") },
+];
 
 /// The number of the newest migration that this binary knows.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;

@@ -33,6 +33,19 @@ pub(super) fn choose(rules: &Rules, facts: &Facts, situation: &Situation, destin
     chosen.choice
 }
 
+/// Every endpoint that serves what is asked for, in the order of their names.
+pub(super) fn serving(rules: &Rules, facts: &Facts, situation: &Situation) -> Choice {
+    let mut chosen = Choosing { facts, situation, choice: Choice::default(), targets: Vec::new() };
+    for target in rules.endpoints().iter().filter(|target| target.serves.contains(&facts.door)) {
+        let allowed =
+            situation.allowed_tiers.is_none() || tiers_of(rules, &target.name).any(|tier| situation.allows(tier));
+        chosen.consider(target, None, allowed);
+    }
+    let targets = std::mem::take(&mut chosen.targets);
+    chosen.choice.ceiling = ceiling(&targets, facts);
+    chosen.choice
+}
+
 struct Choosing<'a> {
     facts: &'a Facts,
     situation: &'a Situation,
@@ -88,6 +101,9 @@ impl<'a> Choosing<'a> {
 /// The gate that keeps a request away from an endpoint, if one does.
 pub(super) fn gate(target: &Target, facts: &Facts) -> Option<Gate> {
     let needed = facts.tokens.high.saturating_add(output_each(facts));
+    if !target.serves.contains(&facts.door) {
+        return Some(Gate::Door);
+    }
     if let Some(window) = target.context_window.filter(|window| needed > *window) {
         return Some(Gate::ContextWindow { needed, window });
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::pattern::Pattern;
 use super::time::TimeWindow;
 use crate::domain::{
-    Content, ContentSet, Conversation, Dialect, Facts, Kind, OutputFormat, Risk, Tag, TagSet, TurnKind,
+    Content, ContentSet, Conversation, Dialect, Door, Facts, Kind, OutputFormat, Risk, Tag, TagSet, TurnKind,
 };
 
 /// A whole number within bounds, both included.
@@ -145,6 +145,8 @@ pub enum Condition {
     Conversation(Conversation),
     /// The client's dialect is one of these.
     Dialect(Vec<Dialect>),
+    /// What is asked for is one of these.
+    Doors(Vec<Door>),
     /// A name is there and fits one of these patterns.
     Named(Name, Vec<Pattern>),
     /// A name is there, or is not.
@@ -167,6 +169,11 @@ impl When {
     /// Whether every condition holds.
     pub fn holds(&self, facts: &Facts) -> bool {
         self.first_miss(facts).is_none()
+    }
+
+    /// Whether it asks for the door, so that it is meant for what is no conversation too.
+    pub fn names_a_door(&self) -> bool {
+        self.0.iter().any(|condition| matches!(condition, Condition::Doors(_)))
     }
 
     /// The first condition that does not hold.
@@ -192,6 +199,7 @@ impl Condition {
             Condition::Turn(turn) => facts.turn == *turn,
             Condition::Conversation(conversation) => facts.conversation == *conversation,
             Condition::Dialect(dialects) => dialects.contains(&facts.dialect),
+            Condition::Doors(doors) => doors.contains(&facts.door),
             Condition::Named(name, patterns) => {
                 name.of(facts).is_some_and(|text| patterns.iter().any(|pattern| pattern.matches(text)))
             }
@@ -219,6 +227,7 @@ impl Condition {
             Condition::Turn(_) => "turn",
             Condition::Conversation(_) => "conversation",
             Condition::Dialect(_) => "dialect",
+            Condition::Doors(_) => "door",
             Condition::Named(name, _) | Condition::Present(name, _) => return name.to_string(),
             Condition::Time(_) => "time",
             Condition::Any(_) => "any",
@@ -244,6 +253,7 @@ impl Condition {
             Condition::Turn(_) => turn_word(facts.turn).to_owned(),
             Condition::Conversation(_) => conversation_word(facts.conversation).to_owned(),
             Condition::Dialect(_) => facts.dialect.as_str().to_owned(),
+            Condition::Doors(_) => facts.door.as_str().to_owned(),
             Condition::Named(name, _) | Condition::Present(name, _) => {
                 name.of(facts).map_or_else(|| "absent".to_owned(), |text| format!("{text:?}"))
             }
@@ -344,6 +354,7 @@ impl fmt::Display for Condition {
             Condition::Turn(turn) => f.write_str(turn_word(*turn)),
             Condition::Conversation(conversation) => f.write_str(conversation_word(*conversation)),
             Condition::Dialect(dialects) => list(f, dialects.iter().map(|dialect| dialect.as_str()), " or "),
+            Condition::Doors(doors) => list(f, doors.iter().map(|door| door.as_str()), " or "),
             Condition::Named(_, patterns) => list(f, patterns.iter(), " or "),
             Condition::Present(_, true) => f.write_str("present"),
             Condition::Present(_, false) => f.write_str("absent"),

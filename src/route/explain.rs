@@ -196,6 +196,7 @@ fn gate_text(gate: Gate) -> String {
         Gate::Images => "it takes no images".to_owned(),
         Gate::Audio => "it takes no sound".to_owned(),
         Gate::Tools => "it takes no tools".to_owned(),
+        Gate::Door => "it does not serve what is asked for".to_owned(),
         Gate::JsonSchema => "it does not answer to a JSON schema".to_owned(),
         Gate::NotAllowed => "the key does not allow it".to_owned(),
     }
@@ -208,6 +209,8 @@ fn reason_text(reason: &Reason) -> String {
         Reason::RequestedTier { tier } => format!("the client wished for tier {tier}"),
         Reason::RuleExpired { rule } => format!("rule {rule} expired, so its fallback counts"),
         Reason::Split { to } => format!("the split sent it to {to}"),
+        Reason::HeldBy { endpoint } => format!("{endpoint} holds what the request goes on from"),
+        Reason::ServedBy => "no rule is about it, so whoever serves it answers".to_owned(),
         Reason::Escalated { from, to } => format!("tier {from} cannot take it, so it goes to {to}"),
     }
 }

@@ -17,6 +17,7 @@ pub fn facts(
     Facts {
         at_millis,
         dialect: prompt.dialect,
+        door: prompt.door,
         requested_model: prompt.model.clone(),
         requested_tier,
         key: caller.key.clone(),

@@ -39,6 +39,7 @@ fn within(given: &Condition, wanted: &Condition) -> bool {
         (C::Kind(given), C::Kind(wanted)) => subset(given, wanted),
         (C::Output(given), C::Output(wanted)) => subset(given, wanted),
         (C::Dialect(given), C::Dialect(wanted)) => subset(given, wanted),
+        (C::Doors(given), C::Doors(wanted)) => subset(given, wanted),
         (C::Tokens(given), C::Tokens(wanted))
         | (C::Context(given), C::Context(wanted))
         | (C::Tools(given), C::Tools(wanted))

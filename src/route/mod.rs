@@ -32,7 +32,7 @@ pub use rule::{
 pub use time::{TimeWindow, WEEKDAYS};
 
 use crate::domain::{Decision, EndpointName, Facts, Failure, FailureKind, Gate, Outcome, Reason, TierName};
-use choose::{Choice, choose, output_each};
+use choose::{Choice, choose, output_each, serving};
 use rule::Room;
 
 /// What the moment adds to the facts.
@@ -48,6 +48,8 @@ pub struct Situation {
     pub allowed_tiers: Option<Arc<[TierName]>>,
     /// Whether the caller may wish for a tier, or name a tier or an endpoint as the model.
     pub may_choose: bool,
+    /// The endpoint that holds what the request goes on from.
+    pub held_by: Option<EndpointName>,
 }
 
 impl Situation {
@@ -64,6 +66,12 @@ impl Situation {
 /// `UnknownModel` if the model is neither routed nor the name of anything, or the wish is no tier; `Forbidden` if the
 /// caller's key does not allow what was asked for by name, or nothing of what the rules chose.
 pub fn decide(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Decision, Failure> {
+    if let Some(holder) = &situation.held_by {
+        return held(rules, facts, situation, holder);
+    }
+    if !facts.door.is_conversation() {
+        return beside(rules, facts, situation);
+    }
     if !rules.routes(&facts.requested_model) {
         return by_name(rules, facts, situation);
     }
@@ -164,6 +172,49 @@ fn reachable(decision: Decision) -> Result<Decision, Failure> {
     Err(Failure::new(FailureKind::Forbidden, format!("this request goes to {place}, which your key does not allow")))
 }
 
+/// A request that goes on from what one endpoint holds goes there, unless a rule denies it.
+fn held(rules: &Rules, facts: &Facts, situation: &Situation, holder: &EndpointName) -> Result<Decision, Failure> {
+    if let Some(denied) = denied(rules, facts) {
+        return Ok(denied);
+    }
+    let Some(target) = rules.endpoint(holder.as_str()) else {
+        let message = "the endpoint that holds what this request goes on from is not configured any more: begin anew";
+        return Err(Failure::new(FailureKind::NotHeld, message));
+    };
+    let choice = choose(rules, facts, situation, &Destination::Endpoint(target.clone()));
+    reachable(decided(choice, None, vec![Reason::HeldBy { endpoint: holder.clone() }]))
+}
+
+/// A request that is no conversation: rules that name its door count, then the name of a model, then whoever serves it.
+fn beside(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Decision, Failure> {
+    if let Some(denied) = denied(rules, facts) {
+        return Ok(denied);
+    }
+    let model = facts.requested_model.as_str();
+    if !model.is_empty() && !rules.routes(model) {
+        return by_name(rules, facts, situation);
+    }
+    let about_it = |conditional: &&Conditional| {
+        conditional.when.names_a_door() && !conditional.is_past(facts.at_millis) && conditional.when.holds(facts)
+    };
+    if let Some(Conditional { rule, .. }) = rules.conditional().iter().find(about_it) {
+        let mut reasons = vec![Reason::Rule { rule: rule.name.clone(), why: rule.why.clone() }];
+        return match follow(rule, facts, situation, &mut reasons) {
+            Ok(destination) => reachable(decided(choose(rules, facts, situation, &destination), Some(rule), reasons)),
+            Err(words) => Ok(denial(rule, words, reasons)),
+        };
+    }
+    reachable(decided(serving(rules, facts, situation), None, vec![Reason::ServedBy]))
+}
+
+/// The denial of the first rule that takes the request and denies it, however it is routed otherwise.
+fn denied(rules: &Rules, facts: &Facts) -> Option<Decision> {
+    let rule = winner(rules, facts);
+    let Action::Deny(words) = &rule.action else { return None };
+    let reasons = vec![Reason::Rule { rule: rule.name.clone(), why: rule.why.clone() }];
+    Some(denial(rule, Arc::clone(words), reasons))
+}
+
 /// The tier that the caller wishes for, if it does.
 fn wished(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Option<Arc<Tier>>, Failure> {
     let Some(wish) = facts.requested_tier.as_deref() else { return Ok(None) };
@@ -195,10 +246,8 @@ fn by_name(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Decisi
         return Err(Failure::new(FailureKind::Forbidden, message).with_param("model"));
     }
     // Naming a model chooses where a request goes, not whether it may go.
-    let rule = winner(rules, facts);
-    if let Action::Deny(words) = &rule.action {
-        let reasons = vec![Reason::Rule { rule: rule.name.clone(), why: rule.why.clone() }];
-        return Ok(denial(rule, Arc::clone(words), reasons));
+    if let Some(denied) = denied(rules, facts) {
+        return Ok(denied);
     }
     let choice = choose(rules, facts, situation, &destination);
     let decision = decided(choice, None, vec![Reason::RequestedByName { name: name.clone() }]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::condition::{Condition, Name, Range, When};
 use super::pattern::Pattern;
-use crate::domain::{EndpointName, Price, Rates, RuleName, TierName};
+use crate::domain::{Door, EndpointName, Price, Rates, RuleName, TierName};
 
 /// What deciding needs to know of an endpoint.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Target {
     pub max_output: Option<u64>,
     /// What it can do.
     pub abilities: Abilities,
+    /// What may be asked of it.
+    pub serves: Arc<[Door]>,
     /// What its tokens cost.
     pub price: Price,
     /// The same as plain rates, if it depends on neither the length nor the time of a request: quicker to ask.

@@ -6,8 +6,8 @@ use super::{
     Abilities, Action, Balance, Condition, Conditional, Destination, Member, Pattern, Rule, Rules, Target, Tier, When,
 };
 use crate::domain::{
-    App, ContentSet, Conversation, Dialect, EndpointName, Facts, HeaderFacts, Kind, OutputFormat, Price, Rates, Risk,
-    RuleName, TagSet, TierName, TokenCount, TurnKind,
+    App, ContentSet, Conversation, Dialect, Door, EndpointName, Facts, HeaderFacts, Kind, OutputFormat, Price, Rates,
+    Risk, RuleName, TagSet, TierName, TokenCount, TurnKind,
 };
 
 /// A plain request for `auto`.
@@ -15,6 +15,7 @@ pub fn facts() -> Facts {
     Facts {
         at_millis: 1_795_305_600_000,
         dialect: Dialect::OpenaiChat,
+        door: Door::Chat,
         requested_model: "auto".to_owned(),
         requested_tier: None,
         key: None,
@@ -49,6 +50,7 @@ pub fn target(name: &str, window: u64, rate: u64) -> Target {
         context_window: Some(window),
         max_output: Some(200),
         abilities: Abilities::default(),
+        serves: [Door::Chat, Door::Responses, Door::Messages, Door::CountTokens].into(),
         price: Price::Fixed(rates),
         flat_rates: Some(rates),
     }

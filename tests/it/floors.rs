@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("listen", 2),
     ("admit", 2),
     ("read", 2),
+    ("recall", 2),
     ("forward", 2),
     ("meter", 2),
     ("record", 2),

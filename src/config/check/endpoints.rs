@@ -12,9 +12,11 @@ use rustls::pki_types::pem::PemObject;
 use super::{CheckedEndpoint, Checker, Declared};
 use crate::config::Strictness;
 use crate::config::located::Located;
-use crate::config::raw::{HttpWord, Named, RawEndpoint, RawRetries, RawSecret, RawTimeouts};
-use crate::domain::{Dialect, EndpointName, Secret};
-use crate::forward::{Endpoint, HttpVersion, Retries, TimeLimits};
+use crate::config::raw::{
+    AuthWord, DoorWord, HttpWord, Named, RawAws, RawEndpoint, RawRetries, RawSecret, RawTimeouts,
+};
+use crate::domain::{Dialect, Door, EndpointName, Secret};
+use crate::forward::{Auth, AwsCredentials, Endpoint, HttpVersion, Retries, TimeLimits, region_of};
 use crate::route::{Abilities, Target};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -41,7 +43,9 @@ impl Checker<'_, '_> {
             self.required(raw.model.as_ref(), &raw.span(), "model", &subject).and_then(|model| self.model(model));
         let known = url.as_ref().zip(model.as_ref()).and_then(|(url, model)| self.known(raw, url, model));
         let price = self.price(raw, known.as_ref(), &subject, written.span());
-        let credential = raw.api_key.as_ref().and_then(|secret| self.secret(secret, &subject));
+        let dialect = raw.dialect.as_ref().map_or(Dialect::OpenaiChat, |word| super::when::dialect(**word));
+        let auth = self.auth(raw, dialect, url.as_ref(), &subject);
+        let serves = self.serves(raw, dialect);
         let limits = self.time_limits(&raw.timeouts);
         let retries = self.retries(&raw.retries);
         let authorities = raw.ca_file.as_ref().and_then(|file| self.authorities(file));
@@ -58,15 +62,19 @@ impl Checker<'_, '_> {
             context_window: context_window.or(known.and_then(|known| known.context_window)),
             max_output,
             abilities: abilities(raw),
+            serves: Arc::clone(&serves),
             flat_rates: super::prices::flat(&price, self.surroundings.now),
             price: price.clone(),
         };
         let endpoint = Endpoint {
             name,
-            dialect: Dialect::OpenaiChat,
+            dialect,
             url,
             model,
-            credential,
+            serves,
+            auth,
+            api_version: raw.api_version.as_ref().map(|version| version.as_str().into()),
+            omit: raw.omit.clone().into(),
             headers,
             http: if raw.http == Some(HttpWord::Two) { HttpVersion::Http2 } else { HttpVersion::Http1 },
             authorities,
@@ -77,6 +85,81 @@ impl Checker<'_, '_> {
             price,
         };
         Some(CheckedEndpoint { target: Arc::new(target), endpoint: Arc::new(endpoint) })
+    }
+
+    /// What may be asked of it: conversations, unless the file says otherwise.
+    fn serves(&mut self, raw: &RawEndpoint, dialect: Dialect) -> Arc<[Door]> {
+        let words = raw.serves.as_deref();
+        let mut doors: Vec<Door> = match words {
+            None => super::when::door(DoorWord::Chat).to_vec(),
+            Some(words) => words.iter().flat_map(|word| super::when::door(**word)).copied().collect(),
+        };
+        // These two exist in Responses alone, and nothing is translated for them.
+        if dialect != Dialect::OpenaiResponses {
+            doors.retain(|door| !matches!(door, Door::Compact | Door::InputTokens));
+        }
+        for word in words.unwrap_or_default() {
+            if **word != DoorWord::Chat && !dialect.is_openai() {
+                let message =
+                    format!("`{}` is served in OpenAI's manner only, not in `{}`", door_word(**word), dialect.as_str());
+                self.findings.error(word.span(), message).hint("set `dialect = \"openai-chat\"` for such an endpoint");
+            }
+        }
+        doors.into()
+    }
+
+    /// How requests are authorised: as the file says, or as the dialect's provider wants it.
+    fn auth(&mut self, raw: &RawEndpoint, dialect: Dialect, url: Option<&Uri>, subject: &str) -> Auth {
+        if let Some(aws) = &raw.aws {
+            return self.aws(aws, dialect, url, subject);
+        }
+        let Some(secret) = raw.api_key.as_ref().and_then(|secret| self.secret(secret, subject)) else {
+            return Auth::None;
+        };
+        let is_azure = url.and_then(Uri::host).is_some_and(|host| host.ends_with(".azure.com"));
+        let word = raw.auth.unwrap_or(match dialect {
+            Dialect::AnthropicMessages => AuthWord::XApiKey,
+            Dialect::Gemini => AuthWord::XGoogApiKey,
+            _ if is_azure => AuthWord::ApiKey,
+            _ => AuthWord::Bearer,
+        });
+        match word {
+            AuthWord::Bearer => Auth::Bearer(secret),
+            AuthWord::ApiKey => Auth::Header(HeaderName::from_static("api-key"), secret),
+            AuthWord::XApiKey => Auth::Header(HeaderName::from_static("x-api-key"), secret),
+            AuthWord::XGoogApiKey => Auth::Header(HeaderName::from_static("x-goog-api-key"), secret),
+        }
+    }
+
+    fn aws(&mut self, raw: &Located<RawAws>, dialect: Dialect, url: Option<&Uri>, subject: &str) -> Auth {
+        if dialect != Dialect::BedrockConverse {
+            self.findings
+                .error(raw.span(), format!("`aws` of {subject} signs requests in `bedrock-converse` only"))
+                .hint("set `dialect = \"bedrock-converse\"`, or use `api_key`");
+        }
+        let of_host = url.and_then(Uri::host).and_then(region_of);
+        let region = raw.region.as_ref().map(|region| region.as_str()).or(of_host).map(Arc::<str>::from);
+        if region.is_none() {
+            let message = format!("{subject} has no AWS region, and its URL does not tell");
+            self.findings.error(raw.span(), message).hint("such as `aws = { region = \"eu-central-1\" }`");
+        }
+        let mut secret = |written: &Option<Located<RawSecret>>, name: &str| match written {
+            Some(written) => self.secret(written, subject),
+            None => {
+                let written = RawSecret { env: Some(name.to_owned()), file: None };
+                self.secret(&Located::new(raw.span(), written), subject)
+            }
+        };
+        let id = secret(&raw.access_key_id, "AWS_ACCESS_KEY_ID");
+        let key = secret(&raw.secret_access_key, "AWS_SECRET_ACCESS_KEY");
+        let session_token = raw.session_token.as_ref().and_then(|token| self.secret(token, subject));
+        match (id, key, region) {
+            (Some(id), Some(secret_access_key), Some(region)) => {
+                let access_key_id = id.expose().to_owned();
+                Auth::Aws(AwsCredentials { access_key_id, secret_access_key, session_token }, region)
+            }
+            _ => Auth::None,
+        }
     }
 
     fn model(&mut self, written: &Located<String>) -> Option<Arc<str>> {
@@ -191,6 +274,10 @@ impl Checker<'_, '_> {
         }
         Some(**written)
     }
+}
+
+fn door_word(word: DoorWord) -> &'static str {
+    super::when::door(word).first().map_or("", |door| door.as_str())
 }
 
 fn abilities(raw: &RawEndpoint) -> Abilities {

@@ -3,11 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hyper::Uri;
+use hyper::header::HeaderValue;
+
 use super::Checker;
 use crate::config::located::Located;
 use crate::config::raw::RawServer;
 use crate::config::text;
 use crate::{listen, read};
+
+/// Below the half minute after which the strictest of what stands between ends a silent connection.
+const PING_INTERVAL: Duration = Duration::from_secs(12);
 
 /// The shortest limit that leaves an honest client a chance.
 const LEAST: Duration = Duration::from_millis(100);
@@ -52,6 +58,7 @@ impl Checker<'_, '_> {
         let bounds = read::Bounds::default();
         read::Bounds {
             max_body_bytes: self.body_size(raw, bounds.max_body_bytes),
+            max_upload_bytes: self.upload_size(raw, bounds.max_upload_bytes),
             max_ratio: self.count(raw.max_ratio.as_ref(), "server.max_ratio", bounds.max_ratio),
             max_depth: self.count(raw.max_depth.as_ref(), "server.max_depth", bounds.max_depth),
             stall_timeout: self.duration(raw.stall_timeout.as_ref(), "stall_timeout", LEAST, bounds.stall_timeout),
@@ -70,6 +77,41 @@ impl Checker<'_, '_> {
                 default
             }
         }
+    }
+
+    fn upload_size(&mut self, raw: &RawServer, default: u64) -> u64 {
+        let Some(written) = &raw.max_upload else { return default };
+        text::size(&written.0).filter(|size| *size > 0).map_or_else(
+            || {
+                let message = format!("`server.max_upload` cannot be `{}`, expected a size", written.0);
+                self.findings.error(written.span(), message).hint("such as `512MiB` or `2GiB`");
+                default
+            },
+            |size| size as u64,
+        )
+    }
+
+    /// How often a caller is told that a silent upstream is waited for.
+    pub(super) fn ping_interval(&mut self, raw: &RawServer) -> Duration {
+        self.duration(raw.ping_interval.as_ref(), "ping_interval", LEAST, PING_INTERVAL)
+    }
+
+    /// The origins whose pages may ask, as browsers name them.
+    pub(super) fn cors(&mut self, raw: &RawServer) -> Vec<HeaderValue> {
+        let mut origins = Vec::with_capacity(raw.cors.len());
+        for written in &raw.cors {
+            let uri = written.parse::<Uri>().ok().filter(|uri| uri.scheme().is_some() && uri.path() == "/");
+            match uri.and_then(|_| HeaderValue::from_str(written.trim_end_matches('/')).ok()) {
+                Some(origin) => origins.push(origin),
+                None => {
+                    let message = format!("`server.cors` holds `{}`, which is no origin", written.value());
+                    self.findings
+                        .error(written.span(), message)
+                        .hint("scheme, host and port, such as `https://chat.example.com`; no path, and no `*`");
+                }
+            }
+        }
+        origins
     }
 
     pub(super) fn count(&mut self, written: Option<&Located<u32>>, key: &str, default: u32) -> u32 {

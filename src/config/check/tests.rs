@@ -12,7 +12,7 @@ use crate::config::raw::{RawCaller, RawExpectation, RawFile, RawTest};
 use crate::config::rule_tests::{Expectation, RuleTest};
 use crate::config::trial::Trial;
 use crate::dialect::{Limits, parse};
-use crate::domain::{App, Caller, Dialect, Prompt};
+use crate::domain::{App, Caller, Door, Prompt};
 use crate::route::Pattern;
 
 /// What tests may refer to.
@@ -63,7 +63,7 @@ impl Checker<'_, '_> {
         body.insert("messages".to_owned(), messages);
         body.extend(raw.body.clone());
         let bytes = Bytes::from(Value::Object(body).to_string());
-        parse(Dialect::OpenaiChat, bytes, &known.limits)
+        parse(Door::Chat, bytes, &known.limits)
             .map_err(|failure| {
                 let place = raw.messages.as_ref().map_or(raw.span(), Located::span);
                 self.findings.error(place, format!("this test is no request: {}", failure.message)).severity

@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 use super::Checker;
 use crate::config::located::Located;
 use crate::config::raw::{
-    Amount, ConversationWord, DayWord, DialectWord, HeaderTest, OneOrMany, OutputWord, RawTime, RawWhen, RawWords,
-    RiskTest, TurnWord,
+    Amount, ConversationWord, DayWord, DialectWord, DoorWord, HeaderTest, OneOrMany, OutputWord, RawTime, RawWhen,
+    RawWords, RiskTest, TurnWord,
 };
 use crate::config::text;
-use crate::domain::{Conversation, Dialect, OutputFormat, TurnKind};
+use crate::domain::{Conversation, Dialect, Door, OutputFormat, TurnKind};
 use crate::route::{Condition, Name, Pattern, Range, SetTest, TimeWindow, WEEKDAYS, When};
 
 impl Checker<'_, '_> {
@@ -30,6 +30,7 @@ impl Checker<'_, '_> {
         all.extend(raw.turn.as_ref().map(|turn| Condition::Turn(turn_kind(**turn))));
         all.extend(raw.conversation.as_ref().map(|state| Condition::Conversation(conversation(**state))));
         all.extend(self.dialects(raw));
+        all.extend(self.doors(raw));
         all.extend(self.names(raw));
         all.extend(raw.time.as_ref().and_then(|time| self.time(time)).map(Condition::Time));
         all.extend(self.nested(raw));
@@ -65,7 +66,12 @@ impl Checker<'_, '_> {
 
     fn dialects(&mut self, raw: &RawWhen) -> Option<Condition> {
         let words = self.words(raw.dialect.as_ref()?, "dialect")?;
-        Some(Condition::Dialect(words.into_iter().map(|DialectWord::OpenaiChat| Dialect::OpenaiChat).collect()))
+        Some(Condition::Dialect(words.into_iter().map(dialect).collect()))
+    }
+
+    fn doors(&mut self, raw: &RawWhen) -> Option<Condition> {
+        let words = self.words(raw.door.as_ref()?, "door")?;
+        Some(Condition::Doors(words.into_iter().map(door).flatten().copied().collect()))
     }
 
     fn names(&mut self, raw: &RawWhen) -> Vec<Condition> {
@@ -202,6 +208,34 @@ fn set_test<T: Copy, S: FromIterator<T>>(words: &RawWords<T>) -> SetTest<S> {
         RawWords::One(word) => SetTest { any: set(&[*word]), all: set(&[]), none: set(&[]) },
         RawWords::Any(words) => SetTest { any: set(words), all: set(&[]), none: set(&[]) },
         RawWords::Sets(sets) => SetTest { any: given(&sets.any), all: given(&sets.all), none: given(&sets.none) },
+    }
+}
+
+/// The dialect that a word names.
+pub(super) fn dialect(word: DialectWord) -> Dialect {
+    match word {
+        DialectWord::OpenaiChat => Dialect::OpenaiChat,
+        DialectWord::OpenaiResponses => Dialect::OpenaiResponses,
+        DialectWord::AnthropicMessages => Dialect::AnthropicMessages,
+        DialectWord::Gemini => Dialect::Gemini,
+        DialectWord::BedrockConverse => Dialect::BedrockConverse,
+    }
+}
+
+/// The doors that a word names: a conversation has one for each dialect.
+pub(super) fn door(word: DoorWord) -> &'static [Door] {
+    match word {
+        DoorWord::Chat => {
+            &[Door::Chat, Door::Responses, Door::Messages, Door::CountTokens, Door::Compact, Door::InputTokens]
+        }
+        DoorWord::Completions => &[Door::Completions],
+        DoorWord::Embeddings => &[Door::Embeddings],
+        DoorWord::Rerank => &[Door::Rerank],
+        DoorWord::Moderations => &[Door::Moderations],
+        DoorWord::Images => &[Door::Images],
+        DoorWord::Audio => &[Door::Audio],
+        DoorWord::Files => &[Door::Files],
+        DoorWord::Batches => &[Door::Batches],
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::value::Datetime;
 
 use super::words::{
-    AmountText, ClockText, ConversationWord, DayWord, DialectWord, OutputWord, ReviewWord, RiskText, TurnWord,
+    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, OutputWord, ReviewWord, RiskText, TurnWord,
 };
 use crate::config::located::Located;
 use crate::domain::{Content, Kind, Risk, Tag};
@@ -76,6 +76,8 @@ pub struct RawWhen {
     pub requested_model: Option<Located<OneOrMany<String>>>,
     /// The wire format that the client speaks: one or a list.
     pub dialect: Option<Located<OneOrMany<DialectWord>>>,
+    /// What is asked for: one or a list. Rules without it are about conversations (`chat`); a `deny` is about all.
+    pub door: Option<Located<OneOrMany<DoorWord>>>,
     /// The person: a name or a list, `*` at the beginning or the end stands for the rest.
     pub engineer: Option<Located<OneOrMany<String>>>,
     /// The person's team, compared likewise.

@@ -39,8 +39,48 @@ macro_rules! choices {
 choices! {
     /// A wire format.
     DialectWord {
-        /// OpenAI's Chat Completions.
-        OpenaiChat = "openai-chat"
+        /// OpenAI's Chat Completions, and what else OpenAI and compatible servers serve in its manner.
+        OpenaiChat = "openai-chat",
+        /// OpenAI's Responses.
+        OpenaiResponses = "openai-responses",
+        /// Anthropic's Messages.
+        AnthropicMessages = "anthropic-messages",
+        /// Google's generateContent.
+        Gemini = "gemini",
+        /// Amazon Bedrock's Converse.
+        BedrockConverse = "bedrock-converse"
+    }
+    /// What callers ask for.
+    DoorWord {
+        /// The next turn of a conversation, in whatever dialect the caller speaks.
+        Chat = "chat",
+        /// A text's continuation: `/v1/completions`.
+        Completions = "completions",
+        /// Texts as vectors.
+        Embeddings = "embeddings",
+        /// Documents in the order in which they fit a query.
+        Rerank = "rerank",
+        /// Whether a text may be shown.
+        Moderations = "moderations",
+        /// Pictures.
+        Images = "images",
+        /// Speech to text and back.
+        Audio = "audio",
+        /// Files at the provider.
+        Files = "files",
+        /// Batches of requests at the provider.
+        Batches = "batches"
+    }
+    /// How an endpoint is shown its credential.
+    AuthWord {
+        /// `authorization: Bearer …`.
+        Bearer = "bearer",
+        /// `api-key: …`, as Azure wants it.
+        ApiKey = "api-key",
+        /// `x-api-key: …`, as Anthropic wants it.
+        XApiKey = "x-api-key",
+        /// `x-goog-api-key: …`, as Google wants it.
+        XGoogApiKey = "x-goog-api-key"
     }
     /// A version of HTTP.
     HttpWord {

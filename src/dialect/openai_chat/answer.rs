@@ -7,12 +7,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialect::answer::{Answer, Event, Piece};
+use crate::dialect::counts::{Details, Told, count, error_text};
 use crate::dialect::json::{raw, span_in};
 use crate::dialect::sse;
 use crate::domain::Usage;
-
-/// More tokens than any answer has; a provider that claims more is not believed.
-const MOST_TOKENS: u64 = 1 << 32;
 
 #[derive(Deserialize)]
 struct Chunk<'a> {
@@ -116,8 +114,7 @@ impl Delta<'_> {
     }
 }
 
-/// Usage as OpenAI and those who speak like it write it. Values are read one by one, so that a lie in one of them does
-/// not lose the others.
+/// Usage as OpenAI and those who speak like it write it.
 #[derive(Deserialize)]
 struct Counts<'a> {
     #[serde(borrow, default)]
@@ -135,76 +132,18 @@ struct Counts<'a> {
     prompt_cache_hit_tokens: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize, Default)]
-struct Details<'a> {
-    #[serde(borrow, default)]
-    cached_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    cache_write_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    audio_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    image_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reasoning_tokens: Option<&'a RawValue>,
-}
-
-/// A count, if it is a whole number that can be one.
-fn count(value: Option<&RawValue>) -> Option<u64> {
-    let text = value?.get();
-    let count = text.parse::<u64>().ok().or_else(|| {
-        let float: f64 = text.parse().ok()?;
-        (float >= 0.0 && float.fract() == 0.0).then_some(float as u64)
-    })?;
-    (count < MOST_TOKENS).then_some(count)
-}
-
 impl Counts<'_> {
-    /// The counts in disjoint buckets, or `None` if the two that matter are missing or no counts. What a provider
-    /// counts inside another bucket is taken out of it, and never more than there is.
     fn usage(&self) -> Option<Usage> {
-        let (prompt, completion) = (count(self.prompt_tokens), count(self.completion_tokens));
-        if prompt.is_none() && completion.is_none() {
-            return None;
-        }
-        let none = Details::default();
-        let inputs = self.prompt_tokens_details.as_ref().unwrap_or(&none);
-        let outputs = self.completion_tokens_details.as_ref().unwrap_or(&none);
-        let mut input = prompt.unwrap_or(0);
-        let mut output = completion.unwrap_or(0);
-        let reasoning = count(outputs.reasoning_tokens).unwrap_or(0);
-        // Some providers count reasoning beside the completion instead of inside it; then their total says so.
-        if reasoning > 0 && count(self.total_tokens) == Some(input.saturating_add(output).saturating_add(reasoning)) {
-            output = output.saturating_add(reasoning);
-        }
-        let take = |from: &mut u64, tokens: Option<u64>| {
-            let taken = tokens.unwrap_or(0).min(*from);
-            *from -= taken;
-            taken
+        let told = Told {
+            input: count(self.prompt_tokens),
+            output: count(self.completion_tokens),
+            total: count(self.total_tokens),
+            cached: count(self.prompt_cache_hit_tokens),
+            inputs: self.prompt_tokens_details.as_ref(),
+            outputs: self.completion_tokens_details.as_ref(),
         };
-        Some(Usage {
-            cache_read: take(&mut input, count(inputs.cached_tokens).or(count(self.prompt_cache_hit_tokens))),
-            cache_write_5m: take(&mut input, count(inputs.cache_write_tokens)),
-            cache_write_1h: 0,
-            audio_input: take(&mut input, count(inputs.audio_tokens)),
-            image: take(&mut input, count(inputs.image_tokens)),
-            reasoning: take(&mut output, Some(reasoning)),
-            audio_output: take(&mut output, count(outputs.audio_tokens)),
-            input,
-            output,
-        })
+        told.usage()
     }
-}
-
-/// The provider's own words for an error, at most 300 characters.
-fn error_text(error: &RawValue) -> String {
-    #[derive(Deserialize)]
-    struct Object<'a> {
-        #[serde(borrow)]
-        message: Cow<'a, str>,
-    }
-    let message = serde_json::from_str::<Object<'_>>(error.get()).map(|object| object.message.into_owned());
-    message.unwrap_or_else(|_| error.get().to_owned()).chars().take(300).collect()
 }
 
 /// Reads a whole answer with a status of success.
@@ -217,13 +156,14 @@ pub fn read_answer(body: &[u8]) -> Answer {
         usage: chunk.usage(),
         service_tier: chunk.service_tier.as_deref().map(str::to_owned),
         text,
+        marks: Vec::new(),
     }
 }
 
 /// Reads the data of one event.
 pub fn read_event(data: &[u8]) -> Event {
     if data.trim_ascii().starts_with(b"[DONE]") {
-        return Event::Done;
+        return Event::Done(Piece::default());
     }
     let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Event::Garbage };
     if let Some(error) = chunk.error {
@@ -234,9 +174,10 @@ pub fn read_event(data: &[u8]) -> Event {
         has_content,
         is_end: chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some()),
         has_usage_field: chunk.usage.is_some(),
-        usage: chunk.usage(),
+        usage: chunk.usage().map(Into::into),
         service_tier: chunk.service_tier.as_deref().map(str::to_owned),
         text,
+        marks: Vec::new(),
     })
 }
 
@@ -311,7 +252,7 @@ mod tests {
 
     #[test]
     fn events_are_told_apart() {
-        assert_eq!(read_event(b"[DONE]"), Event::Done);
+        assert_eq!(read_event(b"[DONE]"), Event::Done(Piece::default()));
         assert_eq!(read_event(b"<html>"), Event::Garbage);
         assert_eq!(read_event(br#"{"error":{"message":"overloaded"}}"#), Event::Error("overloaded".to_owned()));
         let piece = |data: &str| match read_event(data.as_bytes()) {
@@ -325,7 +266,10 @@ mod tests {
         let both = r#"{"choices":[{"delta":{"content":"b"},"message":{"content":"a b"}}]}"#;
         assert_eq!(piece(both).text, "b", "what was said before is not counted again");
         assert!(!piece(r#"{"usage":{"prompt_tokens":3,"completion_tokens":1}}"#).has_content);
-        assert_eq!(piece(r#"{"choices":null,"usage":{"prompt_tokens":3}}"#).usage.map(|usage| usage.input), Some(3));
+        assert_eq!(
+            piece(r#"{"choices":null,"usage":{"prompt_tokens":3}}"#).usage.and_then(|usage| usage.input),
+            Some(3)
+        );
     }
 
     #[test]

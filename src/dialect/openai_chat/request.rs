@@ -1,27 +1,21 @@
 //! Requests: read once into spans, and changed by splicing.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::dialect::Limits;
-use crate::dialect::json::{depth, raw, span_in};
+use crate::dialect::body::{Fields, malformed, read, reason, splice, wrong_type};
+use crate::dialect::json::{raw, span_in};
 use crate::domain::{
-    Dialect, Failure, FailureKind, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span, Text, Turn,
+    Dialect, Door, Failure, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span, Text, Turn,
 };
 
-/// The fields we act on, as they stand in the body.
-#[derive(Default)]
-struct Fields<'a> {
-    values: [Option<&'a RawValue>; NAMES.len()],
-    has_input: bool,
-}
-
-const NAMES: [&str; 10] = [
+/// The fields we act on; of `input` only whether it is there.
+const NAMES: &[&str] = &[
     "model",
     "messages",
     "stream",
@@ -32,61 +26,8 @@ const NAMES: [&str; 10] = [
     "max_tokens",
     "max_completion_tokens",
     "n",
+    "input",
 ];
-
-impl<'a> Fields<'a> {
-    fn value(&self, name: &str) -> Option<&'a RawValue> {
-        NAMES.iter().position(|known| *known == name).and_then(|place| self.values[place])
-    }
-
-    /// The value unless it is absent or `null`.
-    fn set(&self, name: &str) -> Option<&'a RawValue> {
-        self.value(name).filter(|value| value.get() != "null")
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    // Parsers differ in whether a second or a differently cased `model` counts; we must not route on
-                    // one reading while the upstream acts on another.
-                    let Some(place) = NAMES.iter().position(|name| name.eq_ignore_ascii_case(&key)) else {
-                        fields.has_input |= key == "input";
-                        map.next_value::<IgnoredAny>()?;
-                        continue;
-                    };
-                    if NAMES[place] != key {
-                        let name = NAMES[place];
-                        return Err(serde::de::Error::custom(format_args!(
-                            "the field `{name}` is written in lower case here"
-                        )));
-                    }
-                    if fields.values[place].is_some() {
-                        let name = NAMES[place];
-                        return Err(serde::de::Error::custom(format_args!("the field `{name}` stands twice")));
-                    }
-                    fields.values[place] = Some(map.next_value()?);
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
-}
-
-/// A key, borrowed unless it has escapes (serde copies a plain `Cow`).
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -132,62 +73,39 @@ struct StreamOptions<'a> {
     include_usage: Option<&'a RawValue>,
 }
 
-fn malformed(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Malformed, message)
-}
-
-fn wrong_type(param: &'static str, expected: &str) -> Failure {
-    malformed(format!("`{param}` must be {expected}")).with_param(param)
-}
-
-/// What the parser found wrong, without what it quotes of the body: an error holds no prompt text.
-fn reason(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    if !words.starts_with("invalid type") && !words.starts_with("invalid value") {
-        return words;
-    }
-    // "invalid type: string "…", expected a map at line 1 column 5": what was expected comes last, in serde's own words.
-    let expected = words.rfind(", expected ").map_or("another type", |at| &words[at + ", expected ".len()..]);
-    format!("expected {expected}")
-}
-
 /// Reads a request's body.
 pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
-    let text = std::str::from_utf8(&body)
-        .map_err(|error| malformed(format!("the body is not valid UTF-8 at byte {}", error.valid_up_to())))?;
-    let deepest = depth(&body);
-    if deepest > limits.max_depth {
-        let most = limits.max_depth;
-        return Err(malformed(format!("the body nests {deepest} levels deep; this proxy takes {most} at most")));
+    let fields = Fields::read(&body, NAMES, limits)?;
+    if fields.set("messages").is_none() && fields.set("input").is_some() {
+        // Cursor asks here in the form of Responses, and expects the answer in this one.
+        return crate::dialect::openai_responses::parse(Door::Chat, body.clone(), limits);
     }
-    let fields: Fields<'_> = serde_json::from_str(text)
-        .map_err(|error| malformed(format!("the body is not a valid JSON request: {}", reason(&error))))?;
     let at = |value: &RawValue| span_in(&body, value.get());
 
     let model = fields.set("model").ok_or_else(|| {
         malformed("`model` is missing: name a model, or `auto` to be routed by the rules").with_param("model")
     })?;
     let name: String = read(model).ok_or_else(|| wrong_type("model", "a string"))?;
-    let messages = fields.set("messages").ok_or_else(|| {
-        let hint = if fields.has_input { "; a body with `input` belongs to the Responses API" } else { "" };
-        malformed(format!("`messages` is missing{hint}")).with_param("messages")
-    })?;
-    let stream: Option<bool> = typed(&fields, "stream", "true or false")?;
+    let messages = fields
+        .set("messages")
+        .ok_or_else(|| malformed("`messages` is missing: send the conversation").with_param("messages"))?;
+    let stream: Option<bool> = fields.typed("stream", "true or false")?;
     let tools = fields.set("tools").or_else(|| fields.set("functions"));
     let (output, response_format) = output_format(&fields)?;
     let (wants_usage, stream_options) = match fields.value("stream_options") {
         Some(value) => (wants_usage(value)?, Some(at(value))),
         None => (false, None),
     };
-    let answers: Option<u32> = typed(&fields, "n", "a whole number from 1 on")?;
+    let answers: Option<u32> = fields.typed("n", "a whole number from 1 on")?;
     if answers == Some(0) {
         return Err(wrong_type("n", "a whole number from 1 on"));
     }
-    let max_tokens: Option<u64> = typed(&fields, "max_tokens", "a whole number from 0 on")?;
-    let max_completion: Option<u64> = typed(&fields, "max_completion_tokens", "a whole number from 0 on")?;
+    let max_tokens: Option<u64> = fields.typed("max_tokens", "a whole number from 0 on")?;
+    let max_completion: Option<u64> = fields.typed("max_completion_tokens", "a whole number from 0 on")?;
 
     Ok(Prompt {
         dialect: Dialect::OpenaiChat,
+        door: Door::Chat,
         model: name,
         model_span: at(model),
         stream: stream.unwrap_or(false),
@@ -201,25 +119,14 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
         output,
         max_output: max_completion.or(max_tokens),
         answers: answers.unwrap_or(1),
+        pins: Vec::new(),
+        signed: Vec::new(),
         body: body.clone(),
     })
 }
 
-/// A value read as the type that is expected, `None` if it is another.
-fn read<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
-    serde_json::from_str(value.get()).ok()
-}
-
-/// A field read as the type that is expected; `null` is absent.
-fn typed<'a, T: Deserialize<'a>>(
-    fields: &Fields<'a>,
-    name: &'static str,
-    expected: &str,
-) -> Result<Option<T>, Failure> {
-    fields.set(name).map(|value| read(value).ok_or_else(|| wrong_type(name, expected))).transpose()
-}
-
-fn wants_usage(options: &RawValue) -> Result<bool, Failure> {
+/// Whether the options of a stream ask for usage.
+pub(super) fn wants_usage(options: &RawValue) -> Result<bool, Failure> {
     let expected = || wrong_type("stream_options", "an object such as {\"include_usage\": true}");
     let read: Option<StreamOptions<'_>> = read(options).ok_or_else(expected)?;
     match read.and_then(|options| options.include_usage).map(RawValue::get) {
@@ -341,20 +248,7 @@ pub fn request_body(prompt: &Prompt, model: &str, ask_usage: bool) -> Bytes {
     if ask_usage && prompt.stream && !prompt.wants_usage {
         edits.extend(usage_edit(prompt));
     }
-    if edits.is_empty() {
-        return prompt.body.clone();
-    }
-    edits.sort_by_key(|(span, _)| span.start);
-    let grown: usize = edits.iter().map(|(_, text)| text.len()).sum();
-    let mut body = BytesMut::with_capacity(prompt.body.len() + grown);
-    let mut from = 0;
-    for (span, text) in &edits {
-        body.extend_from_slice(&prompt.body[from..span.start as usize]);
-        body.extend_from_slice(text.as_bytes());
-        from = span.end as usize;
-    }
-    body.extend_from_slice(&prompt.body[from..]);
-    body.freeze()
+    splice(&prompt.body, edits)
 }
 
 /// The smallest edit after which the body asks for usage; the client's other stream options stay.

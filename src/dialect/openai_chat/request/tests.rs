@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::FailureKind;
 
 fn parsed(body: &str) -> Result<Prompt, Failure> {
     parse(Bytes::from(body.to_owned()), &Limits { max_depth: 64 })
@@ -45,7 +46,6 @@ fn what_is_no_request_is_refused_with_the_field_and_what_to_do() {
     check(&format!("{{\"model\":\"a\",\"model\":\"b\",{messages}}}"), "`model` stands twice");
     check(&format!("{{\"model\":\"a\",\"Model\":\"b\",{messages}}}"), "`model` is written in lower case");
     check(r#"{"model":"a"}"#, "`messages` is missing");
-    check(r#"{"model":"a","input":"x"}"#, "Responses API");
     check(r#"{"model":"a","messages":[]}"#, "at least one message");
     check(r#"{"model":"a","messages":{}}"#, "`messages` must be an array");
     check(r#"{"model":"a","messages":[{"content":"x"}]}"#, "missing field `role`");

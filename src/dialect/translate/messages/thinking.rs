@@ -1,0 +1,174 @@
+//! How much a model of Anthropic's is asked to think. Which words it takes depends on its generation: up to 4.5 a budget
+//! of tokens, from 4.6 on an effort; from 4.7 on no sampling parameters.
+
+use serde_json::{Value, json};
+
+use crate::dialect::translate::Carry;
+use crate::dialect::translate::neutral::{Reasoning, Request, ToolChoice};
+
+/// The limit of an answer whose caller sets none, where this dialect wants one. It is the smallest that any model which
+/// Anthropic serves today has at most, so that none refuses it.
+const DEFAULT_MAX_TOKENS: u64 = 32_000;
+
+/// The least budget that is taken.
+const LEAST_BUDGET: u64 = 1024;
+
+/// How a model that goes by budgets divides the tokens of an answer: these sixteenths are for thinking.
+const SIXTEENTHS: [(&str, u64); 6] =
+    [("minimal", 1), ("low", 1), ("medium", 4), ("high", 8), ("xhigh", 12), ("max", 12)];
+
+/// What a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Abilities {
+    /// An effort, and thinking as much as it likes.
+    effort: bool,
+    /// `temperature`, `top_p` and `top_k`.
+    pub(super) sampling: bool,
+}
+
+impl Abilities {
+    /// By the model's name. A name of another maker's stands for a model behind a door like Anthropic's; those know the
+    /// words that the dialect began with.
+    pub(super) fn of(model: &str) -> Self {
+        let name = model.to_ascii_lowercase();
+        let Some((_, rest)) = name.split_once("claude") else { return Self { effort: false, sampling: true } };
+        let mut numbers = rest
+            .split(|letter: char| !letter.is_ascii_alphanumeric())
+            .skip_while(|word| !is_version(word))
+            .map_while(|word| word.parse::<u32>().ok().filter(|_| is_version(word)));
+        // A name without a number stands for the newest.
+        let version = (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(0));
+        Self { effort: version >= (4, 6), sampling: version < (4, 7) }
+    }
+}
+
+/// Whether it is a version, not the day of one.
+fn is_version(word: &str) -> bool {
+    (1..=2).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What to say of thinking.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Thinking {
+    /// The most tokens of the answer, those of thinking included.
+    pub(super) max_tokens: u64,
+    /// The value of `thinking`.
+    pub(super) thinking: Option<Value>,
+    /// The value of `output_config.effort`.
+    pub(super) effort: Option<String>,
+}
+
+impl Thinking {
+    /// As the request wants it, in the words that the model takes.
+    pub(super) fn of(request: &Request, model: &str, carry: &mut Carry<'_>) -> Self {
+        let max_tokens = request.max_output.unwrap_or(DEFAULT_MAX_TOKENS);
+        let mut asked = Self { max_tokens, ..Self::default() };
+        let is_forced = matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
+        let Some(reasoning) = &request.reasoning else { return asked };
+        let knows_effort = Abilities::of(model).effort;
+        match reasoning {
+            Reasoning::Off => {
+                asked.thinking = Some(json!({"type": "disabled"}));
+                return asked;
+            }
+            Reasoning::Effort(effort) if knows_effort => {
+                asked.effort = Some(if effort == "minimal" { "low".to_owned() } else { effort.clone() });
+                asked.thinking = Some(json!({"type": "adaptive"}));
+            }
+            Reasoning::Adaptive if knows_effort => asked.thinking = Some(json!({"type": "adaptive"})),
+            Reasoning::Budget(_) if knows_effort => {
+                carry.hint("reasoning.budget");
+                asked.thinking = Some(json!({"type": "adaptive"}));
+            }
+            Reasoning::Effort(effort) => asked.budget(share(max_tokens, effort), request, carry),
+            Reasoning::Adaptive => asked.budget(share(max_tokens, "high"), request, carry),
+            Reasoning::Budget(tokens) => asked.budget(*tokens, request, carry),
+        }
+        // A model that must call a tool may not think about it first.
+        if is_forced && asked.thinking.take().is_some() {
+            carry.hint("reasoning");
+        }
+        asked
+    }
+
+    fn budget(&mut self, tokens: u64, request: &Request, carry: &mut Carry<'_>) {
+        let mut tokens = tokens.max(LEAST_BUDGET);
+        if request.max_output.is_none() && tokens >= self.max_tokens {
+            self.max_tokens = tokens.saturating_add(DEFAULT_MAX_TOKENS);
+        }
+        tokens = tokens.min(self.max_tokens.saturating_sub(1));
+        if tokens < LEAST_BUDGET {
+            // The whole answer is to be shorter than the least that may be thought.
+            carry.hint("reasoning");
+            return;
+        }
+        self.thinking = Some(json!({"type": "enabled", "budget_tokens": tokens}));
+    }
+}
+
+fn share(max_tokens: u64, effort: &str) -> u64 {
+    // An effort that is newer than we are is taken for a high one.
+    let sixteenths = SIXTEENTHS.iter().find(|(name, _)| *name == effort).map_or(8, |(_, sixteenths)| *sixteenths);
+    max_tokens / 16 * sixteenths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Dialect;
+
+    #[test]
+    fn a_models_name_tells_its_generation() {
+        let check = |model: &str, effort: bool, sampling: bool| {
+            assert_eq!(Abilities::of(model), Abilities { effort, sampling }, "{model}");
+        };
+        check("claude-3-5-sonnet-20241022", false, true);
+        check("claude-opus-4-20250514", false, true);
+        check("claude-haiku-4-5", false, true);
+        check("us.anthropic.claude-sonnet-4-5-20250929-v1:0", false, true);
+        check("claude-opus-4-6", true, true);
+        check("anthropic/claude-4.6-sonnet", true, true);
+        check("anthropic/claude-opus-4.7", true, false);
+        check("claude-opus-5-5", true, false);
+        check("claude-sonnet-5", true, false);
+        check("claude-latest", true, false);
+        check("glm-5", false, true);
+    }
+
+    #[test]
+    fn thinking_is_asked_for_in_the_words_of_the_model() {
+        let check = |model: &str, reasoning: Reasoning, max: Option<u64>, expected: (u64, Value, Option<&str>)| {
+            let mut carry = Carry::new(Dialect::OpenaiChat, Dialect::AnthropicMessages, &[]);
+            let request = Request { max_output: max, reasoning: Some(reasoning.clone()), ..Request::default() };
+            let asked = Thinking::of(&request, model, &mut carry);
+            let told = (asked.max_tokens, asked.thinking.unwrap_or_default(), asked.effort.as_deref());
+            assert_eq!(told, expected, "{model} {reasoning:?} {max:?}");
+        };
+        let effort = |effort: &str| Reasoning::Effort(effort.to_owned());
+        let adaptive = json!({"type": "adaptive"});
+        let enabled = |tokens: u64| json!({"type": "enabled", "budget_tokens": tokens});
+        check("claude-opus-5", effort("xhigh"), None, (32_000, adaptive.clone(), Some("xhigh")));
+        check("claude-opus-5", effort("minimal"), Some(9), (9, adaptive.clone(), Some("low")));
+        check("claude-opus-5", Reasoning::Adaptive, None, (32_000, adaptive.clone(), None));
+        check("claude-opus-5", Reasoning::Budget(5000), None, (32_000, adaptive, None));
+        check("claude-opus-5", Reasoning::Off, None, (32_000, json!({"type": "disabled"}), None));
+        check("claude-haiku-4-5", effort("medium"), None, (32_000, enabled(8000), None));
+        check("claude-haiku-4-5", effort("low"), Some(2000), (2000, enabled(1024), None));
+        check("claude-haiku-4-5", effort("low"), Some(1024), (1024, Value::Null, None));
+        check("claude-haiku-4-5", Reasoning::Budget(50_000), None, (82_000, enabled(50_000), None));
+        check("claude-haiku-4-5", Reasoning::Budget(50_000), Some(4000), (4000, enabled(3999), None));
+    }
+
+    #[test]
+    fn a_model_that_must_call_a_tool_is_not_asked_to_think() {
+        let mut carry = Carry::new(Dialect::OpenaiChat, Dialect::AnthropicMessages, &[]);
+        let request = Request {
+            reasoning: Some(Reasoning::Effort("high".to_owned())),
+            tool_choice: Some(ToolChoice::Required),
+            ..Request::default()
+        };
+        let asked = Thinking::of(&request, "claude-opus-5", &mut carry);
+        assert_eq!((asked.thinking, asked.effort.as_deref()), (None, Some("high")));
+        assert_eq!(carry.left_out(), ["reasoning"]);
+    }
+}

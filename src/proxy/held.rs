@@ -1,0 +1,66 @@
+//! What binds a request to the endpoint that answered before: a response that the provider keeps, and reasoning that only
+//! the model which wrote it can read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::{Caller, Dialect, Door, EndpointName, Failure, FailureKind, Mark, Prompt};
+use crate::forward::Endpoint;
+use crate::recall::{Holder, Recall};
+
+type Endpoints = HashMap<EndpointName, Arc<Endpoint>>;
+
+/// The endpoint that this request must go to, if there is one.
+///
+/// # Errors
+/// `NotHeld` if what it goes on from is not known here, or was given to another caller.
+pub(super) fn by(
+    recall: &Recall,
+    endpoints: &Endpoints,
+    prompt: &Prompt,
+    caller: &Caller,
+) -> Result<Option<EndpointName>, Failure> {
+    if let Some(pin) = prompt.pins.first() {
+        return holder(recall, *pin, caller).or_else(|| only_one(recall, endpoints, *pin)).map(Some).ok_or_else(|| {
+            let message = "the earlier response or conversation that this request goes on from is not known here: send \
+                           the whole conversation instead";
+            Failure::new(FailureKind::NotHeld, message).with_param("previous_response_id")
+        });
+    }
+    let needed = prompt.signed.iter().rev().filter(|signed| signed.needed);
+    Ok(needed.filter_map(|signed| holder(recall, signed.mark, caller)).find(|name| endpoints.contains_key(name)))
+}
+
+/// Who holds what was given to this caller under an id.
+pub(super) fn of_id(recall: &Recall, id: &str, caller: &Caller) -> Result<Holder, Failure> {
+    let known = recall.holder(Mark::of(id)).filter(|holder| holder.key == caller.key);
+    known.ok_or_else(|| {
+        Failure::new(FailureKind::NotHeld, "no response of that id is known here, or it was given to another caller")
+    })
+}
+
+/// The signed reasoning of the conversation that this endpoint's model cannot read. What nobody here remembers is taken
+/// for its own.
+pub(super) fn foreign(recall: &Recall, endpoints: &Endpoints, prompt: &Prompt, endpoint: &Endpoint) -> Vec<Mark> {
+    let reads = |holder: &Holder| {
+        let is_same_model = || endpoints.get(&holder.endpoint).is_some_and(|other| other.model == endpoint.model);
+        // Anthropic's signatures hold for a model, OpenAI's encryption for an account.
+        holder.endpoint == endpoint.name || endpoint.dialect == Dialect::AnthropicMessages && is_same_model()
+    };
+    let is_foreign = |mark: &Mark| recall.holder(*mark).is_some_and(|holder| !reads(&holder));
+    prompt.signed.iter().map(|signed| signed.mark).filter(is_foreign).collect()
+}
+
+fn holder(recall: &Recall, mark: Mark, caller: &Caller) -> Option<EndpointName> {
+    recall.holder(mark).filter(|holder| holder.key == caller.key).map(|holder| holder.endpoint)
+}
+
+/// The one endpoint that can hold what nobody remembers: of a conversation that began elsewhere, or long ago.
+fn only_one(recall: &Recall, endpoints: &Endpoints, mark: Mark) -> Option<EndpointName> {
+    let holds = |endpoint: &&Arc<Endpoint>| {
+        endpoint.dialect == Dialect::OpenaiResponses && endpoint.serves.contains(&Door::Responses)
+    };
+    let mut all = endpoints.values().filter(holds);
+    let only = all.next().filter(|_| all.next().is_none() && recall.holder(mark).is_none());
+    only.map(|endpoint| endpoint.name.clone())
+}
