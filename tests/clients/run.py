@@ -184,7 +184,7 @@ def main():
         run_all(found, given.direct, saver(given.save_bodies) if given.save_bodies else None)
     except KeyboardInterrupt:
         sys.exit("stopped")
-    text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in client.also)])
+    text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in ([] if given.direct else client.also))])
     print(text)
     if given.write:
         proxy = "none (--direct)" if given.direct else install.output([binary(), "--version"]).removeprefix("weighbridge ")
