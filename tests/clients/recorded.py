@@ -1,37 +1,42 @@
 """Keeps bodies that clients sent, for the tests of the proxy: --save-bodies of run.py.
 
-Of each client and dialect the largest body of its tool case, as one file. What a vendor wrote at length, such as the
-system prompt of an agent, is not kept: it becomes filler words of the same length, and so does this machine's folder.
-No other byte is changed.
+Of each client and dialect the largest body of its tool case, as one file. What a vendor wrote, such as the system prompt
+of an agent, is not kept: in every longer string with spaces the words become others of the same length, while
+punctuation, escapes and characters beyond ASCII stay. This machine's folders get another name of the same length. No
+other byte is changed.
 """
 
+import itertools
 import re
 from pathlib import Path
 
 import install
 
-STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\s*:)')
-LONG = 200
-WORDS = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor "
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
+WORD = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.)|[A-Za-z]+")
+LONG = 60
+FILLER = "loremipsumdolorsitametconsecteturadipiscingelitseddoeiusmodtempor"
 
 
-def filler(length):
-    return (WORDS * (length // len(WORDS) + 1))[:length]
+def filler(length, letters):
+    return "".join(itertools.islice(letters, length))
 
 
 def without_prose(text):
     def instead(match):
         content = match[1]
-        # JSON inside a string, and data without a space, are the client's doing and no prose.
-        is_prose = len(content) > LONG and " " in content and content[0] not in "{["
-        return f'"{filler(len(content))}"' if is_prose else match[0]
+        # Names of members, JSON inside a string, and data without a space are no prose.
+        if match[2] or len(content) <= LONG or " " not in content or content[0] in "{[":
+            return match[0]
+        letters = itertools.cycle(FILLER)
+        return f'"{WORD.sub(lambda word: word[1] or filler(len(word[0]), letters), content)}"'
 
     return STRING.sub(instead, text)
 
 
 def without_this_machine(text):
-    for folder in {str(install.FOLDER), str(install.HERE.parent.parent), str(Path.home())} - {"/"}:
-        text = text.replace(folder, f"/{filler(len(folder) - 1).replace(' ', '-')}")
+    for folder in str(install.FOLDER), str(install.HERE.parent.parent), str(Path.home()):
+        text = text.replace(folder, f"/{filler(len(folder) - 1, itertools.cycle(FILLER))}")
     return text
 
 

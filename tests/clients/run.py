@@ -1,6 +1,6 @@
 """The client matrix: real clients in front of the proxy, and behind it a scripted upstream.
 
-    run.py [--direct] [--only WORDS] [--write FILE] [--save-bodies FOLDER]
+    run.py [--direct] [--only PATTERN] [--write FILE] [--save-bodies FOLDER]
 
 Installs the clients of matrix.toml, starts upstream.py, the proxy (WEIGHBRIDGE_BIN, else it is built) and recorder.py,
 lets each client do its cases, prints the table, and with --write writes it. --direct leaves out the proxy, which shows
@@ -11,6 +11,7 @@ import argparse
 import functools
 import hashlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -57,7 +58,7 @@ def clients(only):
             entry["driver"] = listed.parent / entry["driver"]
             entry["install"] = [(listed.parent / needed).resolve() for needed in entry["install"]]
             found.append(Client(**entry))
-    return [client for client in found if all(word in f"{client.name} {client.dialect}" for word in only.split())]
+    return [client for client in found if re.search(only, f"{client.name} · {client.dialect}")]
 
 
 def environment():
@@ -171,7 +172,7 @@ def version(client):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--direct", action="store_true")
-    options.add_argument("--only", default="", help="words that must stand in a client's name or dialect")
+    options.add_argument("--only", default="", help="a regular expression for the clients, as `name · dialect`")
     options.add_argument("--write", type=Path)
     options.add_argument("--save-bodies", type=Path)
     given = options.parse_args()
@@ -183,7 +184,7 @@ def main():
         run_all(found, given.direct, saver(given.save_bodies) if given.save_bodies else None)
     except KeyboardInterrupt:
         sys.exit("stopped")
-    text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in client.also)])
+    text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in ([] if given.direct else client.also))])
     print(text)
     if given.write:
         proxy = "none (--direct)" if given.direct else install.output([binary(), "--version"]).removeprefix("weighbridge ")

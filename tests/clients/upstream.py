@@ -166,7 +166,9 @@ class Upstream:
         return web.json_response(DIALECTS[dialect].whole(body, reply), headers=manners(dialect))
 
     def refuse(self, dialect, status, words):
-        return web.json_response(DIALECTS[dialect].error(status, words), status=status, headers=manners(dialect))
+        # Without this header Claude Code asks again for minutes, whatever the status.
+        final = {"x-should-retry": "false"} if status == 401 else {}
+        return web.json_response(DIALECTS[dialect].error(status, words), status=status, headers=manners(dialect) | final)
 
     def look_up(self, request, dialect, kind):
         """The list of models, one of them, or a stored response."""

@@ -15,13 +15,13 @@ fn routes(endpoints: &[(&str, &str, &str)]) -> String {
         text.push_str(&format!(
             "[endpoints.{name}]\ndialect = \"{dialect}\"\nurl = \"{url}\"\nmodel = \"{name}-model\"\n\
              price = {{ input = 1, output = 2, cache_read = 0.1 }}\nretries = {{ max = 0 }}\n\
-             timeouts = {{ first_byte = \"5s\" }}\n[tiers.{name}]\nendpoints = [\"{name}\"]\n"
+             timeouts = {{ first_byte = \"5s\" }}\n[tiers.of-{name}]\nendpoints = [\"{name}\"]\n"
         ));
     }
     let first = endpoints[0].0;
     text.push_str(&format!(
-        "[[rules]]\nname = \"risky\"\nwhen = {{ risk = \">= medium\" }}\nroute = \"{first}\"\nwhy = \"x\"\nowner = \"x\"\n\
-         [[rules]]\nname = \"all\"\nroute = \"{first}\"\nwhy = \"x\"\nowner = \"x\"\n"
+        "[[rules]]\nname = \"risky\"\nwhen = {{ risk = \">= medium\" }}\nroute = \"of-{first}\"\nwhy = \"x\"\nowner = \"x\"\n\
+         [[rules]]\nname = \"all\"\nroute = \"of-{first}\"\nwhy = \"x\"\nowner = \"x\"\n"
     ));
     text
 }

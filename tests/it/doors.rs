@@ -16,7 +16,7 @@ fn routes(url: &str) -> String {
     let endpoint = |name: &str, more: &str| {
         format!(
             "[endpoints.{name}]\nurl = \"{url}/{name}\"\nmodel = \"{name}-model\"\nprice = {{ input = 1, output = 2 }}\n\
-             retries = {{ max = 0 }}\n{more}\n[tiers.{name}]\nendpoints = [\"{name}\"]\n"
+             retries = {{ max = 0 }}\n{more}\n[tiers.of-{name}]\nendpoints = [\"{name}\"]\n"
         )
     };
     [
@@ -29,8 +29,8 @@ fn routes(url: &str) -> String {
         &endpoint("rest", "serves = [\"embeddings\", \"rerank\", \"audio\", \"images\", \"files\", \"batches\", \"completions\"]"),
         &format!("[keys.ana]\nsha256 = \"{}\"\n[keys.ben]\nsha256 = \"{}\"\n", sha256("wb-ana"), sha256("wb-ben")),
         "[[rules]]\nname = \"no-secrets\"\nwhen = { content = \"has_secret\" }\ndeny = \"Take the key out.\"\nwhy = \"x\"\nowner = \"x\"\n",
-        "[[rules]]\nname = \"risky\"\nwhen = { risk = \">= medium\" }\nroute = \"two\"\nwhy = \"x\"\nowner = \"x\"\n",
-        "[[rules]]\nname = \"all\"\nroute = \"one\"\nwhy = \"x\"\nowner = \"x\"\n",
+        "[[rules]]\nname = \"risky\"\nwhen = { risk = \">= medium\" }\nroute = \"of-two\"\nwhy = \"x\"\nowner = \"x\"\n",
+        "[[rules]]\nname = \"all\"\nroute = \"of-one\"\nwhy = \"x\"\nowner = \"x\"\n",
     ]
     .concat()
 }
@@ -125,14 +125,15 @@ async fn an_answer_made_in_the_background_is_charged_when_its_usage_is_first_rea
 
 fn thinking(model: &str) -> Reply {
     let body = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": model, "stop_reason": "end_turn",
-        "content": [{"type": "thinking", "thinking": "hm", "signature": "sig-of-claude"}, {"type": "text", "text": "hi"}],
+        "content": [{"type": "thinking", "thinking": "hm", "signature": format!("sig-of-{model}")}, {"type": "text", "text": "hi"}],
         "usage": {"input_tokens": 10, "output_tokens": 5}});
     Reply::json(200, &[], &body.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_reasoning_stays_with_its_model_and_is_stripped_for_another() {
-    let (upstream, proxy) = started(|_| thinking("claude")).await;
+    let (upstream, proxy) =
+        started(|seen| thinking(if seen.head.contains("/claude/") { "claude" } else { "clod" })).await;
     let ana = proxy.client().with("authorization", "Bearer wb-ana");
     let ask = |model: &str, messages: Value| {
         let body = json!({"model": model, "max_tokens": 9, "messages": messages}).to_string();

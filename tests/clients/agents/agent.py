@@ -21,7 +21,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import script
+sys.path.append(str(Path(__file__).parent.parent))  # where `dialects` is
+import script  # noqa: E402
 
 CLIENTS = Path(os.environ["CLIENTS"])
 CASE, BASE_URL, KEY = (sys.argv[1:] + ["", ""])[:3]

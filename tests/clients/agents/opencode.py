@@ -4,7 +4,7 @@ import json
 
 import agent
 
-BINARY = agent.package("opencode-linux-x64-baseline/bin/opencode")
+BINARY = agent.package("opencode-linux-*/bin/opencode")
 
 
 class Opencode(agent.Driver):

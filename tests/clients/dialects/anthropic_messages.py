@@ -1,8 +1,11 @@
 """anthropic-messages: POST …/messages and …/messages/count_tokens"""
 
+import itertools
 import json
 
 from . import CACHED_TOKENS, PROMPT_TOKENS, Call, Turn, output_tokens, text_of
+
+numbers = itertools.count(1)  # Claude Code takes answers of the same id for one
 
 
 def turns(body):
@@ -38,7 +41,7 @@ def usage(answer):
 
 def message(body, content, reason, answer):
     return {
-        "id": "msg_scripted",
+        "id": f"msg_{next(numbers)}",
         "type": "message",
         "role": "assistant",
         "model": body["model"],
