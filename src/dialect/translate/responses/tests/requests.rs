@@ -307,11 +307,16 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let tool = ("[a-z]{1,6}", prop::option::of(text()), any::<bool>()).prop_map(|(name, description, strict)| Tool {
-        name,
-        description,
-        parameters: freeform_schema(),
-        strict: Some(strict),
+    // A tool that is defined twice is told once, so no two bear the same name.
+    let tools = prop::collection::btree_map("[a-z]{1,6}", (prop::option::of(text()), any::<bool>()), 0..3);
+    let tools = tools.prop_map(|tools| {
+        let tools = tools.into_iter().map(|(name, (description, strict))| Tool {
+            name,
+            description,
+            parameters: freeform_schema(),
+            strict: Some(strict),
+        });
+        tools.collect::<Vec<_>>()
     });
     let choice = prop_oneof![
         Just(ToolChoice::Auto),
@@ -331,7 +336,7 @@ fn request() -> impl Strategy<Value = Request> {
     let words = (prop::option::of("low|high"), prop::option::of("auto|flex|priority"));
     (
         prop::collection::vec(message(), 1..6),
-        prop::collection::vec(tool, 0..3),
+        tools,
         prop::option::of(choice),
         format,
         prop::option::of(reasoning),
