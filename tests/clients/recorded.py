@@ -14,7 +14,7 @@ import install
 
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
 WORD = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.)|[A-Za-z]+")
-LONG = 60
+LONG = 30
 FILLER = "loremipsumdolorsitametconsecteturadipiscingelitseddoeiusmodtempor"
 
 
@@ -35,7 +35,7 @@ def without_prose(text):
 
 
 def without_this_machine(text):
-    for folder in str(install.FOLDER), str(install.HERE.parent.parent), str(Path.home()):
+    for folder in map(str, (install.FOLDER / "work", install.FOLDER, install.HERE.parent.parent, Path.home())):
         text = text.replace(folder, f"/{filler(len(folder) - 1, itertools.cycle(FILLER))}")
     return text
 
