@@ -232,7 +232,8 @@ class Driver:
         by = ["--by", "app", "--by", "tier", "--json"]
         command = [os.environ["WEIGHBRIDGE"], "report", "--config", CLIENTS / "work" / "routes.toml", *by]
         report = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        costs = {line["tier"]: line["cost_usd"] for line in report["lines"] if line["app"] == self.app}
+        lines = [line for line in report["lines"] if line["keys"]["app"] == self.app]
+        costs = {line["keys"]["tier"]: line["cost_usd"] for line in lines}
         assert len([cost for cost in costs.values() if cost and float(cost) > 0]) >= 2, f"the report has {costs}"
 
 
