@@ -7,6 +7,7 @@ other byte is changed.
 """
 
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import install
 
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
 WORD = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.)|[A-Za-z]+")
-LONG = 60
+LONG = 30
 FILLER = "loremipsumdolorsitametconsecteturadipiscingelitseddoeiusmodtempor"
 
 
@@ -35,7 +36,7 @@ def without_prose(text):
 
 
 def without_this_machine(text):
-    for folder in str(install.FOLDER), str(install.HERE.parent.parent), str(Path.home()):
+    for folder in map(str, (install.FOLDER / "work", install.FOLDER, install.HERE.parent.parent, Path.home())):
         text = text.replace(folder, f"/{filler(len(folder) - 1, itertools.cycle(FILLER))}")
     return text
 
@@ -45,9 +46,10 @@ def saver(folder):
 
     def save(client, requests):
         bodies = [request["body"] for request in requests if request["method"] == "POST" and request["body"]]
-        name = re.sub(r"\W+", "-", client.name).strip("-").lower()
+        name = client.driver.stem.removesuffix("_chat").removesuffix("_responses").replace("_", "-")
         if bodies:
             kept = without_this_machine(without_prose(max(bodies, key=len)))
+            json.loads(kept)
             (folder / f"{name}-{client.dialect}.json").write_bytes(kept.encode())
 
     return save
