@@ -43,6 +43,7 @@ What a column says:
 - **error**: the provider's 400 and an unknown key are what the client makes of them by itself: its own exceptions, with
   the provider's words.
 - **cancel**: the client gives up a stream, and the upstream sees that within two seconds.
+- **connect**: `weighbridge connect TOOL --write` sets a coding agent up in an empty home, and it works on what that wrote.
 - **two tiers**: a coding agent does that twice with the model `auto`, once on routine work and once where data is at risk.
   Each conversation stays with one tier, not the same, and `weighbridge report` has the agent with its cost on both. The
   others have no such case.

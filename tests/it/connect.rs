@@ -73,7 +73,7 @@ async fn each_tool_is_verified_in_what_it_speaks() {
         assert!(text.contains("Verified: request ") && text.contains("tier cheap, endpoint small"), "{tool}: {text}");
         let head = &upstream.seen()[0].head;
         assert!(head.lines().next().is_some_and(|line| line.contains(path)), "{tool}: {head}");
-        let entries = proxy.entries(1, "dialect, outcome").await;
+        let entries = proxy.entries(1, "dialect").await;
         assert_eq!(entries[0][0], dialect, "{tool}");
         for file in files(home.path()) {
             let written = fs::read_to_string(&file).expect("a file");

@@ -7,18 +7,8 @@ import agent
 
 BINARY = agent.package("@openai/codex-*/vendor/*/bin/codex")
 FALLS_BACK_WITHIN = 5  # seconds, with the start of the program
-QUIET = """
-check_for_update_on_startup = false
-
-[analytics]
-enabled = false
-
-[features]
-plugins = false
-"""
 AS_PROVIDER = """
 model_provider = "weighbridge"
-{quiet}
 [model_providers.weighbridge]
 name = "Weighbridge"
 base_url = "{base_url}/v1"
@@ -28,12 +18,11 @@ wire_api = "responses"
 # The provider that Codex has built in, at another address: it tries a WebSocket first.
 AS_OPENAI = """
 openai_base_url = "{base_url}/v1"
-{quiet}
 """
 
 
 class Codex(agent.Driver):
-    app = "codex"
+    tool_name = app = "codex"
     # What a model is given differs: functions; functions and a patch as free text; programs that call the tools.
     models = ("auto", "gpt-5.5", "gpt-6.1-terra")
     as_openai = False
@@ -42,12 +31,16 @@ class Codex(agent.Driver):
     def version():
         return agent.last_word([BINARY, "--version"])
 
-    def launch(self, words, key, model):
+    def command(self, words, model):
+        quiet = ["--config", "features.plugins=false", "--config", "analytics.enabled=false"]
+        options = ["--json", "--dangerously-bypass-approvals-and-sandbox", *(["--model", model] if model else [])]
+        return [BINARY, "exec", *quiet, *options, words]
+
+    def settings(self, key, model):
         settings = AS_OPENAI if self.as_openai else AS_PROVIDER
-        agent.write(self.home / ".codex" / "config.toml", settings.format(base_url=agent.BASE_URL, quiet=QUIET))
+        agent.write(self.home / ".codex" / "config.toml", settings.format(base_url=agent.BASE_URL))
         agent.write(self.home / ".codex" / "auth.json", json.dumps({"auth_mode": "apikey", "OPENAI_API_KEY": key}))
-        command = [BINARY, "exec", "--json", "--dangerously-bypass-approvals-and-sandbox", "--model", model, words]
-        return agent.Launch(command, {"WEIGHBRIDGE_API_KEY": key})
+        return {"WEIGHBRIDGE_API_KEY": key}
 
     def chat(self):
         super().chat()
