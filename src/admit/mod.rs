@@ -42,10 +42,7 @@ pub struct Admitted {
 /// `Unauthenticated` if keys are configured and none of them is presented, or two that differ; `Malformed` if an
 /// attribution header is no label.
 pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Admitted, Failure> {
-    let app = headers
-        .get(hyper::header::USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .map_or(App::OTHER, App::from_user_agent);
+    let app = app(headers);
     let key = if keys.is_open() { None } else { Some(auth::authenticate(headers, keys, now)?) };
     let fixed = |part: fn(&Key) -> &Option<Label>| key.and_then(|key| part(key).clone());
     let engineer = label(headers, ENGINEER_HEADER)?;
@@ -64,6 +61,12 @@ pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Adm
         may_choose: key.is_none_or(|key| key.may_choose),
         requests_per_minute: key.and_then(|key| key.requests_per_minute),
     })
+}
+
+/// The tool that asks, by its `user-agent`.
+pub fn app(headers: &HeaderMap) -> App {
+    let user_agent = headers.get(hyper::header::USER_AGENT).and_then(|value| value.to_str().ok());
+    user_agent.map_or(App::OTHER, App::from_user_agent)
 }
 
 fn label(headers: &HeaderMap, name: &'static str) -> Result<Option<Label>, Failure> {
