@@ -109,14 +109,12 @@ pub(super) async fn provider_error(response: Response<Incoming>, translation: Op
     let (head, body) = response.into_parts();
     let by = Instant::now() + Duration::from_secs(10);
     let body = collect(body, MAX_ERROR_BYTES, by, Duration::from_secs(10)).await.unwrap_or_default();
-    let problem = Problem::status(head.status, &head.headers, body);
-    match (translation, problem) {
-        (Some(translation), Problem::Status { status, headers, body, retry_after, .. }) => {
-            let told = dialect::provider_error(translation.to, status.as_u16(), &body);
-            Problem::Status { status, headers: translated(headers, "application/json"), body, told, retry_after }
-        }
-        (_, problem) => problem,
+    let mut problem = Problem::status(head.status, &head.headers, body);
+    if let (Some(translation), Problem::Status(refusal)) = (translation, &mut problem) {
+        refusal.body = dialect::provider_error(translation.to, refusal.status.as_u16(), &refusal.body);
+        refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    problem
 }
 
 pub(super) async fn whole(

@@ -67,8 +67,8 @@ impl Call {
             let context = Context { model: endpoint.model.to_string(), ..errand.context.clone() };
             (body, Some(Translation { to: answers_in, context, left_out }))
         };
-        let asked =
-            target::Request { door: prompt.door, below: errand.below, query: errand.query, stream: prompt.stream };
+        let query = errand.query.filter(|_| translation.is_none());
+        let asked = target::Request { door: prompt.door, below: errand.below, query, stream: prompt.stream };
         let uri = target(endpoint, &asked).ok_or(Problem::Settings("its address is no URL".to_owned()))?;
         let accept = if prompt.stream { "text/event-stream" } else { "application/json" };
         let mut headers = headers::upstream_request(errand.headers, endpoint, prompt.door.dialect());

@@ -84,7 +84,7 @@ impl Tried {
         self.status = result.as_ref().map_or_else(Problem::provider_status, |got| Some(got.status));
         self.provider_request_id = match result {
             Ok(got) => request_id(&got.headers),
-            Err(Problem::Status { headers, .. }) => request_id(headers),
+            Err(Problem::Status(refusal)) => request_id(&refusal.headers),
             Err(_) => None,
         };
     }

@@ -38,18 +38,7 @@ pub enum Problem {
     /// It took too long.
     Timeout(Stage),
     /// The provider refused.
-    Status {
-        /// With this status.
-        status: StatusCode,
-        /// And these headers.
-        headers: HeaderMap,
-        /// And this body.
-        body: Bytes,
-        /// Which the caller is told so: as it came, or in the caller's dialect.
-        told: Bytes,
-        /// After how long it wants to be asked again.
-        retry_after: Option<Duration>,
-    },
+    Status(Box<Refusal>),
     /// A status of success with an error inside.
     ErrorInside(String),
     /// A status of success, and yet no answer: a word for the ledger, and what it was.
@@ -58,6 +47,21 @@ pub enum Problem {
     Settings(String),
     /// The request cannot be said in the endpoint's dialect.
     Untranslatable(Failure),
+}
+
+/// A provider's refusal.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, those that go on.
+    pub headers: HeaderMap,
+    /// Its body, as the caller gets it: as it came, or in the caller's dialect.
+    pub body: Bytes,
+    /// After how long the provider wants to be asked again.
+    pub retry_after: Option<Duration>,
+    /// What is worth trying next.
+    next: Next,
 }
 
 impl Problem {
@@ -89,8 +93,9 @@ impl Problem {
 
     /// The provider refused.
     pub fn status(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
-        let retry_after = retry::retry_after(headers, SystemTime::now());
-        Problem::Status { status, headers: headers::from_upstream(headers), told: body.clone(), body, retry_after }
+        let retry_after = retry::retry_after(headers, &body, SystemTime::now());
+        let next = retry::after_status(status, &body);
+        Problem::Status(Box::new(Refusal { status, headers: headers::from_upstream(headers), body, retry_after, next }))
     }
 
     /// A status of success with an error inside.
@@ -113,10 +118,10 @@ impl Problem {
             Problem::Timeout(Stage::Head) => "timeout_head",
             Problem::Timeout(Stage::FirstByte) => "timeout_first_byte",
             Problem::Timeout(Stage::Body) => "timeout_body",
-            Problem::Status { status, .. } if status.as_u16() == 429 => "rate_limited",
-            Problem::Status { status, .. } if status.is_client_error() => "refused",
-            Problem::Status { status, .. } if status.is_redirection() => "redirect",
-            Problem::Status { .. } => "provider_error",
+            Problem::Status(refusal) if refusal.status.as_u16() == 429 => "rate_limited",
+            Problem::Status(refusal) if refusal.status.is_client_error() => "refused",
+            Problem::Status(refusal) if refusal.status.is_redirection() => "redirect",
+            Problem::Status(_) => "provider_error",
             Problem::ErrorInside(_) => "error_inside",
             Problem::NotAnAnswer(word, _) => word,
             Problem::Settings(_) => "settings",
@@ -127,7 +132,7 @@ impl Problem {
     /// The provider's status, where there was one.
     pub fn provider_status(&self) -> Option<StatusCode> {
         match self {
-            Problem::Status { status, .. } => Some(*status),
+            Problem::Status(refusal) => Some(refusal.status),
             Problem::ErrorInside(_) | Problem::NotAnAnswer(..) | Problem::Cut => Some(StatusCode::OK),
             _ => None,
         }
@@ -136,7 +141,7 @@ impl Problem {
     /// What is worth trying next.
     pub fn next(&self) -> Next {
         match self {
-            Problem::Status { status, body, .. } => retry::after_status(*status, body),
+            Problem::Status(refusal) => refusal.next,
             Problem::Closed | Problem::Cut | Problem::ErrorInside(_) => Next::Again,
             Problem::Connect(_) | Problem::Protocol | Problem::Timeout(_) | Problem::NotAnAnswer(..) => Next::Elsewhere,
             Problem::Settings(_) | Problem::Untranslatable(_) => Next::Elsewhere,
@@ -146,7 +151,7 @@ impl Problem {
     /// After how long the provider wants to be asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Problem::Status { retry_after, .. } => *retry_after,
+            Problem::Status(refusal) => refusal.retry_after,
             _ => None,
         }
     }
@@ -155,7 +160,7 @@ impl Problem {
     /// is well.
     pub fn is_fault(&self) -> bool {
         match self {
-            Problem::Status { status, .. } => !status.is_client_error(),
+            Problem::Status(refusal) => !refusal.status.is_client_error(),
             Problem::Untranslatable(_) => false,
             _ => true,
         }
@@ -165,19 +170,7 @@ impl Problem {
     pub fn into_ending(self) -> Result<Got, Failure> {
         let failed = |message: String| Err(Failure::new(FailureKind::UpstreamFailed, message));
         match self {
-            // The provider's words would tell callers that their key is bad, and show a part of ours.
-            Problem::Status { status, .. } if status.as_u16() == 401 => failed(
-                "the model's endpoint does not accept this proxy's credential: tell the owner of routes.toml"
-                    .to_owned(),
-            ),
-            Problem::Status { status, headers, told, .. } if status.is_client_error() || status.is_server_error() => {
-                let body = AnswerBody::Whole { bytes: told, answer: None };
-                Ok(Got { status, headers, body, left_out: Vec::new() })
-            }
-            Problem::Status { status, .. } if status.is_redirection() => {
-                failed(format!("the endpoint redirects ({status}), which is not followed"))
-            }
-            Problem::Status { status, .. } => failed(format!("the endpoint answers with the status {status}")),
+            Problem::Status(refusal) => refusal.into_ending(),
             Problem::Timeout(stage) => {
                 let what = match stage {
                     Stage::Head => "did not answer",
@@ -195,6 +188,28 @@ impl Problem {
             Problem::NotAnAnswer(_, what) => failed(format!("the model's endpoint misbehaves: {what}")),
             Problem::Settings(what) => failed(format!("the endpoint's settings cannot be used: {what}")),
             Problem::Untranslatable(failure) => Err(failure),
+        }
+    }
+}
+
+impl Refusal {
+    fn into_ending(self) -> Result<Got, Failure> {
+        let Refusal { status, headers, body, .. } = self;
+        let failed = |message: String| Err(Failure::new(FailureKind::UpstreamFailed, message));
+        match status {
+            // The provider's words would tell callers that their key is bad, and show a part of ours.
+            StatusCode::UNAUTHORIZED => failed(
+                "the model's endpoint does not accept this proxy's credential: tell the owner of routes.toml"
+                    .to_owned(),
+            ),
+            status if status.is_client_error() || status.is_server_error() => {
+                let body = AnswerBody::Whole { bytes: body, answer: None };
+                Ok(Got { status, headers, body, left_out: Vec::new() })
+            }
+            status if status.is_redirection() => {
+                failed(format!("the endpoint redirects ({status}), which is not followed"))
+            }
+            status => failed(format!("the endpoint answers with the status {status}")),
         }
     }
 }

@@ -25,6 +25,8 @@ pub fn after_status(status: StatusCode, body: &[u8]) -> Next {
         401..=403 => Next::Elsewhere,
         // The endpoint's model or path is not there.
         404 | 405 => Next::Elsewhere,
+        // Bedrock: the model behind it failed.
+        424 => Next::Elsewhere,
         408 | 409 | 425 | 500 | 502 | 504 => Next::Again,
         429 | 503 | 529 => Next::Elsewhere,
         400 | 413 if is_context_overflow(body) => Next::Elsewhere,
@@ -36,13 +38,16 @@ pub fn after_status(status: StatusCode, body: &[u8]) -> Next {
 
 /// How providers word a prompt that is too long for the model.
 fn is_context_overflow(body: &[u8]) -> bool {
-    const WORDS: [&str; 6] = [
+    const WORDS: [&str; 8] = [
         "context_length_exceeded",
         "exceed_context_size",
         "maximum context length",
         "prompt is too long",
         "longer than the model's context",
         "context window",
+        // Gemini's and Bedrock's.
+        "exceeds the maximum number of tokens",
+        "Input is too long",
     ];
     let looked_at = &body[..body.len().min(4096)];
     WORDS.iter().any(|words| memchr::memmem::find(looked_at, words.as_bytes()).is_some())
@@ -56,19 +61,29 @@ pub fn backoff(retries: &Retries, retry: u32, draw: u64) -> Duration {
     half + half.mul_f64((draw % 1024) as f64 / 1024.0)
 }
 
-/// After how long the provider wants to be asked again: `retry-after-ms`, or `retry-after` in seconds or as a date.
-pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// After how long the provider wants to be asked again: `retry-after-ms`, or `retry-after` in seconds or as a date, or as
+/// Gemini has it in the body.
+pub fn retry_after(headers: &HeaderMap, body: &[u8], now: SystemTime) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| (0.0..1e9).contains(number));
     if let Some(millis) = text("retry-after-ms").and_then(number) {
         return Some(Duration::from_secs_f64(millis / 1000.0));
     }
-    let value = text("retry-after")?;
+    let Some(value) = text("retry-after") else { return retry_delay(body) };
     if let Some(seconds) = number(value) {
         return Some(Duration::from_secs_f64(seconds));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// Gemini's `"retryDelay": "31s"`, in the details of an error.
+fn retry_delay(body: &[u8]) -> Option<Duration> {
+    let looked_at = &body[..body.len().min(8192)];
+    let at = memchr::memmem::find(looked_at, b"\"retryDelay\"")?;
+    let value = std::str::from_utf8(&looked_at[at..]).ok()?.split('"').nth(3)?;
+    let seconds: f64 = value.strip_suffix('s')?.parse().ok()?;
+    (0.0..1e9).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]
@@ -107,7 +122,7 @@ mod tests {
         let check = |name: &'static str, value: &str, expected: Option<u64>| {
             let headers =
                 HeaderMap::from_iter([(hyper::header::HeaderName::from_static(name), value.parse().expect("a value"))]);
-            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_millis), "{name}: {value}");
+            assert_eq!(retry_after(&headers, b"", now), expected.map(Duration::from_millis), "{name}: {value}");
         };
         check("retry-after", "3", Some(3_000));
         check("retry-after", "0.5", Some(500));
@@ -116,5 +131,8 @@ mod tests {
         check("retry-after", "Sat, 05 Nov 1994 08:49:37 GMT", Some(0));
         check("retry-after", "-1", None);
         check("retry-after", "soon", None);
+        let gemini = br#"{"error":{"details":[{"@type":"x.RetryInfo","retryDelay": "31s"}]}}"#;
+        assert_eq!(retry_after(&HeaderMap::new(), gemini, now), Some(Duration::from_secs(31)));
+        assert_eq!(retry_after(&HeaderMap::new(), b"{\"retryDelay\":\"soon\"}", now), None);
     }
 }

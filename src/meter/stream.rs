@@ -151,7 +151,12 @@ impl Metered {
                 };
                 (bytes, false)
             }
-            Some(Meaning::Garbage) | None => (Some(event.bytes), false),
+            Some(Meaning::Garbage) | None => {
+                // Who takes bytes of a known length does not ask what comes after the last of them.
+                let is_raw = matches!(self.watch.framing, Framing::Raw(_));
+                let is_last = is_raw && self.watch.rest.as_ref().is_some_and(Body::is_end_stream);
+                (Some(event.bytes), is_last)
+            }
         }
     }
 

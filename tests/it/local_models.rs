@@ -112,6 +112,59 @@ async fn boilerplate_goes_to_smollm2_and_a_design_review_to_gemma() {
     }
 }
 
+/// One endpoint of a dialect, priced, and nothing to decide.
+fn single(dialect: &str, url: &str, model: &str) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[endpoints.far]\ndialect = \"{dialect}\"\nurl = \"{url}\"\n\
+         model = \"{model}\"\nprice = {{ input = 1, output = 2 }}\n[tiers.only]\nendpoints = [\"far\"]\n\
+         [[rules]]\nname = \"all\"\nroute = \"only\"\nwhy = \"There is one.\"\nowner = \"tests\"\n"
+    )
+}
+
+/// A client of Messages in front of llama.cpp, and a client of Chat Completions in front of that: each proxy translates,
+/// and a real model answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_model_answers_messages_and_chat_by_way_of_messages_in_streams_with_usage() {
+    let models = tokio::task::spawn_blocking(LocalModels::start).await.unwrap();
+    let near = Proxy::start(&single("openai-chat", &format!("{}/v1", models.gemma), "gemma-3-270m")).await;
+    let far = Proxy::start(&single("anthropic-messages", &format!("http://{}", near.address()), "auto")).await;
+
+    let body = json!({"model": "auto", "max_tokens": 24, "stream": true, "system": "Be brief.",
+        "messages": [{"role": "user", "content": BOILERPLATE}]});
+    let answer = near.client().send(hyper::Method::POST, "/v1/messages", body.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let data = |answer: &Answer| -> Vec<Value> {
+        let lines = answer.text().lines().filter_map(|line| line.strip_prefix("data: "));
+        lines.filter_map(|data| serde_json::from_str(data).ok()).collect()
+    };
+    let events = data(&answer);
+    let words: String = events.iter().filter_map(|event| event["delta"]["text"].as_str()).collect();
+    let usage = events.iter().rev().find_map(|event| event.get("usage")).expect("usage").clone();
+    assert!(!words.is_empty() && events.last().unwrap()["type"] == "message_stop", "{}", answer.text());
+    let told = [usage["input_tokens"].as_u64().unwrap(), usage["output_tokens"].as_u64().unwrap()];
+
+    let body = json!({"model": "auto", "max_tokens": 24, "stream": true, "stream_options": {"include_usage": true},
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": BOILERPLATE}]});
+    let answer = far.client().chat(body.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let chunks = data(&answer);
+    let words: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    let usage = &chunks.last().unwrap()["usage"];
+    assert!(!words.is_empty() && answer.text().trim_end().ends_with("data: [DONE]"), "{}", answer.text());
+    assert_eq!(
+        usage["total_tokens"].as_u64(),
+        Some(usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap())
+    );
+
+    let columns = "coalesce(input, 0) + coalesce(cache_read, 0), output, usage_source, dialect, ending";
+    let near = near.entries(2, columns).await;
+    let far = far.entries(1, columns).await;
+    assert_eq!(near[0][2..], ["provider", "anthropic-messages", "complete"], "{near:?}");
+    assert!(near[0][0].parse::<u64>().unwrap() >= told[0] && near[0][1] == told[1].to_string(), "{near:?} {told:?}");
+    assert_eq!((&far[0][..2], far[0][3].as_str()), (&near[1][..2], "openai-chat"), "both proxies count alike");
+    assert!(near[0][0].parse::<u64>().unwrap() > 8);
+}
+
 /// The words of a stream that began and ended as it should, and told no usage that nobody asked for.
 fn words_of_stream(answer: &Answer, model: &str) -> String {
     let events: Vec<&str> = answer.text().split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod config;
+mod dialects;
+mod doors;
 mod faults;
 mod floors;
 mod life;
 mod local_models;
+mod recorded;
 mod refusals;
 mod sdk;
 mod support;

@@ -71,7 +71,7 @@ impl Checker<'_, '_> {
 
     fn doors(&mut self, raw: &RawWhen) -> Option<Condition> {
         let words = self.words(raw.door.as_ref()?, "door")?;
-        Some(Condition::Doors(words.into_iter().map(door).flatten().copied().collect()))
+        Some(Condition::Doors(words.into_iter().flat_map(door).copied().collect()))
     }
 
     fn names(&mut self, raw: &RawWhen) -> Vec<Condition> {

@@ -7,6 +7,8 @@ use serde_json::value::RawValue;
 
 use super::Counts;
 use crate::dialect::answer::{Answer, Event, Piece};
+use crate::dialect::body::read;
+use crate::dialect::counts::error_text;
 use crate::domain::{Mark, Usage};
 
 /// A whole answer, or the count of `count_tokens`.
@@ -79,7 +81,7 @@ struct Stopped<'a> {
 fn words(value: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Plain<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str(value.get()).ok().map(|Plain(words)| words)
+    read(value).map(|Plain(words)| words)
 }
 
 impl Block<'_> {
@@ -111,17 +113,6 @@ impl Block<'_> {
                 _ => true,
             }
     }
-}
-
-/// The provider's own words for an error, at most 300 characters.
-fn error_text(error: &RawValue) -> String {
-    #[derive(Deserialize)]
-    struct Object<'a> {
-        #[serde(borrow)]
-        message: Cow<'a, str>,
-    }
-    let message = serde_json::from_str::<Object<'_>>(error.get()).map(|object| object.message.into_owned());
-    message.unwrap_or_else(|_| error.get().to_owned()).chars().take(300).collect()
 }
 
 /// Reads a whole answer with a status of success.

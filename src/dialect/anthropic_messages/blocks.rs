@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::UNSIGNED;
-use super::fields::{malformed, read, reason, wrong_type};
+use crate::dialect::body::{malformed, read, reason, wrong_type};
 use crate::dialect::json::span_in;
 use crate::domain::{Failure, Image, ImageDetail, ImageSource, Mark, Piece, Span, Text};
 

@@ -3,7 +3,6 @@
 mod answer;
 mod blocks;
 mod error;
-mod fields;
 mod request;
 mod splice;
 mod usage;

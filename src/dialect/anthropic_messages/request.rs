@@ -8,22 +8,18 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::blocks::{Message, blocks, is_reminder, piece, text, tool_result};
-use super::fields::{Fields, malformed, read, reason, wrong_type};
 use crate::dialect::Limits;
-use crate::dialect::json::{depth, span_in};
+use crate::dialect::body::{Fields, malformed, read, reason, wrong_type};
+use crate::dialect::json::span_in;
 use crate::domain::{Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Signed, Turn};
+
+/// The fields we act on.
+const NAMES: [&str; 8] =
+    ["model", "messages", "system", "stream", "tools", "max_tokens", "output_config", "output_format"];
 
 /// Reads a request's body.
 pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
-    let text = std::str::from_utf8(&body)
-        .map_err(|error| malformed(format!("the body is not valid UTF-8 at byte {}", error.valid_up_to())))?;
-    let deepest = depth(&body);
-    if deepest > limits.max_depth {
-        let most = limits.max_depth;
-        return Err(malformed(format!("the body nests {deepest} levels deep; this proxy takes {most} at most")));
-    }
-    let fields = Fields::of(text)
-        .map_err(|error| malformed(format!("the body is not a valid JSON request: {}", reason(&error))))?;
+    let fields = Fields::read(&body, &NAMES, limits)?;
     let at = |value: &RawValue| span_in(&body, value.get());
     let missing = |name: &'static str, what: &str| malformed(format!("`{name}` is missing{what}")).with_param(name);
 

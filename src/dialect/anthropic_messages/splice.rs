@@ -1,14 +1,14 @@
 //! What is changed in a request on its way to an endpoint of the same dialect: bytes are cut out or replaced where they
 //! stand, and all others stay.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::UNSIGNED;
 use super::blocks::{Block, Message, blocks};
-use super::fields::{Fields, read};
-use crate::dialect::Wanted;
+use crate::dialect::body::{Fields, read, splice};
 use crate::dialect::json::span_in;
+use crate::dialect::{Limits, Wanted};
 use crate::domain::{Prompt, Span};
 
 /// The body to send: the client's bytes with the endpoint's `model`, and without reasoning that the model cannot read.
@@ -22,27 +22,14 @@ pub fn request_body(prompt: &Prompt, wanted: &Wanted<'_>) -> Bytes {
     if !wanted.foreign.is_empty() || memchr::memmem::find(&prompt.body, UNSIGNED.as_bytes()).is_some() {
         edits.extend(foreign_reasoning(prompt, wanted).into_iter().map(|span| (span, String::new())));
     }
-    if edits.is_empty() {
-        return prompt.body.clone();
-    }
-    edits.sort_by_key(|(span, _)| span.start);
-    let grown: usize = edits.iter().map(|(_, text)| text.len()).sum();
-    let mut body = BytesMut::with_capacity(prompt.body.len() + grown);
-    let mut from = 0;
-    for (span, text) in &edits {
-        body.extend_from_slice(&prompt.body[from..span.start as usize]);
-        body.extend_from_slice(text.as_bytes());
-        from = span.end as usize;
-    }
-    body.extend_from_slice(&prompt.body[from..]);
-    body.freeze()
+    splice(&prompt.body, edits)
 }
 
 /// What is to be cut so that no reasoning is left that the model cannot read: blocks, or messages that are nothing else.
 fn foreign_reasoning(prompt: &Prompt, wanted: &Wanted<'_>) -> Vec<Span> {
-    // The body was read before, so all of this is there.
-    let text = std::str::from_utf8(&prompt.body).unwrap_or_default();
-    let messages = Fields::of(text).ok().and_then(|fields| fields.set("messages"));
+    // The body was read before, so it is no deeper than it may be, and all of this is there.
+    let fields = Fields::read(&prompt.body, &["messages"], &Limits { max_depth: u32::MAX });
+    let messages = fields.ok().and_then(|fields| fields.set("messages"));
     let messages: Vec<&RawValue> = messages.and_then(read).unwrap_or_default();
     let is_foreign =
         |block: &Block<'_>| block.is_unsigned() || block.mark().is_some_and(|mark| wanted.foreign.contains(&mark));
@@ -91,7 +78,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::dialect::Limits;
     use crate::dialect::anthropic_messages::parse;
     use crate::domain::{Door, Mark};
 

@@ -5,10 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::dialect::counts::count;
 use crate::domain::{Usage, UsageUpdate};
-
-/// More tokens than any answer has; a provider that claims more is not believed.
-const MOST_TOKENS: u64 = 1 << 32;
 
 /// A `usage` object. What was read from and written to a cache is not in `input_tokens`; what the model thought with is
 /// in `output_tokens`. Values are read one by one, so that a lie in one of them does not lose the others.
@@ -54,16 +52,6 @@ const BESIDE_THE_TOTALS: [&str; 2] = ["compaction", "advisor_message"];
 struct Kind<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-}
-
-/// A count, if it is a whole number that can be one.
-fn count(value: Option<&RawValue>) -> Option<u64> {
-    let text = value?.get();
-    let count = text.parse::<u64>().ok().or_else(|| {
-        let float: f64 = text.parse().ok()?;
-        (float >= 0.0 && float.fract() == 0.0).then_some(float as u64)
-    })?;
-    (count < MOST_TOKENS).then_some(count)
 }
 
 /// An object inside, or an empty one for whatever else stands there.

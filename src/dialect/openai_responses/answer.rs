@@ -101,8 +101,9 @@ impl<'a> Response<'a> {
         self.usage.and_then(read::<Counts<'_>>).and_then(|counts| counts.usage())
     }
 
+    /// The tier that served; as long as it is only asked for, it may still read `auto`.
     fn service_tier(&self) -> Option<String> {
-        self.service_tier.as_deref().map(str::to_owned)
+        self.service_tier.as_deref().filter(|tier| *tier != "auto").map(str::to_owned)
     }
 
     /// What later requests may go on from: the answer unless it is not stored, its conversation, what is encrypted.

@@ -18,9 +18,14 @@ pub(super) struct Items {
     pub tools: Option<Span>,
 }
 
+/// How the ids of reasoning begin that no provider knows, because we have put it into this dialect ourselves.
+pub const OWN_REASONING: &str = "rs_weighbridge_";
+
 /// An item.
 #[derive(Deserialize)]
 pub(super) struct Item<'a> {
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
     #[serde(borrow, default, rename = "type")]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -73,6 +78,11 @@ impl Item<'_> {
 
     pub(super) fn is_reasoning(&self) -> bool {
         self.kind() == "reasoning"
+    }
+
+    /// Whether it is reasoning that we have put into this dialect: a provider looks for it and fails to find it.
+    pub(super) fn is_own_reasoning(&self) -> bool {
+        self.is_reasoning() && self.id.as_deref().is_some_and(|id| id.starts_with(OWN_REASONING))
     }
 
     /// Of what is encrypted in it.

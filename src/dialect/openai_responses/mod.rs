@@ -7,4 +7,5 @@ mod request;
 
 pub use answer::{read_answer, read_event};
 pub use error::error_event;
+pub use items::OWN_REASONING;
 pub use request::{parse, request_body};

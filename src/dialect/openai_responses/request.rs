@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::items::{Item, Items};
+use super::items::{Item, Items, OWN_REASONING};
 use crate::dialect::body::{Fields, malformed, read, reason, splice, wrong_type};
 use crate::dialect::json::span_in;
 use crate::dialect::{Limits, Wanted};
@@ -155,20 +155,22 @@ pub fn request_body(prompt: &Prompt, wanted: &Wanted<'_>) -> Bytes {
         // A string always serialises.
         edits.push((prompt.model_span, serde_json::Value::from(wanted.model).to_string()));
     }
-    if prompt.signed.iter().any(|signed| wanted.foreign.contains(&signed.mark)) {
+    let has_foreign = prompt.signed.iter().any(|signed| wanted.foreign.contains(&signed.mark));
+    if has_foreign || memchr::memmem::find(&prompt.body, OWN_REASONING.as_bytes()).is_some() {
         edits.extend(foreign_items(prompt, wanted.foreign).into_iter().map(|span| (span, String::new())));
     }
     splice(&prompt.body, edits)
 }
 
-/// The spans to cut so that the reasoning of these marks is gone and what is left of `input` is an array still.
+/// The spans to cut so that the reasoning of these marks, and what we made ourselves, is gone and what is left of `input`
+/// is an array still.
 fn foreign_items(prompt: &Prompt, foreign: &[Mark]) -> Vec<Span> {
     // What has been parsed can be parsed again, and its depth was looked at then.
     let Ok(fields) = Fields::read(&prompt.body, NAMES, &Limits { max_depth: u32::MAX }) else { return Vec::new() };
     let Some(items) = fields.set("input").and_then(|input| raw_items(input).ok()) else { return Vec::new() };
     let is_foreign = |item: &&RawValue| {
-        let item: Option<Item<'_>> = read(item);
-        item.filter(Item::is_reasoning).and_then(|item| item.mark()).is_some_and(|mark| foreign.contains(&mark))
+        let item: Option<Item<'_>> = read(item).filter(Item::is_reasoning);
+        item.is_some_and(|item| item.is_own_reasoning() || item.mark().is_some_and(|mark| foreign.contains(&mark)))
     };
     let spans: Vec<Span> = items.iter().map(|item| span_in(&prompt.body, item.get())).collect();
     let goes: Vec<bool> = items.iter().map(is_foreign).collect();

@@ -176,3 +176,6 @@ impl Stream {
         Bytes::from(out)
     }
 }
+
+#[cfg(test)]
+mod upstream_tests;

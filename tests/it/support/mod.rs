@@ -7,7 +7,7 @@ pub mod upstream;
 
 pub use client::Answer;
 pub use proxy::Proxy;
-pub use upstream::{Reply, Upstream};
+pub use upstream::{Reply, Step, Upstream};
 
 /// A chat with one human turn.
 pub fn chat(prompt: &str) -> String {

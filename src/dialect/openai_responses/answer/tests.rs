@@ -100,10 +100,10 @@ fn events_are_told_apart() {
     let failed = json!({"type": "response.failed", "response": {"error": {"code": "x", "message": "broke"}}});
     assert_eq!(event(failed), Event::Error("broke".to_owned()));
 
-    let created =
-        json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress", "usage": null}});
+    let created = json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress", "usage": null, "service_tier": "auto"}});
     let created = piece_of(created);
-    assert_eq!((created.has_content, created.usage, created.marks), (false, None, vec![Mark::of("resp_1")]));
+    assert_eq!((created.has_content, created.usage, created.service_tier), (false, None, None));
+    assert_eq!(created.marks, [Mark::of("resp_1")]);
     for (kind, has_content) in [
         ("response.output_text.delta", true),
         ("response.refusal.delta", true),

@@ -177,6 +177,11 @@ fn foreign_reasoning_is_cut_out_with_its_comma() {
     check(&format!("[{own} ,{foreign},{foreign}, {own},\n{foreign},{foreign}\n]"), &format!("[{own} ,{own}\n]"));
     let compaction = r#"[{"type":"compaction","encrypted_content":"g"}]"#;
     check(compaction, compaction);
+    // What an answer that was translated held: no provider knows it, whoever is asked.
+    let made = r#"{"type":"reasoning","id":"rs_weighbridge_7f_0","summary":[],"encrypted_content":null}"#;
+    check(&format!("[{made},{own}]"), &format!("[{own}]"));
+    let told = r#"[{"type":"message","role":"user","content":"rs_weighbridge_7f_0"}]"#;
+    check(told, told);
 }
 
 mod properties {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Maker;
 use super::thinking::Thinking;
 use crate::dialect::translate::Carry;
+use crate::dialect::translate::messages::thinking::Abilities;
 use crate::dialect::translate::neutral::{Format, Request};
 use crate::domain::Failure;
 
@@ -29,7 +30,8 @@ pub(super) fn write(
             body.insert("additionalModelResponseFieldPaths".to_owned(), json!(["/stop_sequence"]));
         }
     }
-    sampling(request, maker, &mut inference, &mut additional, carry)?;
+    let takes_sampling = maker != Maker::Anthropic || Abilities::of(model).sampling;
+    sampling(request, maker, takes_sampling, (&mut inference, &mut additional), carry)?;
     if let Some(format) = format(request, carry)? {
         output.insert("textFormat".to_owned(), format);
     }
@@ -67,8 +69,8 @@ fn refuse(request: &Request, carry: &mut Carry<'_>) -> Result<(), Failure> {
 fn sampling(
     request: &Request,
     maker: Maker,
-    inference: &mut Map<String, Value>,
-    additional: &mut Map<String, Value>,
+    takes_sampling: bool,
+    (inference, additional): (&mut Map<String, Value>, &mut Map<String, Value>),
     carry: &mut Carry<'_>,
 ) -> Result<(), Failure> {
     for (name, value) in &request.sampling {
@@ -77,6 +79,10 @@ fn sampling(
             // What is the default anyway needs no word, and newer models of Anthropic's take none.
             "temperature" | "top_p" if maker == Maker::Anthropic && number == Some(1.0) => continue,
             "frequency_penalty" | "presence_penalty" if number == Some(0.0) => continue,
+            "temperature" | "top_p" | "top_k" if !takes_sampling => {
+                carry.refuse(name, "a sampling parameter, of which this model takes none")?;
+                continue;
+            }
             "temperature" => (&mut *inference, "temperature"),
             "top_p" => (&mut *inference, "topP"),
             "top_k" if maker == Maker::Anthropic => (&mut *additional, "top_k"),

@@ -187,6 +187,11 @@ fn what_cannot_be_said_is_refused_by_its_name() {
     let mut seeded = request(vec![]);
     seeded.sampling.insert("seed".to_owned(), json!(1));
     check(seeded, "seed");
+    let mut cold = request(vec![]);
+    cold.sampling.insert("temperature".to_owned(), json!(0.1));
+    let mut carry = Carry::new(Dialect::OpenaiChat, Dialect::BedrockConverse, &[]);
+    let refused = write_request(&cold, "anthropic.claude-opus-4-7", &mut carry).expect_err("refused");
+    assert_eq!(refused.param.as_deref(), Some("temperature"));
 }
 
 #[test]

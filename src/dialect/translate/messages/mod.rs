@@ -6,7 +6,7 @@ mod read;
 mod reader;
 mod reply;
 mod system;
-mod thinking;
+pub(super) mod thinking;
 mod tools;
 mod words;
 mod write;

@@ -19,17 +19,17 @@ const SIXTEENTHS: [(&str, u64); 6] =
 
 /// What a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Abilities {
+pub(in crate::dialect::translate) struct Abilities {
     /// An effort, and thinking as much as it likes.
     effort: bool,
     /// `temperature`, `top_p` and `top_k`.
-    pub(super) sampling: bool,
+    pub(in crate::dialect::translate) sampling: bool,
 }
 
 impl Abilities {
     /// By the model's name. A name of another maker's stands for a model behind a door like Anthropic's; those know the
     /// words that the dialect began with.
-    pub(super) fn of(model: &str) -> Self {
+    pub(in crate::dialect::translate) fn of(model: &str) -> Self {
         let name = model.to_ascii_lowercase();
         let Some((_, rest)) = name.split_once("claude") else { return Self { effort: false, sampling: true } };
         let mut numbers = rest
@@ -49,18 +49,18 @@ fn is_version(word: &str) -> bool {
 
 /// What to say of thinking.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Thinking {
+pub(in crate::dialect::translate) struct Thinking {
     /// The most tokens of the answer, those of thinking included.
     pub(super) max_tokens: u64,
     /// The value of `thinking`.
-    pub(super) thinking: Option<Value>,
+    pub(in crate::dialect::translate) thinking: Option<Value>,
     /// The value of `output_config.effort`.
-    pub(super) effort: Option<String>,
+    pub(in crate::dialect::translate) effort: Option<String>,
 }
 
 impl Thinking {
     /// As the request wants it, in the words that the model takes.
-    pub(super) fn of(request: &Request, model: &str, carry: &mut Carry<'_>) -> Self {
+    pub(in crate::dialect::translate) fn of(request: &Request, model: &str, carry: &mut Carry<'_>) -> Self {
         let max_tokens = request.max_output.unwrap_or(DEFAULT_MAX_TOKENS);
         let mut asked = Self { max_tokens, ..Self::default() };
         let is_forced = matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::tools::{Definition, Sort};
 use super::write_answer::Events;
+use crate::dialect::openai_responses::OWN_REASONING;
 use crate::dialect::translate::neutral::freeform_text;
 
 /// An item, as far as it has got.
@@ -50,7 +51,7 @@ impl Item {
     }
 
     pub(super) fn reasoning(id: String) -> Self {
-        Self::new(format!("rs_{id}"), Kind::Reasoning(String::new()))
+        Self::new(format!("{OWN_REASONING}{id}"), Kind::Reasoning(String::new()))
     }
 
     /// A call with this id of its own.

@@ -49,7 +49,7 @@ pub(in crate::dialect::translate) fn read_request(body: &[u8], carry: &mut Carry
     }
     read_text(&mut fields, &mut request, carry)?;
     read_reasoning(&mut fields, &mut request, carry)?;
-    request.logprobs = read_logprobs(&mut fields, carry)?;
+    refuse_logprobs(&mut fields, carry)?;
     request.stream = fields.truth("stream", carry)?.unwrap_or(false);
     request.service_tier = fields.text("service_tier", carry)?;
     fields.refuse("max_tool_calls", "a limit on the calls of tools", carry)?;
@@ -111,18 +111,20 @@ fn read_reasoning(fields: &mut Fields, request: &mut Request, carry: &mut Carry<
     reasoning.end(carry)
 }
 
-/// What is to be in the answer beside the answer: probabilities, which are asked for in one of two ways, and hints.
-fn read_logprobs(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Option<u64>, Failure> {
-    let most = fields.count("top_logprobs", carry)?.filter(|most| *most > 0);
-    let (asking, others): (Vec<Value>, Vec<Value>) = fields
-        .array("include", carry)?
-        .unwrap_or_default()
-        .into_iter()
-        .partition(|name| name.as_str() == Some("message.output_text.logprobs"));
-    if !others.is_empty() {
-        carry.hint("include");
+/// How probable an answer's tokens are is asked for in one of two ways, and not carried back.
+fn refuse_logprobs(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<(), Failure> {
+    let what = "how probable the tokens of the answer are";
+    if fields.count("top_logprobs", carry)?.is_some_and(|most| most > 0) {
+        carry.refuse("top_logprobs", what)?;
     }
-    Ok(most.or((!asking.is_empty()).then_some(0)))
+    for name in fields.array("include", carry)?.unwrap_or_default() {
+        if name == "message.output_text.logprobs" {
+            carry.refuse("include", what)?;
+        } else {
+            carry.hint("include");
+        }
+    }
+    Ok(())
 }
 
 fn read_truncation(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<(), Failure> {

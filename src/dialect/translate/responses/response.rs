@@ -88,7 +88,7 @@ impl Response<'_> {
         set("object", json!("response"));
         set("created_at", json!(context.created));
         set("status", json!(self.status));
-        set("completed_at", if self.status == "completed" { json!(context.created) } else { Value::Null });
+        set("completed_at", Value::Null);
         set("error", self.error.clone().unwrap_or_default());
         set("incomplete_details", self.incomplete.map_or(Value::Null, |reason| json!({"reason": reason})));
         set("model", json!(self.model));

@@ -101,6 +101,8 @@ fn what_cannot_be_carried_over_is_refused_by_its_name() {
     check("background", json!(true), "background");
     check("truncation", json!("auto"), "truncation");
     check("max_tool_calls", json!(1), "max_tool_calls");
+    check("top_logprobs", json!(1), "top_logprobs");
+    check("include", json!(["message.output_text.logprobs"]), "include");
     check("context_management", json!([{}]), "context_management");
     check("novelty", json!(1), "novelty");
     check("tools", json!([{"type": "web_search"}]), "tools[0].web_search");
@@ -305,11 +307,16 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let tool = ("[a-z]{1,6}", prop::option::of(text()), any::<bool>()).prop_map(|(name, description, strict)| Tool {
-        name,
-        description,
-        parameters: freeform_schema(),
-        strict: Some(strict),
+    // A tool that is defined twice is told once, so no two bear the same name.
+    let tools = prop::collection::btree_map("[a-z]{1,6}", (prop::option::of(text()), any::<bool>()), 0..3);
+    let tools = tools.prop_map(|tools| {
+        let tools = tools.into_iter().map(|(name, (description, strict))| Tool {
+            name,
+            description,
+            parameters: freeform_schema(),
+            strict: Some(strict),
+        });
+        tools.collect::<Vec<_>>()
     });
     let choice = prop_oneof![
         Just(ToolChoice::Auto),
@@ -329,7 +336,7 @@ fn request() -> impl Strategy<Value = Request> {
     let words = (prop::option::of("low|high"), prop::option::of("auto|flex|priority"));
     (
         prop::collection::vec(message(), 1..6),
-        prop::collection::vec(tool, 0..3),
+        tools,
         prop::option::of(choice),
         format,
         prop::option::of(reasoning),
