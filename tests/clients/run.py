@@ -41,7 +41,7 @@ class Client:
     dialect: str
     driver: Path
     install: list[Path]
-    package: str | None = None
+    package: list[str] = field(default_factory=list)
     timeout: float = 90
     also: list[str] = field(default_factory=list)  # cases that only some clients have, and only behind the proxy
     version: str = "?"
@@ -165,7 +165,8 @@ def run_all(found, direct, save):
 
 def version(client):
     if client.package:
-        return install.version(client.package, client.install[0])
+        first, *more = (f"{package} {install.version(package, client.install[0])}" for package in client.package)
+        return ", ".join([first.split()[-1], *more])
     return install.output([*client.command(), "version"], environment())
 
 

@@ -49,7 +49,14 @@ What a column says:
 - **bytes**: in all of these the upstream got the very bytes of the body that the client sent, but for the value of
   `model` and the usage option, and never the client's key.
 
-The cases are in `tests/clients/`, one driver for each client.
+Some things that the table does not say:
+
+- Clients for Node run on the Node that `tests/clients/package.json` pins, because the newest of them want 22 or later.
+- Of langchain-openai this is the newest that could be installed: 1.7.4 wants a newer certifi than the index had.
+- Cursor is not here: its requests come from its makers' servers, so it needs a public address and cannot run without one.
+- Between a client and the proxy there is a relay that reads along and passes bytes and connections on as they are.
+
+The cases are in `tests/clients/`, one driver for each client; `ARGS='--only PATTERN'` runs some of them.
 """
 
 
