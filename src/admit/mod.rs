@@ -15,7 +15,7 @@ use hyper::HeaderMap;
 
 use crate::domain::{App, Caller, Failure, FailureKind, Label};
 
-pub use auth::{Digest, Key, Keys, digest};
+pub use auth::{Digest, KEY_HEADER, Key, Keys, digest};
 pub use rate::Rates;
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
@@ -113,8 +113,15 @@ mod tests {
 
     #[test]
     fn each_way_to_present_a_key_is_accepted() {
-        for headers in [[("authorization", "Bearer wb-good")], [("x-api-key", "wb-good")], [("api-key", "wb-good")]] {
-            assert_eq!(ask(&headers, 0).expect("admitted").caller.key.expect("a key").as_str(), "ana");
+        let ways: [&[(&'static str, &str)]; 5] = [
+            &[("authorization", "Bearer wb-good")],
+            &[("x-api-key", "wb-good")],
+            &[("api-key", "wb-good")],
+            &[("x-goog-api-key", "wb-good")],
+            &[("x-weighbridge-key", "wb-good"), ("authorization", "Bearer sk-of-the-provider")],
+        ];
+        for headers in ways {
+            assert_eq!(ask(headers, 0).expect("admitted").caller.key.expect("a key").as_str(), "ana");
         }
     }
 
@@ -130,6 +137,7 @@ mod tests {
         check(&[("authorization", "Bearer wb-bad")], 0, "not known");
         check(&[("authorization", "Bearer wb-good"), ("x-api-key", "wb-other")], 0, "differ");
         check(&[("authorization", "Bearer wb-good")], 2_000, "expired");
+        check(&[("authorization", "Bearer wb-good"), ("x-weighbridge-key", "wb-bad")], 0, "not known");
     }
 
     #[test]
