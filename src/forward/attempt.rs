@@ -100,10 +100,6 @@ fn translated(mut headers: HeaderMap, content_type: &'static str) -> HeaderMap {
     headers
 }
 
-fn left_out(translation: Option<&Translation>) -> Vec<String> {
-    translation.map(|translation| translation.left_out.clone()).unwrap_or_default()
-}
-
 /// A provider's refusal, with its body as it came.
 pub(super) async fn provider_error(
     response: Response<Incoming>,
@@ -150,7 +146,7 @@ pub(super) async fn whole(
         }
     };
     let body = AnswerBody::Whole { bytes, answer: Some(Box::new(answer)) };
-    Ok(Got { status: head.status, headers, body, left_out: left_out(translation) })
+    Ok(Got { status: head.status, headers, body, left_out: Vec::new() })
 }
 
 async fn collect(mut body: Incoming, most: usize, deadline: Instant, idle: Duration) -> Result<Bytes, Problem> {
@@ -236,5 +232,5 @@ async fn stream(
     };
     let stream = AnswerStream { wire: call.wire, translator, held, framing, rest, first_by, deadline };
     let body = AnswerBody::Stream(Box::new(stream));
-    Ok(Got { status: head.status, headers, body, left_out: left_out(call.translation.as_ref()) })
+    Ok(Got { status: head.status, headers, body, left_out: Vec::new() })
 }
