@@ -53,7 +53,7 @@ What a column says:
 Some things that the table does not say:
 
 - Clients for Node run on the Node that `tests/clients/package.json` pins, because the newest of them want 22 or later.
-- Of langchain-openai this is the newest that could be installed: 1.7.4 wants a certifi that PyPI does not have yet.
+- Of langchain-openai this is the newest that could be installed: 1.7.4 wants a newer certifi than the index had.
 - Cursor is not here: its requests come from its makers' servers, so it needs a public address and cannot run without one.
 - Between a client and the proxy there is a relay that reads along and passes bytes and connections on as they are.
 
