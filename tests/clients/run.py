@@ -3,7 +3,7 @@
     run.py [--direct | --behind DIALECT] [--only PATTERN] [--write FILE] [--save-bodies FOLDER]
 
 Installs the clients of matrix.toml, starts upstream.py, the proxy (WEIGHBRIDGE_BIN, else it is built) and recorder.py,
-lets each client do its cases, prints the table, and with --write writes it. --direct leaves out the proxy, which shows
+lets each client do its cases, prints the table, and with --write writes it if it is the whole one. --direct leaves out the proxy, which shows
 that the upstream is one that the clients accept; --behind has every request answered by endpoints of that dialect, which
 shows what the proxy's translations make of the clients. Exit code 1 if a case fails. It stops whatever it started.
 """
@@ -192,8 +192,6 @@ def main():
     options.add_argument("--write", type=Path)
     options.add_argument("--save-bodies", type=Path)
     given = options.parse_args()
-    if given.write and (given.direct or given.behind or given.only):
-        options.error("what is written is the whole matrix")
     for asked in signal.SIGINT, signal.SIGTERM:
         signal.signal(asked, stop_once)
     found = clients(given.only)
@@ -205,7 +203,7 @@ def main():
         sys.exit("stopped")
     text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in ([] if given.direct else client.also))])
     print(text)
-    if given.write:
+    if given.write and not (given.direct or given.behind or given.only):
         proxy = install.output([binary(), "--version"]).removeprefix("weighbridge ")
         node = install.output([install.node(install.place(HERE / "package.json")), "--version"])
         table.write(given.write, text, proxy, node)
