@@ -130,7 +130,9 @@ class Driver:
 
     def environment(self):
         kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "CLIENTS", "TERM")}
-        return kept | {"HOME": str(self.home), "TERM": "dumb", "GIT_CONFIG_NOSYSTEM": "1"}
+        kept |= {"HOME": str(self.home), "TERM": "dumb", "GIT_CONFIG_NOSYSTEM": "1"}
+        # Some look for updates, plugins or prices, and not all of that can be switched off: it ends at a closed port.
+        return kept | {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
 
     def start(self, words, key=KEY, model="auto"):
         launch = self.launch(words, key, model)

@@ -19,6 +19,7 @@ class ClaudeCode(agent.Driver):
         environment = {
             "ANTHROPIC_BASE_URL": agent.BASE_URL,
             "ANTHROPIC_AUTH_TOKEN": key,
+            "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_TELEMETRY": "1",
@@ -30,6 +31,10 @@ class ClaudeCode(agent.Driver):
         used = said.events()[-1]["usage"]
         cached = used["cache_read_input_tokens"]
         return used["input_tokens"] + cached, cached, used["output_tokens"]
+
+    def chat(self):
+        super().chat()
+        agent.contains(self.ask("/context").out, "Context Usage")  # it has two dozen pieces counted
 
     def stream(self):
         super().stream()
