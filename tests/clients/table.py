@@ -57,7 +57,8 @@ Some things that the table does not say:
 - Cursor is not here: its requests come from its makers' servers, so it needs a public address and cannot run without one.
 - Between a client and the proxy there is a relay that reads along and passes bytes and connections on as they are.
 
-The cases are in `tests/clients/`, one driver for each client; `ARGS='--only PATTERN'` runs some of them.
+The cases are in `tests/clients/`, one driver for each client. `make clients ARGS='--only PATTERN'` runs some of them, and
+`ARGS='--behind DIALECT'` all of them in front of endpoints of one dialect, so that what the others say is translated.
 """
 
 
