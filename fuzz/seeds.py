@@ -148,9 +148,9 @@ def main():
     for dialect, text in sources():
         if text := compact(text):
             found.setdefault((dialect, kind(dialect, json.loads(text))), set()).add(text)
-            words |= set(re.findall(r'"([A-Za-z][\w.]{1,40})"', text))
+            words |= set(re.findall(r'"([A-Za-z][\w.]{1,40})"', text, re.A))
     for path in (ROOT / "src/dialect").rglob("*.rs"):
-        words |= set(re.findall(r'"([a-z][\w.]{1,40})"', path.read_text()))
+        words |= set(re.findall(r'"([a-z][\w.]{1,40})"', path.read_text(), re.A))
     (HERE / "words.dict").write_text("".join(f'"\\"{word}\\""\n' for word in sorted(words)))
 
     for (dialect, sort), texts in sorted(found.items()):
