@@ -6,14 +6,18 @@
 //! breakpoints, metadata), each one named in [`Request::left_out`].
 
 mod bedrock;
+mod call_id;
 pub mod carry;
 mod chat;
+mod effort;
 mod error;
 pub mod fields;
 mod gemini;
+mod grammar;
 mod messages;
 pub mod neutral;
 mod responses;
+mod source;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -88,9 +92,12 @@ pub fn request(prompt: &Prompt, to: Dialect, wanted: &Wanted<'_>, omit: &[String
 /// What [`answer`] and [`Stream`] repeat or need of a request: its freeform tools, and what the caller's dialect echoes.
 pub fn of_request(prompt: &Prompt, answer_in: Dialect) -> Context {
     let mut context = Context { model: prompt.model.clone(), wants_usage: prompt.wants_usage, ..Context::default() };
-    if prompt.dialect == Dialect::OpenaiResponses {
-        context.freeform = responses::freeform(&prompt.body);
-    }
+    context.freeform = match prompt.dialect {
+        Dialect::OpenaiResponses => responses::freeform(&prompt.body),
+        Dialect::OpenaiChat => chat::freeform(&prompt.body),
+        // No other dialect has any.
+        _ => Vec::new(),
+    };
     if answer_in == Dialect::OpenaiResponses {
         context.echo = responses::echo(&prompt.body);
     }
@@ -182,5 +189,7 @@ impl Stream {
     }
 }
 
+#[cfg(test)]
+mod cross_tests;
 #[cfg(test)]
 mod upstream_tests;
