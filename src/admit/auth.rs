@@ -74,6 +74,9 @@ impl Keys {
 /// Where clients put their key, in the order in which it is looked for.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
+/// Where a caller puts its key whose other credentials are for the provider: then this one alone counts.
+pub const KEY_HEADER: &str = "x-weighbridge-key";
+
 /// The key that the headers present.
 pub(super) fn authenticate<'k>(headers: &HeaderMap, keys: &'k Keys, now: SystemTime) -> Result<&'k Key, Failure> {
     let refused = |message: &str| Failure::new(FailureKind::Unauthenticated, message);
@@ -81,8 +84,12 @@ pub(super) fn authenticate<'k>(headers: &HeaderMap, keys: &'k Keys, now: SystemT
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    let others = KEY_HEADERS.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok());
-    let mut presented = bearer.chain(others).filter(|secret| !secret.is_empty()).map(digest);
+    let texts = |names: &'static [&'static str]| {
+        names.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok())
+    };
+    let own: Vec<&str> = texts(&[KEY_HEADER]).collect();
+    let general = bearer.chain(texts(&KEY_HEADERS)).filter(|_| own.is_empty());
+    let mut presented = own.iter().copied().chain(general).filter(|secret| !secret.is_empty()).map(digest);
     let first = presented.next().ok_or_else(|| {
         refused("no key was sent: set your tool's API key to a Weighbridge key (header `authorization: Bearer <key>`)")
     })?;

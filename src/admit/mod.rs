@@ -15,7 +15,7 @@ use hyper::HeaderMap;
 
 use crate::domain::{App, Caller, Failure, FailureKind, Label};
 
-pub use auth::{Digest, Key, Keys, digest};
+pub use auth::{Digest, KEY_HEADER, Key, Keys, digest};
 pub use rate::Rates;
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
@@ -42,10 +42,7 @@ pub struct Admitted {
 /// `Unauthenticated` if keys are configured and none of them is presented, or two that differ; `Malformed` if an
 /// attribution header is no label.
 pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Admitted, Failure> {
-    let app = headers
-        .get(hyper::header::USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .map_or(App::OTHER, App::from_user_agent);
+    let app = app(headers);
     let key = if keys.is_open() { None } else { Some(auth::authenticate(headers, keys, now)?) };
     let fixed = |part: fn(&Key) -> &Option<Label>| key.and_then(|key| part(key).clone());
     let engineer = label(headers, ENGINEER_HEADER)?;
@@ -64,6 +61,12 @@ pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Adm
         may_choose: key.is_none_or(|key| key.may_choose),
         requests_per_minute: key.and_then(|key| key.requests_per_minute),
     })
+}
+
+/// The tool that asks, by its `user-agent`.
+pub fn app(headers: &HeaderMap) -> App {
+    let user_agent = headers.get(hyper::header::USER_AGENT).and_then(|value| value.to_str().ok());
+    user_agent.map_or(App::OTHER, App::from_user_agent)
 }
 
 fn label(headers: &HeaderMap, name: &'static str) -> Result<Option<Label>, Failure> {
@@ -110,8 +113,15 @@ mod tests {
 
     #[test]
     fn each_way_to_present_a_key_is_accepted() {
-        for headers in [[("authorization", "Bearer wb-good")], [("x-api-key", "wb-good")], [("api-key", "wb-good")]] {
-            assert_eq!(ask(&headers, 0).expect("admitted").caller.key.expect("a key").as_str(), "ana");
+        let ways: [&[(&'static str, &str)]; 5] = [
+            &[("authorization", "Bearer wb-good")],
+            &[("x-api-key", "wb-good")],
+            &[("api-key", "wb-good")],
+            &[("x-goog-api-key", "wb-good")],
+            &[("x-weighbridge-key", "wb-good"), ("authorization", "Bearer sk-of-the-provider")],
+        ];
+        for headers in ways {
+            assert_eq!(ask(headers, 0).expect("admitted").caller.key.expect("a key").as_str(), "ana");
         }
     }
 
@@ -127,6 +137,7 @@ mod tests {
         check(&[("authorization", "Bearer wb-bad")], 0, "not known");
         check(&[("authorization", "Bearer wb-good"), ("x-api-key", "wb-other")], 0, "differ");
         check(&[("authorization", "Bearer wb-good")], 2_000, "expired");
+        check(&[("authorization", "Bearer wb-good"), ("x-weighbridge-key", "wb-bad")], 0, "not known");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod assess;
 pub mod check;
+pub mod connect;
 pub mod explain;
 pub mod keys;
 pub mod report;
@@ -38,6 +39,8 @@ enum Command {
     Serve(serve::Args),
     /// Check routes.toml: every problem at once, with its place and what to do.
     Check(check::Args),
+    /// Point a tool at this proxy: print or write its settings, and see that traffic arrives.
+    Connect(connect::Args),
     /// Explain where a request goes and why, without sending it.
     Explain(explain::Args),
     /// Run the [[tests]] of routes.toml.
@@ -57,6 +60,7 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Connect(args) => connect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Assess(args) => assess::run(args),

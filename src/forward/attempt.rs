@@ -17,7 +17,7 @@ use super::answer::{AnswerBody, AnswerStream, Got};
 use super::call::{Call, Translation};
 use super::pool::{HttpClient, UpstreamBody};
 use super::problem::{Problem, Stage};
-use super::{Endpoint, headers, pass};
+use super::{Auth, Endpoint, headers, pass};
 use crate::dialect::framing::Framing;
 use crate::dialect::{self, Event, Wire, sse, translate};
 
@@ -58,7 +58,7 @@ pub async fn attempt(client: &HttpClient, endpoint: &Arc<Endpoint>, call: &Call)
     let response = timeout_at(head_by, client.request(request)).await.map_err(|_| Problem::timeout(Stage::Head))?;
     let response = response.map_err(|error| Problem::transport(&error))?;
     if !response.status().is_success() {
-        return Err(provider_error(response, call.translation.as_ref()).await);
+        return Err(provider_error(response, endpoint, call.translation.as_ref()).await);
     }
     if response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(Problem::not_an_answer("encoded", "the answer is compressed although that was not asked for"));
@@ -100,16 +100,19 @@ fn translated(mut headers: HeaderMap, content_type: &'static str) -> HeaderMap {
     headers
 }
 
-fn left_out(translation: Option<&Translation>) -> Vec<String> {
-    translation.map(|translation| translation.left_out.clone()).unwrap_or_default()
-}
-
 /// A provider's refusal, with its body as it came.
-pub(super) async fn provider_error(response: Response<Incoming>, translation: Option<&Translation>) -> Problem {
+pub(super) async fn provider_error(
+    response: Response<Incoming>,
+    endpoint: &Endpoint,
+    translation: Option<&Translation>,
+) -> Problem {
     let (head, body) = response.into_parts();
     let by = Instant::now() + Duration::from_secs(10);
     let body = collect(body, MAX_ERROR_BYTES, by, Duration::from_secs(10)).await.unwrap_or_default();
     let mut problem = Problem::status(head.status, &head.headers, body);
+    if let Problem::Status(refusal) = &mut problem {
+        refusal.is_callers_credential = endpoint.auth == Auth::Caller;
+    }
     if let (Some(translation), Problem::Status(refusal)) = (translation, &mut problem) {
         refusal.body = dialect::provider_error(translation.to, refusal.status.as_u16(), &refusal.body);
         refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -143,7 +146,7 @@ pub(super) async fn whole(
         }
     };
     let body = AnswerBody::Whole { bytes, answer: Some(Box::new(answer)) };
-    Ok(Got { status: head.status, headers, body, left_out: left_out(translation) })
+    Ok(Got { status: head.status, headers, body, left_out: Vec::new() })
 }
 
 async fn collect(mut body: Incoming, most: usize, deadline: Instant, idle: Duration) -> Result<Bytes, Problem> {
@@ -229,5 +232,5 @@ async fn stream(
     };
     let stream = AnswerStream { wire: call.wire, translator, held, framing, rest, first_by, deadline };
     let body = AnswerBody::Stream(Box::new(stream));
-    Ok(Got { status: head.status, headers, body, left_out: left_out(call.translation.as_ref()) })
+    Ok(Got { status: head.status, headers, body, left_out: Vec::new() })
 }

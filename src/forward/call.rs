@@ -28,25 +28,29 @@ pub struct Call {
     pub stream: bool,
     /// The caller's dialect and what its answer repeats, where the endpoint speaks another one.
     pub translation: Option<Translation>,
+    /// The hints that the endpoint is not sent, by name.
+    pub left_out: Vec<String>,
     headers: HeaderMap,
 }
 
-/// What has to be translated.
+/// What has to be translated of the answer.
 #[derive(Clone, Debug)]
 pub struct Translation {
     /// The dialect in which the caller is answered.
     pub to: Dialect,
     /// What the answer needs to know of the request.
     pub context: Context,
-    /// The hints that the endpoint was not sent, by name.
-    pub left_out: Vec<String>,
 }
 
-/// Whether caller and endpoint speak differently. What is no conversation is served in OpenAI's manner by whatever OpenAI
-/// dialect an endpoint speaks, and tokens are counted only where they can be.
+/// Whether a conversation's request or answer has to be translated for this endpoint.
 pub fn is_translated(endpoint: &Endpoint, prompt: &Prompt) -> bool {
-    let is_same = endpoint.dialect == prompt.dialect && endpoint.dialect == prompt.door.dialect();
-    !is_same && prompt.door.is_conversation() && !prompt.door.is_counting()
+    translates(endpoint, prompt, prompt.dialect) || translates(endpoint, prompt, prompt.door.dialect())
+}
+
+/// Whether what is in `dialect` has to be translated. What is no conversation is served in OpenAI's manner by whatever
+/// OpenAI dialect an endpoint speaks, and tokens are counted only where they can be.
+fn translates(endpoint: &Endpoint, prompt: &Prompt, dialect: Dialect) -> bool {
+    endpoint.dialect != dialect && prompt.door.is_conversation() && !prompt.door.is_counting()
 }
 
 impl Call {
@@ -56,26 +60,31 @@ impl Call {
     /// `Untranslatable` if the endpoint speaks another dialect in which it cannot be said.
     pub fn new(endpoint: &Endpoint, errand: &Errand<'_>) -> Result<Self, Problem> {
         let prompt = errand.prompt;
-        let answers_in = prompt.door.dialect();
         let foreign = (errand.foreign)(endpoint);
         let wanted = Wanted { model: &endpoint.model, ask_usage: endpoint.ask_usage, foreign: &foreign };
-        let (body, translation) = if !is_translated(endpoint, prompt) {
-            (dialect::request_body(prompt, &wanted), None)
-        } else {
-            let written = translate::request(prompt, endpoint.dialect, &wanted, &endpoint.omit);
-            let translate::Request { body, left_out } = written.map_err(Problem::Untranslatable)?;
-            let context = Context { model: endpoint.model.to_string(), ..errand.context.clone() };
-            (body, Some(Translation { to: answers_in, context, left_out }))
+        let translate::Request { body, left_out } = match translates(endpoint, prompt, prompt.dialect) {
+            false => translate::Request { body: dialect::request_body(prompt, &wanted), left_out: Vec::new() },
+            true => translate::request(prompt, endpoint.dialect, &wanted, &endpoint.omit)
+                .map_err(Problem::Untranslatable)?,
         };
-        let query = errand.query.filter(|_| translation.is_none());
+        let answers_in = prompt.door.dialect();
+        let translation = translates(endpoint, prompt, answers_in).then(|| Translation {
+            to: answers_in,
+            context: Context { model: endpoint.model.to_string(), ..errand.context.clone() },
+        });
+        let query = errand.query.filter(|_| endpoint.dialect == answers_in);
         let asked = target::Request { door: prompt.door, below: errand.below, query, stream: prompt.stream };
         let uri = target(endpoint, &asked).ok_or(Problem::Settings("its address is no URL".to_owned()))?;
-        let accept = if prompt.stream { "text/event-stream" } else { "application/json" };
-        let mut headers = headers::upstream_request(errand.headers, endpoint, prompt.door.dialect());
+        let accept = match (prompt.stream, endpoint.dialect) {
+            (false, _) => "application/json",
+            (true, Dialect::BedrockConverse) => "application/vnd.amazon.eventstream",
+            (true, _) => "text/event-stream",
+        };
+        let mut headers = headers::upstream_request(errand.headers, endpoint, answers_in);
         headers.insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(hyper::header::ACCEPT, HeaderValue::from_static(accept));
         let wire = Wire { dialect: endpoint.dialect, door: prompt.door };
-        Ok(Self { uri, body, wire, stream: prompt.stream, translation, headers })
+        Ok(Self { uri, body, wire, stream: prompt.stream, translation, left_out, headers })
     }
 
     /// The headers, signed at this moment where the endpoint wants that.

@@ -70,6 +70,8 @@ pub enum Auth {
     Bearer(Secret),
     /// With the secret alone in a header of this name.
     Header(HeaderName, Secret),
+    /// With the credential that the caller sent beside its key for this proxy.
+    Caller,
     /// With a signature by AWS credentials, for this region.
     Aws(AwsCredentials, Arc<str>),
 }

@@ -61,6 +61,12 @@ const OF_OPENAI: &[&str] = &[
     "x-openai-internal-codex-responses-lite",
 ];
 
+/// Where callers put their key whose other credentials are for the provider.
+const OUR_KEY: &str = "x-weighbridge-key";
+
+/// A caller's credentials for a provider.
+const CREDENTIALS: [&str; 3] = ["authorization", "x-api-key", "x-goog-api-key"];
+
 /// The version of Anthropic's API that is asked for where the caller names none.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -81,6 +87,12 @@ pub fn upstream_request(caller: &HeaderMap, endpoint: &Endpoint, spoken: Dialect
         let version = HeaderName::from_static("anthropic-version");
         headers.entry(version).or_insert(HeaderValue::from_static(ANTHROPIC_VERSION));
     }
+    // Only beside a key of ours in its own header can the others not be ours.
+    if matches!(endpoint.auth, Auth::Caller) && caller.contains_key(OUR_KEY) {
+        for name in CREDENTIALS {
+            headers.extend(caller.get(name).map(|value| (HeaderName::from_static(name), value.clone())));
+        }
+    }
     // What is compressed cannot be metered on its way through.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, value) in &endpoint.headers {
@@ -98,7 +110,7 @@ fn credential(endpoint: &Endpoint) -> Option<(HeaderName, HeaderValue)> {
         Auth::Bearer(secret) => (header::AUTHORIZATION, format!("Bearer {}", secret.expose())),
         Auth::Header(name, secret) => (name.clone(), secret.expose().to_owned()),
         // A signature is over the whole request and made when that stands.
-        Auth::None | Auth::Aws(..) => return None,
+        Auth::None | Auth::Caller | Auth::Aws(..) => return None,
     };
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);

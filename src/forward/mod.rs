@@ -190,7 +190,7 @@ async fn ask(
     let (mut retries, mut reconnected) = (0, false);
     loop {
         let problem = match noted(state, &client, (endpoint, &call), candidate, reconnected, tried).await {
-            Ok(got) => return Ok(got),
+            Ok(got) => return Ok(Got { left_out: call.left_out, ..got }),
             Err(problem) => problem,
         };
         // A kept connection that the upstream had just given up says nothing about the upstream: once, at once.

@@ -69,7 +69,7 @@ async fn once(client: &super::pool::HttpClient, passage: Passage<'_>) -> Result<
     let response = response.map_err(|_| Problem::timeout(Stage::Head))?;
     let response = response.map_err(|error| Problem::transport(&error))?;
     if !response.status().is_success() {
-        return Err(attempt::provider_error(response, None).await);
+        return Err(attempt::provider_error(response, endpoint, None).await);
     }
     match attempt::framing(response.headers()) {
         Some(framing) => Ok(flowing(response, framing, wire, deadline)),

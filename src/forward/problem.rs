@@ -60,6 +60,8 @@ pub struct Refusal {
     pub body: Bytes,
     /// After how long the provider wants to be asked again.
     pub retry_after: Option<Duration>,
+    /// Whether the credential that it is about was the caller's own.
+    pub is_callers_credential: bool,
     /// What is worth trying next.
     next: Next,
 }
@@ -95,7 +97,14 @@ impl Problem {
     pub fn status(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         let retry_after = retry::retry_after(headers, &body, SystemTime::now());
         let next = retry::after_status(status, &body);
-        Problem::Status(Box::new(Refusal { status, headers: headers::from_upstream(headers), body, retry_after, next }))
+        Problem::Status(Box::new(Refusal {
+            status,
+            headers: headers::from_upstream(headers),
+            body,
+            retry_after,
+            is_callers_credential: false,
+            next,
+        }))
     }
 
     /// A status of success with an error inside.
@@ -194,11 +203,11 @@ impl Problem {
 
 impl Refusal {
     fn into_ending(self) -> Result<Got, Failure> {
-        let Refusal { status, headers, body, .. } = self;
+        let Refusal { status, headers, body, is_callers_credential, .. } = self;
         let failed = |message: String| Err(Failure::new(FailureKind::UpstreamFailed, message));
         match status {
             // The provider's words would tell callers that their key is bad, and show a part of ours.
-            StatusCode::UNAUTHORIZED => failed(
+            StatusCode::UNAUTHORIZED if !is_callers_credential => failed(
                 "the model's endpoint does not accept this proxy's credential: tell the owner of routes.toml"
                     .to_owned(),
             ),

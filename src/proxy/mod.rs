@@ -98,7 +98,7 @@ impl Proxy {
             self.books.metrics.turned_away();
             return reply::without_record(&failure, door.dialect());
         }
-        let mut trail = Trail::begin(&self.books, Arc::clone(config), door);
+        let mut trail = Trail::begin(&self.books, Arc::clone(config), door, admit::app(&head.headers));
         let mut stopping = self.lifecycle.clone();
         let answered = tokio::select! {
             answered = self.answer(config, &mut trail, door, head, body) => answered,

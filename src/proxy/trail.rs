@@ -48,6 +48,8 @@ pub struct Trail {
     pub at: SystemTime,
     door: &'static str,
     kind: Option<Kind>,
+    /// The tool that asks, known also of whom we do not let in.
+    app: App,
     /// The dialect in which it is answered.
     pub dialect: Dialect,
     /// Who asks.
@@ -119,7 +121,7 @@ pub struct Spent {
 
 impl Trail {
     /// A request has arrived.
-    pub fn begin(books: &Books, config: Arc<Config>, door: &Door) -> Self {
+    pub fn begin(books: &Books, config: Arc<Config>, door: &Door, app: App) -> Self {
         books.metrics.request_began();
         let at = SystemTime::now();
         let mut random = [0; 10];
@@ -136,6 +138,7 @@ impl Trail {
             at,
             door: door.as_str(),
             kind: if let Door::Ask(asked) = door { Some(asked.kind) } else { None },
+            app,
             dialect: door.dialect(),
             admitted: None,
             facts: None,
@@ -254,7 +257,7 @@ impl Trail {
             engineer: caller.and_then(|caller| caller.engineer.clone()),
             team: caller.and_then(|caller| caller.team.clone()),
             feature: caller.and_then(|caller| caller.feature.clone()),
-            app: caller.map_or(App::OTHER, |caller| caller.app),
+            app: self.app,
             facts: self.facts.clone(),
             evidence: self.evidence.clone(),
             decision: self.decision.clone(),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::sample::{House, facts, rule, target, tier, to, when};
 use super::*;
 use crate::domain::{
-    Decision, Facts, Failure, FailureKind, Outcome, OutputFormat, Pico, Price, Risk, TierName, TokenCount,
+    Decision, Door, EndpointName, Facts, Failure, FailureKind, Outcome, OutputFormat, Pico, Price, Reason, Risk,
+    TierName, TokenCount,
 };
 
 fn free() -> Situation {
@@ -341,4 +342,50 @@ fn a_client_sees_what_it_may_name() {
     let names: Vec<(&str, Served)> = models.iter().map(|(name, what)| (&**name, *what)).collect();
     assert_eq!(names[..2], [("auto", Served::Routed), ("cheap", Served::Tier)]);
     assert!(!names.iter().any(|(name, _)| name.contains('*')));
+}
+
+#[test]
+fn what_is_no_conversation_goes_to_who_serves_it_unless_a_rule_names_its_door_or_denies() {
+    let mut house = House::new(Balance::First);
+    house.endpoints.push(Arc::new(Target { serves: [Door::Embeddings].into(), ..target("embeds", 1000, 1) }));
+    let facts = Facts { door: Door::Embeddings, requested_model: "auto".to_owned(), ..facts() };
+    let decide_with =
+        |rules: Vec<Conditional>, facts: &Facts| decide(&house.rules(rules, to(&house.cheap)), facts, &free());
+    let risky = || when(Condition::Risk(vec![Risk::Low, Risk::Medium, Risk::High]), "risky", &house.large);
+    let decision = decide_with(vec![risky()], &facts).expect("decided");
+    assert_eq!((candidates(&decision), &decision.rule), (vec!["embeds"], &None), "rules without a door are passed by");
+
+    let named = when(Condition::Doors(vec![Door::Embeddings]), "about-embeddings", &house.large);
+    let decision = decide_with(vec![risky(), named], &facts).expect("decided");
+    assert_eq!(decision.rule.as_ref().map(|rule| rule.as_str()), Some("about-embeddings"));
+    assert_eq!(decision.outcome, Outcome::NoneFits, "the large tier serves no embeddings");
+
+    let mut denies = risky();
+    denies.rule.action = Action::Deny("not here".into());
+    let decision = decide_with(vec![denies], &facts).expect("decided");
+    assert_eq!(decision.outcome, Outcome::Deny("not here".into()));
+
+    let by_name = Facts { requested_model: "embeds".to_owned(), ..facts.clone() };
+    assert_eq!(candidates(&decide_with(vec![], &by_name).expect("decided")), ["embeds"]);
+    let unknown = Facts { requested_model: "text-embedding-9".to_owned(), ..facts.clone() };
+    refused(decide_with(vec![], &unknown), FailureKind::UnknownModel);
+}
+
+#[test]
+fn what_one_endpoint_holds_goes_there_whatever_the_rules_say_but_not_past_a_denial() {
+    let house = House::new(Balance::First);
+    let holder = EndpointName::parse("big").expect("a name");
+    let situation = Situation { held_by: Some(holder.clone()), ..free() };
+    let rules = house.rules(vec![], to(&house.cheap));
+    let decision = decide(&rules, &facts(), &situation).expect("decided");
+    assert_eq!(candidates(&decision), ["big"]);
+    assert_eq!(decision.reasons, [Reason::HeldBy { endpoint: holder }]);
+
+    let mut denies = when(Condition::Risk(vec![Risk::Low]), "no", &house.large);
+    denies.rule.action = Action::Deny("not here".into());
+    let rules = house.rules(vec![denies], to(&house.cheap));
+    assert_eq!(decide(&rules, &facts(), &situation).expect("decided").outcome, Outcome::Deny("not here".into()));
+
+    let gone = Situation { held_by: EndpointName::parse("gone").ok(), ..free() };
+    refused(decide(&house.rules(vec![], to(&house.cheap)), &facts(), &gone), FailureKind::NotHeld);
 }

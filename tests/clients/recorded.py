@@ -7,6 +7,7 @@ other byte is changed.
 """
 
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -45,9 +46,10 @@ def saver(folder):
 
     def save(client, requests):
         bodies = [request["body"] for request in requests if request["method"] == "POST" and request["body"]]
-        name = re.sub(r"\W+", "-", client.name).strip("-").lower()
+        name = client.driver.stem.removesuffix("_chat").removesuffix("_responses").replace("_", "-")
         if bodies:
             kept = without_this_machine(without_prose(max(bodies, key=len)))
+            json.loads(kept)
             (folder / f"{name}-{client.dialect}.json").write_bytes(kept.encode())
 
     return save

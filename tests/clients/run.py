@@ -1,10 +1,11 @@
 """The client matrix: real clients in front of the proxy, and behind it a scripted upstream.
 
-    run.py [--direct] [--only PATTERN] [--write FILE] [--save-bodies FOLDER]
+    run.py [--direct | --behind DIALECT] [--only PATTERN] [--write FILE] [--save-bodies FOLDER]
 
 Installs the clients of matrix.toml, starts upstream.py, the proxy (WEIGHBRIDGE_BIN, else it is built) and recorder.py,
-lets each client do its cases, prints the table, and with --write writes it. --direct leaves out the proxy, which shows
-that the upstream is one that the clients accept. Exit code 1 if a case fails. It stops whatever it started.
+lets each client do its cases, prints the table, and with --write writes it if it is the whole one. --direct leaves out the proxy, which shows
+that the upstream is one that the clients accept; --behind has every request answered by endpoints of that dialect, which
+shows what the proxy's translations make of the clients. Exit code 1 if a case fails. It stops whatever it started.
 """
 
 import argparse
@@ -32,6 +33,8 @@ WORK = install.FOLDER / "work"
 CASES = ["chat", "stream", "tool", "error", "cancel"]
 LIMIT = 20 * 60  # seconds that everything may take
 HANG_UP_WITHIN = 2  # seconds after which the upstream must have seen that a client hung up
+# Each dialect's tiers in routes.toml, without `cheap` and `large`.
+TIERS = {"openai-chat": "", "openai-responses": "-responses", "anthropic-messages": "-messages"}
 KEY, UPSTREAM_KEY = "wb-key-of-the-client-matrix", "key-of-the-scripted-upstream"
 
 
@@ -41,7 +44,7 @@ class Client:
     dialect: str
     driver: Path
     install: list[Path]
-    package: str | None = None
+    package: list[str] = field(default_factory=list)
     timeout: float = 90
     also: list[str] = field(default_factory=list)  # cases that only some clients have, and only behind the proxy
     version: str = "?"
@@ -69,18 +72,18 @@ def environment():
     return kept | {"HOME": str(home), "NO_PROXY": "127.0.0.1,localhost", "CLIENTS": str(install.FOLDER)}
 
 
-def start(children, direct):
+def start(children, direct, behind):
     """The upstream, the proxy and the recorder; the address that clients are pointed at, and the two journals."""
     python = install.python(install.place(HERE / "requirements.txt"))
     records = WORK / "upstream.jsonl", WORK / "recorder.jsonl"
     wanted_key = KEY if direct else UPSTREAM_KEY
     upstream = children.start("upstream", [python, HERE / "upstream.py", "--record", records[0], "--key", wanted_key])
-    behind = upstream if direct else start_proxy(children, upstream)
-    address = children.start("recorder", [python, HERE / "recorder.py", "--record", records[1], "--to", behind])
+    proxy = upstream if direct else start_proxy(children, upstream, behind)
+    address = children.start("recorder", [python, HERE / "recorder.py", "--record", records[1], "--to", proxy])
     return address, *map(Journal, records)
 
 
-def start_proxy(children, upstream):
+def start_proxy(children, upstream, behind):
     values = {
         "$PORT": str(free_port()),
         "$ADMIN_PORT": str(free_port()),
@@ -91,6 +94,8 @@ def start_proxy(children, upstream):
     routes = (HERE / "routes.toml").read_text()
     for name, value in values.items():
         routes = routes.replace(name, value)
+    if behind:
+        routes = re.sub(r'^route = "(cheap|large).*"', rf'route = "\1{TIERS[behind]}"', routes, flags=re.MULTILINE)
     (WORK / "routes.toml").write_text(routes)
     command = [binary(), "serve", "--config", WORK / "routes.toml"]
     children.start("proxy", command, port=int(values["$PORT"]), UPSTREAM_KEY=UPSTREAM_KEY)
@@ -138,22 +143,24 @@ def unlike(asked, behind):
     return next(differences([each["body"] for each in posted], answered, [each["body"] for each in received]), None)
 
 
-def run_all(found, direct, save):
+def run_all(found, direct, behind, save):
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     deadline = time.monotonic() + LIMIT
     more = {} if direct else {"WEIGHBRIDGE": str(binary())}
     with Children(WORK, environment()) as children:
-        address, upstream, recorder = start(children, direct)
+        address, upstream, recorder = start(children, direct, behind)
         for client in found:
             client.version = version(client)
             cases = [*CASES, *([] if direct else client.also)]
-            client.reasons = dict.fromkeys([*cases, "bytes"])
+            client.reasons = dict.fromkeys([*cases, "bytes"] if behind in (None, client.dialect) else cases)
             for case in cases:
                 began = time.monotonic()
-                reason, unequal = do(client, case, address, upstream, recorder, deadline, more)
+                translated = {} if behind in (None, client.dialect) else {"TRANSLATED": "yes"}
+                reason, unequal = do(client, case, address, upstream, recorder, deadline, more | translated)
                 client.reasons[case] = reason
-                client.reasons["bytes"] = client.reasons["bytes"] or unequal
+                if behind in (None, client.dialect):  # else it is translated
+                    client.reasons["bytes"] = client.reasons["bytes"] or unequal
                 verdict = f"✗ {reason}" if reason else "✓"
                 took = time.monotonic() - began
                 print(f"{client.name} · {client.dialect} · {case}: {verdict} ({took:.1f} s)", file=sys.stderr, flush=True)
@@ -165,29 +172,39 @@ def run_all(found, direct, save):
 
 def version(client):
     if client.package:
-        return install.version(client.package, client.install[0])
+        first, *more = (f"{package} {install.version(package, client.install[0])}" for package in client.package)
+        return ", ".join([first.split()[-1], *more])
     return install.output([*client.command(), "version"], environment())
+
+
+def stop_once(*_):
+    """Asked twice, it goes on stopping what it started."""
+    for asked in signal.SIGINT, signal.SIGTERM:
+        signal.signal(asked, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--direct", action="store_true")
+    options.add_argument("--behind", choices=TIERS)
     options.add_argument("--only", default="", help="a regular expression for the clients, as `name · dialect`")
     options.add_argument("--write", type=Path)
     options.add_argument("--save-bodies", type=Path)
     given = options.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for asked in signal.SIGINT, signal.SIGTERM:
+        signal.signal(asked, stop_once)
     found = clients(given.only)
     try:
         for needed in dict.fromkeys([HERE / "requirements.txt", *(each for client in found for each in client.install)]):
             install.install(needed)
-        run_all(found, given.direct, saver(given.save_bodies) if given.save_bodies else None)
+        run_all(found, given.direct, given.behind, saver(given.save_bodies) if given.save_bodies else None)
     except KeyboardInterrupt:
         sys.exit("stopped")
     text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in ([] if given.direct else client.also))])
     print(text)
-    if given.write:
-        proxy = "none (--direct)" if given.direct else install.output([binary(), "--version"]).removeprefix("weighbridge ")
+    if given.write and not (given.direct or given.behind or given.only):
+        proxy = install.output([binary(), "--version"]).removeprefix("weighbridge ")
         node = install.output([install.node(install.place(HERE / "package.json")), "--version"])
         table.write(given.write, text, proxy, node)
     sys.exit(any(reason for client in found for reason in client.reasons.values()))

@@ -43,13 +43,22 @@ What a column says:
 - **error**: the provider's 400 and an unknown key are what the client makes of them by itself: its own exceptions, with
   the provider's words.
 - **cancel**: the client gives up a stream, and the upstream sees that within two seconds.
+- **connect**: `weighbridge connect TOOL --write` sets a coding agent up in an empty home, and it works on what that wrote.
 - **two tiers**: a coding agent does that twice with the model `auto`, once on routine work and once where data is at risk.
   Each conversation stays with one tier, not the same, and `weighbridge report` has the agent with its cost on both. The
   others have no such case.
 - **bytes**: in all of these the upstream got the very bytes of the body that the client sent, but for the value of
   `model` and the usage option, and never the client's key.
 
-The cases are in `tests/clients/`, one driver for each client.
+Some things that the table does not say:
+
+- Clients for Node run on the Node that `tests/clients/package.json` pins, because the newest of them want 22 or later.
+- Of langchain-openai this is the newest that could be installed: 1.7.4 wants a newer certifi than the index had.
+- Cursor is not here: its requests come from its makers' servers, so it needs a public address and cannot run without one.
+- Between a client and the proxy there is a relay that reads along and passes bytes and connections on as they are.
+
+The cases are in `tests/clients/`, one driver for each client. `make clients ARGS='--only PATTERN'` runs some of them, and
+`ARGS='--behind DIALECT'` all of them in front of endpoints of one dialect, so that what the others say is translated.
 """
 
 

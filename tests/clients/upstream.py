@@ -70,11 +70,10 @@ class Journal:
     def write(self, **fields):
         self.file.write(json.dumps({"at": time.time()} | fields) + "\n")
 
-    def arrived(self, request, body):
+    def arrived(self, method, path, headers, body):
         number = next(self.numbers)
-        headers = {name.lower(): value for name, value in request.headers.items()}
         text = body.decode("utf-8", "backslashreplace")
-        self.write(number=number, event="request", method=request.method, path=request.path_qs, headers=headers, body=text)
+        self.write(number=number, event="request", method=method, path=path, headers=headers, body=text)
         return number
 
 
@@ -136,7 +135,8 @@ class Upstream:
 
     async def handle(self, request):
         body = decoded(request.headers, await request.read())
-        number = self.journal.arrived(request, body)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        number = self.journal.arrived(request.method, request.path_qs, headers, body)
         how = "hung up"
         try:
             response = await self.answer(request, dialect_of(request), body)

@@ -284,3 +284,24 @@ async fn a_silent_upstream_is_waited_for_with_signs_of_life() {
     assert!((2..=5).contains(&pings), "{pings} in 450 ms: {}", answer.text());
     assert!(answer.text().trim_end().ends_with("{\"type\":\"message_stop\"}"), "{}", answer.text());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_responses_at_the_chats_door_is_answered_as_a_chat() {
+    let answer = json!({"id": "resp_1", "object": "response", "status": "completed", "model": "far", "output": [
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}],
+        "usage": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}});
+    let body = "{\"model\":\"auto\", \"input\":[{\"role\":\"user\",\"content\":\"hello\"}],\"novelty\":1}";
+    let (upstream, proxy) = one("openai-responses", Reply::json(200, &[], &answer.to_string())).await;
+    let told = proxy.client().chat(body).await;
+    assert_eq!(told.json()["choices"][0]["message"]["content"], "hi", "{}", told.text());
+    assert_eq!(
+        upstream.seen()[0].body,
+        body.replace("\"auto\"", "\"far-model\"").as_bytes(),
+        "its dialect stays as it came"
+    );
+
+    let (upstream, proxy) = one("openai-chat", Reply::chat("hi")).await;
+    let told = proxy.client().chat(body.replace(",\"novelty\":1", "")).await;
+    assert_eq!(told.json()["choices"][0]["message"]["content"], "hi", "{}", told.text());
+    assert_eq!(upstream.seen()[0].json()["messages"], json!([{"role": "user", "content": "hello"}]));
+}

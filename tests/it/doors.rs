@@ -261,6 +261,56 @@ async fn a_download_that_breaks_off_does_not_look_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_callers_own_login_goes_on_only_beside_a_key_in_its_own_header() {
+    let upstream = Upstream::start([Reply::json(
+        401,
+        &[],
+        r#"{"type":"error","error":{"type":"authentication_error","message":"expired"}}"#,
+    )])
+    .await;
+    let text = routes(&upstream.url()).replacen(
+        "dialect = \"anthropic-messages\"",
+        "dialect = \"anthropic-messages\"\nauth = \"caller\"",
+        1,
+    );
+    let proxy = Proxy::start(&text).await;
+    let body = json!({"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let login = proxy.client().with("authorization", "Bearer sk-ant-oat-login").with("x-weighbridge-key", "wb-ana");
+    let answer = login.send(Method::POST, "/v1/messages", body.clone()).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["error"]["message"]),
+        (401, &json!("expired")),
+        "the provider's word on it"
+    );
+    proxy.client().with("authorization", "Bearer wb-ana").send(Method::POST, "/v1/messages", body).await;
+    let seen: Vec<Option<String>> =
+        upstream.seen().iter().map(|seen| seen.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(seen, [Some("Bearer sk-ant-oat-login".to_owned()), None]);
+    assert!(upstream.seen().iter().all(|seen| seen.header("x-weighbridge-key").is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_is_asked_for_only_once_its_caller_path_and_size_are_known() {
+    let (_upstream, proxy) = started(response).await;
+    let address = proxy.address();
+    let ask = |head: String| async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(format!("{head}\r\nhost: x\r\nexpect: 100-continue\r\n\r\n").as_bytes()).await.expect("sent");
+        let mut first = [0; 12];
+        crate::support::upstream::within(stream.read_exact(&mut first)).await.expect("an answer");
+        String::from_utf8_lossy(&first).into_owned()
+    };
+    let with = |path: &str, key: &str, length: u64| {
+        format!("POST {path} HTTP/1.1\r\nauthorization: Bearer {key}\r\ncontent-length: {length}")
+    };
+    assert_eq!(ask(with("/v1/responses", "wb-stranger", 9)).await, "HTTP/1.1 401");
+    assert_eq!(ask(with("/v1/nothing", "wb-ana", 9)).await, "HTTP/1.1 404");
+    assert_eq!(ask(with("/v1/responses", "wb-ana", 1 << 30)).await, "HTTP/1.1 413");
+    assert_eq!(ask(with("/v1/responses", "wb-ana", 9)).await, "HTTP/1.1 100");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_is_refused_at_once_and_pages_of_named_origins_may_ask() {
     let (_upstream, proxy) = started(response).await;
     let ana = proxy.client().with("authorization", "Bearer wb-ana");

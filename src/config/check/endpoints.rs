@@ -113,6 +113,13 @@ impl Checker<'_, '_> {
         if let Some(aws) = &raw.aws {
             return self.aws(aws, dialect, url, subject);
         }
+        if raw.auth == Some(AuthWord::Caller) {
+            if let Some(written) = &raw.api_key {
+                let message = format!("{subject} has an `api_key`, and `auth = \"caller\"` sends the caller's own");
+                self.findings.error(written.span(), message).hint("leave one of the two out");
+            }
+            return Auth::Caller;
+        }
         let Some(secret) = raw.api_key.as_ref().and_then(|secret| self.secret(secret, subject)) else {
             return Auth::None;
         };
@@ -124,7 +131,7 @@ impl Checker<'_, '_> {
             _ => AuthWord::Bearer,
         });
         match word {
-            AuthWord::Bearer => Auth::Bearer(secret),
+            AuthWord::Bearer | AuthWord::Caller => Auth::Bearer(secret),
             AuthWord::ApiKey => Auth::Header(HeaderName::from_static("api-key"), secret),
             AuthWord::XApiKey => Auth::Header(HeaderName::from_static("x-api-key"), secret),
             AuthWord::XGoogApiKey => Auth::Header(HeaderName::from_static("x-goog-api-key"), secret),

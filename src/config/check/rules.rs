@@ -228,6 +228,8 @@ impl Checker<'_, '_> {
             let mut earlier = rules[..place].iter().filter(counts);
             let shadow = earlier.find(|earlier| match &earlier.when {
                 None => true,
+                // What is no conversation goes past rules that name no door, unless they deny it.
+                Some(wide) if when.names_a_door() && !wide.names_a_door() && !earlier.denies() => false,
                 Some(wide) => logic::implies(when, wide),
             });
             if let Some(shadow) = shadow {
@@ -241,6 +243,12 @@ impl Checker<'_, '_> {
                     .hint("the first rule that matches decides; move or remove one");
             }
         }
+    }
+}
+
+impl Checked {
+    fn denies(&self) -> bool {
+        self.rule.as_ref().is_some_and(|rule| matches!(rule.action, Action::Deny(_)))
     }
 }
 

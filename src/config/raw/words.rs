@@ -80,7 +80,9 @@ choices! {
         /// `x-api-key: …`, as Anthropic wants it.
         XApiKey = "x-api-key",
         /// `x-goog-api-key: …`, as Google wants it.
-        XGoogApiKey = "x-goog-api-key"
+        XGoogApiKey = "x-goog-api-key",
+        /// The caller's own credential goes on, of callers whose key for this proxy is in `x-weighbridge-key`.
+        Caller = "caller"
     }
     /// A version of HTTP.
     HttpWord {

@@ -20,6 +20,7 @@ mod responses;
 mod source;
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::Wanted;
 use crate::domain::{Dialect, Failure, Prompt};
@@ -77,6 +78,10 @@ pub fn request(prompt: &Prompt, to: Dialect, wanted: &Wanted<'_>, omit: &[String
         Dialect::Gemini => gemini::write_request(&request, model, &mut carry)?,
         Dialect::BedrockConverse => bedrock::write_request(&request, model, &mut carry)?,
     };
+    if ["messages", "input", "contents"].iter().any(|name| body.get(name).is_some_and(|turns| *turns == json!([]))) {
+        let name = if prompt.dialect == Dialect::OpenaiResponses { "input" } else { "messages" };
+        return Err(carry.impossible(name, "a conversation in which nobody says anything"));
+    }
     if let Some(fields) = body.as_object_mut().filter(|_| !wanted.ask_usage) {
         // The rare server that rejects it.
         fields.remove("stream_options");

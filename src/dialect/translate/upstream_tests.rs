@@ -168,3 +168,18 @@ fn whole_answers_arrive_at_every_door() {
         }
     }
 }
+
+#[test]
+fn a_conversation_in_which_nobody_says_anything_is_refused() {
+    let silent = [
+        (Door::Responses, json!({"model": "auto", "input": [{"role": "user", "content": []}]}), "input"),
+        (Door::Chat, json!({"model": "auto", "messages": [{"role": "user", "content": ""}]}), "messages"),
+    ];
+    for (door, body, name) in silent {
+        for to in Dialect::ALL.iter().filter(|to| **to != door.dialect()) {
+            let wanted = Wanted { model: "far", ask_usage: true, foreign: &[] };
+            let refused = request(&prompt(door, &body), *to, &wanted, &["messages".to_owned()]).expect_err("refused");
+            assert_eq!(refused.param.as_deref(), Some(name), "{door:?} to {to:?}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
     tool        the agent reads a file, changes it and runs it, in a repository of its own
     error       the provider's refusal is shown and the agent ends; so it does with an unknown key
     cancel      Ctrl-C in the middle of a stream
+    connect     the agent runs on nothing but what `weighbridge connect --write` has left in its home
     two tiers   two such tasks, of which one touches the safety of data: each stays with one tier, and the ledger has both
 
 An agent has a home of its own, empty but for its settings, and sees nothing of this machine's.
@@ -18,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent))  # where `dialects` is
@@ -38,14 +39,6 @@ DELICATE = (
     "Two writers lose each other's updates in the migration: fix the race condition on the ledger table without losing or "
     "corrupting data that is already committed."
 )
-
-
-@dataclass
-class Launch:
-    """How an agent is started on some words."""
-
-    command: list
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -99,9 +92,12 @@ def write(path, text):
 
 
 class Driver:
-    """The cases. An agent's driver has `launch` and what it knows of the agent's output."""
+    """The cases. An agent's driver has its command, its settings and what it knows of the agent's output."""
 
+    tool_name = ""  # as `weighbridge connect` has it
     models = ("auto",)  # that the tool case is done with
+    quiet = {}  # variables without which it looks for updates and the like
+    is_connected = False
 
     def __init__(self):
         folder = CLIENTS / "work" / "agents" / f"{type(self).__name__}-{CASE.replace(' ', '-')}"
@@ -109,8 +105,17 @@ class Driver:
         self.home, self.began = folder / "home", time.time()
         self.repository = self.new_repository(folder / "repository")
 
-    def launch(self, words, key, model) -> Launch:
+    def command(self, words, model):
+        """What runs it on some words; the model is None if its settings name one."""
         raise NotImplementedError
+
+    def settings(self, key, model):
+        """Writes its settings; the variables that it needs besides."""
+        raise NotImplementedError
+
+    def variables(self):
+        """The variables that it needs once `weighbridge connect` has written its settings."""
+        return {"WEIGHBRIDGE_API_KEY": KEY}
 
     def usage(self, said):
         """Tokens of the prompt, those of them that were cached, and those of the answer; None if it shows none."""
@@ -130,14 +135,16 @@ class Driver:
 
     def environment(self):
         kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "CLIENTS", "TERM")}
-        return kept | {"HOME": str(self.home), "TERM": "dumb", "GIT_CONFIG_NOSYSTEM": "1"}
+        kept |= {"HOME": str(self.home), "TERM": "dumb", "GIT_CONFIG_NOSYSTEM": "1"}
+        # Some look for updates, plugins or prices, and not all of that can be switched off: it ends at a closed port.
+        return kept | {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
 
     def start(self, words, key=KEY, model="auto"):
-        launch = self.launch(words, key, model)
+        variables = self.variables() if self.is_connected else self.settings(key, model)
         return subprocess.Popen(
-            launch.command,
+            self.command(words, None if self.is_connected else model),
             cwd=self.repository,
-            env=self.environment() | launch.environment,
+            env=self.environment() | self.quiet | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -214,6 +221,16 @@ class Driver:
                 raise AssertionError(f"still there {ENDS_WITHIN} s after Ctrl-C") from None
         finally:
             process.kill()
+
+    def connect(self):
+        command = [os.environ["WEIGHBRIDGE"], "connect", self.tool_name, "--url", BASE_URL, "--write"]
+        environment = self.environment() | {"WEIGHBRIDGE_API_KEY": KEY}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT)
+        contains(done.stdout, "Verified: request ")
+        same(done.returncode, 0)
+        self.is_connected = True
+        contains(self.ask("[[hello]]").out, HELLO)
+        self.change_the_file(ROUTINE)
 
     def two_tiers(self):
         models = []

@@ -6,30 +6,36 @@ BINARY = agent.package("@anthropic-ai/claude-code-*/claude")
 
 
 class ClaudeCode(agent.Driver):
-    app = "claude-code"
+    tool_name = app = "claude-code"
     models = ("auto", "claude-sonnet-4-5")
+    quiet = {
+        "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_ERROR_REPORTING": "1",
+    }
 
     @staticmethod
     def version():
         return agent.first_word([BINARY, "--version"])
 
-    def launch(self, words, key, model):
+    def command(self, words, model):
         tools = ["--allowedTools", "Read,Edit,Write,Bash", "--permission-mode", "acceptEdits"]
         output = ["--output-format", "stream-json", "--include-partial-messages", "--verbose"]
-        environment = {
-            "ANTHROPIC_BASE_URL": agent.BASE_URL,
-            "ANTHROPIC_AUTH_TOKEN": key,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "DISABLE_AUTOUPDATER": "1",
-            "DISABLE_TELEMETRY": "1",
-            "DISABLE_ERROR_REPORTING": "1",
-        }
-        return agent.Launch([BINARY, "-p", words, "--model", model, *output, *tools], environment)
+        return [BINARY, "-p", words, *(["--model", model] if model else []), *output, *tools]
+
+    def settings(self, key, model):
+        return {"ANTHROPIC_BASE_URL": agent.BASE_URL, "ANTHROPIC_AUTH_TOKEN": key}
 
     def usage(self, said):
         used = said.events()[-1]["usage"]
         cached = used["cache_read_input_tokens"]
         return used["input_tokens"] + cached, cached, used["output_tokens"]
+
+    def chat(self):
+        super().chat()
+        agent.contains(self.ask("/context").out, "Context Usage")  # it has two dozen pieces counted
 
     def stream(self):
         super().stream()

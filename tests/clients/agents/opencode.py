@@ -8,13 +8,17 @@ BINARY = agent.package("opencode-linux-*/bin/opencode")
 
 
 class Opencode(agent.Driver):
-    app = "opencode"
+    tool_name = app = "opencode"
+    quiet = {f"OPENCODE_DISABLE_{what}": "1" for what in ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD", "DEFAULT_PLUGINS")}
 
     @staticmethod
     def version():
         return agent.last_word([BINARY, "--version"])
 
-    def launch(self, words, key, model):
+    def command(self, words, model):
+        return [BINARY, "run", "--format", "json", words]
+
+    def settings(self, key, model):
         provider = {
             "npm": "@ai-sdk/openai-compatible",
             "name": "Weighbridge",
@@ -29,9 +33,7 @@ class Opencode(agent.Driver):
             "provider": {"weighbridge": provider},
         }
         agent.write(self.home / ".config" / "opencode" / "opencode.json", json.dumps(settings))
-        switches = ["AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD", "DEFAULT_PLUGINS"]
-        environment = {f"OPENCODE_DISABLE_{switch}": "1" for switch in switches}
-        return agent.Launch([BINARY, "run", "--format", "json", words], environment | {"WEIGHBRIDGE_API_KEY": key})
+        return {"WEIGHBRIDGE_API_KEY": key}
 
     def usage(self, said):
         used = next(event["part"]["tokens"] for event in said.events() if event["type"] == "step_finish")

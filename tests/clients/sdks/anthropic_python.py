@@ -22,7 +22,9 @@ def chat():
     answer = client.messages.create(**ask("[[hello]]"))
     same((answer.content[0].text, answer.stop_reason), (case.HELLO, "end_turn"))
     same(usage(answer), (case.FRESH, case.CACHED, case.ANSWER))
-    same(answer._request_id, "req_scripted")
+    assert answer._request_id
+    if case.UNTRANSLATED:
+        same(answer._request_id, "req_scripted")
     count = client.messages.count_tokens(model=case.MODEL, messages=[{"role": "user", "content": "[[hello]]"}])
     assert count.input_tokens > 0, count
 

@@ -7,6 +7,8 @@ import { setTimeout as pause } from "node:timers/promises";
 export const [CASE, BASE_URL, KEY] = process.argv.slice(2);
 export const UNKNOWN_KEY = `${KEY}-unknown`;
 export const MODEL = "auto";
+// Whether an endpoint of the client's own dialect answers. Of another one, the provider's ids mean nothing to the client.
+export const UNTRANSLATED = !("TRANSLATED" in process.env);
 export const HELLO = "Hello, world.";
 export const REFUSAL = "The scripted upstream refuses this, as it was asked to.";
 // What the upstream says of usage: 1200 tokens of prompt, of which 1000 were cached, and two of "Hello, world."

@@ -9,6 +9,7 @@
 Exit code 0 says that the case holds.
 """
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from types import SimpleNamespace
 CASE, BASE_URL, KEY = sys.argv[1:]
 UNKNOWN_KEY = f"{KEY}-unknown"
 MODEL = "auto"
+# Whether an endpoint of the client's own dialect answers. Of another one, the provider's ids mean nothing to the client.
+UNTRANSLATED = "TRANSLATED" not in os.environ
 HELLO = "Hello, world."
 REFUSAL = "The scripted upstream refuses this, as it was asked to."
 # What the upstream says of usage: 1200 tokens of prompt, of which 1000 were cached, and two of "Hello, world."

@@ -15,7 +15,7 @@ async function chat() {
   same([answer.output_text, answer.status], [it.HELLO, "completed"]);
   same([answer.usage.input_tokens, answer.usage.output_tokens], [it.PROMPT, it.ANSWER]);
   same(answer.usage.input_tokens_details.cached_tokens, it.CACHED);
-  same((await client.responses.retrieve(answer.id)).output_text, it.HELLO);
+  if (it.UNTRANSLATED) same((await client.responses.retrieve(answer.id)).output_text, it.HELLO);
 }
 
 async function stream() {
@@ -35,6 +35,7 @@ async function tool() {
     // Once with the whole conversation, and once with what the provider keeps of it.
     const said = { type: "function_call", call_id: call.call_id, name: call.name, arguments: call.arguments };
     same((await how(ask([...words, said, result], { tools }))).output_text, it.ANSWER_TO_WEATHER);
+    if (!it.UNTRANSLATED) continue;
     const rest = await how(ask([result], { tools, previous_response_id: first.id }));
     same(rest.output_text, it.ANSWER_TO_WEATHER);
   }

@@ -19,8 +19,10 @@ def chat():
     same((answer.output_text, answer.status), (case.HELLO, "completed"))
     same((answer.usage.input_tokens, answer.usage.output_tokens), (case.PROMPT, case.ANSWER))
     same(answer.usage.input_tokens_details.cached_tokens, case.CACHED)
-    same(answer._request_id, "req_scripted")
-    same(client.responses.retrieve(answer.id).output_text, case.HELLO)
+    assert answer._request_id
+    if case.UNTRANSLATED:
+        same(answer._request_id, "req_scripted")
+        same(client.responses.retrieve(answer.id).output_text, case.HELLO)
 
 
 def stream():
@@ -45,8 +47,9 @@ def tool():
         # Once with the whole conversation, and once with what the provider keeps of it.
         said = {name: getattr(call, name) for name in ("type", "call_id", "name", "arguments")}
         same(create(**ask([*words, said, result], tools=TOOLS)).output_text, case.ANSWER_TO_WEATHER)
-        rest = create(**ask([result], tools=TOOLS, previous_response_id=first.id))
-        same(rest.output_text, case.ANSWER_TO_WEATHER)
+        if case.UNTRANSLATED:
+            rest = create(**ask([result], tools=TOOLS, previous_response_id=first.id))
+            same(rest.output_text, case.ANSWER_TO_WEATHER)
 
 
 def error():
