@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::Usage;
+use super::Carry;
+use crate::domain::{Failure, Usage};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -37,6 +38,22 @@ pub struct Request {
     /// The tier of service asked for, in OpenAI's words. It is a matter of price and pace: where there is none of that
     /// name, it is left out and told.
     pub service_tier: Option<String>,
+}
+
+impl Request {
+    /// Refuses what [`Reply`] and [`Delta`] could not carry back: several answers, and how probable one's tokens are.
+    ///
+    /// # Errors
+    /// As [`Carry::refuse`].
+    pub fn refuse_more_than_an_answer(&self, carry: &mut Carry<'_>) -> Result<(), Failure> {
+        if self.answers > 1 {
+            carry.refuse("n", "more than one answer")?;
+        }
+        if self.logprobs.is_some() {
+            carry.refuse("logprobs", "how probable the tokens of the answer are")?;
+        }
+        Ok(())
+    }
 }
 
 /// Who speaks. What tools returned stands in user messages, as [`Part::ToolResult`].
@@ -125,6 +142,24 @@ pub struct ToolCall {
     pub name: String,
     /// JSON, as text; of a freeform tool [`freeform_arguments`].
     pub arguments: String,
+}
+
+impl ToolCall {
+    /// The arguments as an object, none at all as an empty one; `None` if the model wrote something else.
+    pub fn object(&self) -> Option<Map<String, Value>> {
+        if self.arguments.trim().is_empty() {
+            return Some(Map::new());
+        }
+        match serde_json::from_str(&self.arguments) {
+            Ok(Value::Object(arguments)) => Some(arguments),
+            _ => None,
+        }
+    }
+
+    /// The arguments as an object. A text that is none (of a call that broke off) is kept as it was.
+    pub fn object_or_text(&self) -> Value {
+        self.object().map_or_else(|| serde_json::json!({ "arguments": self.arguments }), Value::Object)
+    }
 }
 
 /// A tool that the client runs.

@@ -57,12 +57,7 @@ fn refuse(request: &Request, carry: &mut Carry<'_>) -> Result<(), Failure> {
     if request.verbosity.is_some() {
         carry.hint("verbosity");
     }
-    if request.answers > 1 {
-        carry.refuse("n", "more than one answer")?;
-    }
-    if request.logprobs.is_some() {
-        carry.refuse("logprobs", "probabilities of tokens")?;
-    }
+    request.refuse_more_than_an_answer(carry)?;
     Ok(())
 }
 

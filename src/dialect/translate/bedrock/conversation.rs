@@ -147,13 +147,7 @@ impl Conversation {
 }
 
 fn tool_use(call: &ToolCall) -> Value {
-    let input = match serde_json::from_str(&call.arguments) {
-        Ok(object @ Value::Object(_)) => object,
-        _ if call.arguments.trim().is_empty() => json!({}),
-        // A model's text that is no object (a call that broke off) is kept as it was.
-        _ => json!({ "arguments": call.arguments }),
-    };
-    json!({ "toolUse": { "toolUseId": fitting(&call.id), "name": call.name, "input": input } })
+    json!({ "toolUse": { "toolUseId": fitting(&call.id), "name": call.name, "input": call.object_or_text() } })
 }
 
 /// An id that Converse takes.

@@ -198,12 +198,7 @@ fn write_effort<'r>(request: &'r Request, model: &str, carry: &mut Carry<'_>) ->
 
 /// What cannot be said here, or not be carried back.
 fn refuse(request: &Request, model: &str, carry: &mut Carry<'_>) -> Result<(), Failure> {
-    if request.answers > 1 {
-        carry.refuse("n", "several answers")?;
-    }
-    if request.logprobs.is_some() {
-        carry.refuse("logprobs", "how probable the tokens of the answer are")?;
-    }
+    request.refuse_more_than_an_answer(carry)?;
     if request.sampling.contains_key("top_k") && effort::is_openais(model) {
         carry.refuse("top_k", "a sampling parameter, which OpenAI's models do not take")?;
     }

@@ -45,13 +45,7 @@ pub(super) fn write(
     if request.verbosity.is_some() {
         carry.hint("verbosity");
     }
-    // The neutral answer is one answer, and without probabilities.
-    if request.answers > 1 {
-        carry.refuse("n", "more than one answer")?;
-    }
-    if request.logprobs.is_some() {
-        carry.refuse("logprobs", "probabilities of tokens")?;
-    }
+    request.refuse_more_than_an_answer(carry)?;
     Ok(config)
 }
 

@@ -96,7 +96,7 @@ impl<'r> Contents<'r> {
     fn call(&mut self, call: &'r ToolCall) {
         self.called.insert(&call.id, &call.name);
         let held = ids::read(&call.id);
-        let mut part = json!({ "functionCall": { "name": call.name, "args": arguments(&call.arguments) } });
+        let mut part = json!({ "functionCall": { "name": call.name, "args": call.object_or_text() } });
         if let Some(given) = held.given {
             part["functionCall"]["id"] = json!(given);
         }
@@ -203,13 +203,4 @@ fn media_type(url: &str) -> Option<&'static str> {
         "md" => "text/markdown",
         _ => return None,
     })
-}
-
-/// Google takes an object. A model's text that is none (a call that broke off) is kept as it was.
-fn arguments(text: &str) -> Value {
-    match serde_json::from_str(text) {
-        Ok(object @ Value::Object(_)) => object,
-        _ if text.trim().is_empty() => json!({}),
-        _ => json!({ "arguments": text }),
-    }
 }

@@ -57,7 +57,8 @@ fn block(part: &Part, carry: &mut Carry<'_>) -> Result<Option<Value>, Failure> {
 }
 
 fn tool_use(call: &ToolCall, carry: &Carry<'_>) -> Result<Value, Failure> {
-    let input = words::arguments(&call.arguments)
+    let input = call
+        .object()
         .ok_or_else(|| carry.malformed("messages.tool_calls.function.arguments", "a JSON object, as text"))?;
     Ok(json!({"type": "tool_use", "id": words::call_id(&call.id), "name": call.name, "input": input}))
 }

@@ -65,7 +65,7 @@ fn block(part: &Part, calls: &mut usize, context: &Context) -> Option<Value> {
         Part::ToolCall(call) => {
             let id = words::answered_call_id(&call.id, *calls, context);
             *calls += 1;
-            let input = words::arguments_or_text(&call.arguments);
+            let input = words::arguments(call);
             Some(json!({"type": "tool_use", "id": id, "name": call.name, "input": input}))
         }
         // No model answers with the rest.

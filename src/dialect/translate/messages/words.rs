@@ -1,10 +1,10 @@
 //! Anthropic's words for what all dialects have: why an answer ended, what it used, ids, arguments, errors.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::dialect::anthropic_messages::Counts;
 use crate::dialect::translate::Context;
-use crate::dialect::translate::neutral::Stop;
+use crate::dialect::translate::neutral::{Stop, ToolCall};
 use crate::domain::Usage;
 
 /// The field in the place of arguments that a model wrote as something else than a JSON object. It fits no tool's
@@ -94,20 +94,9 @@ pub(super) fn answered_call_id(id: &str, call: usize, context: &Context) -> Stri
     if id.is_empty() { format!("toolu_{}_{call}", context.id) } else { call_id(id) }
 }
 
-/// A call's arguments as an object; `None` if they are something else.
-pub(super) fn arguments(text: &str) -> Option<Map<String, Value>> {
-    if text.trim().is_empty() {
-        return Some(Map::new());
-    }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(arguments)) => Some(arguments),
-        _ => None,
-    }
-}
-
 /// A call's arguments as an object, whatever the model wrote.
-pub(super) fn arguments_or_text(text: &str) -> Value {
-    arguments(text).map_or_else(|| json!({ NO_OBJECT: text }), Value::Object)
+pub(super) fn arguments(call: &ToolCall) -> Value {
+    call.object().map_or_else(|| json!({ NO_OBJECT: call.arguments }), Value::Object)
 }
 
 /// Anthropic's word for a sort of error that another provider has another word for.

@@ -44,12 +44,7 @@ pub(in crate::dialect::translate) fn write_request(
 
 /// What cannot be said here.
 fn refuse(request: &Request, carry: &mut Carry<'_>) -> Result<(), Failure> {
-    if request.answers > 1 {
-        carry.refuse("n", "several answers at once")?;
-    }
-    if request.logprobs.is_some() {
-        carry.refuse("logprobs", "how likely the tokens were")?;
-    }
+    request.refuse_more_than_an_answer(carry)?;
     if request.format == Format::JsonObject {
         carry.refuse("response_format", "a JSON object without a schema")?;
     }

@@ -57,12 +57,7 @@ fn refuse_what_cannot_be_said(request: &Request, carry: &mut Carry<'_>) -> Resul
     if !request.stop.is_empty() {
         carry.refuse(if is_messages { "stop_sequences" } else { "stop" }, "texts at which the answer ends")?;
     }
-    if request.answers > 1 {
-        carry.refuse("n", "several answers")?;
-    }
-    if request.logprobs.is_some() {
-        carry.refuse("logprobs", "how probable the tokens of the answer are")?;
-    }
+    request.refuse_more_than_an_answer(carry)?;
     for name in request.sampling.keys().filter(|name| !matches!(name.as_str(), "temperature" | "top_p")) {
         carry.refuse(name, "a number that steers sampling")?;
     }
