@@ -36,20 +36,35 @@ pub(super) fn reasons(model: &str) -> bool {
         && !name.ends_with("-chat-latest")
 }
 
-/// An effort in OpenAI's words.
-pub(super) fn openais(effort: &str) -> &str {
-    // A word that only Anthropic's models know; this one is the most that others do.
-    if effort == "max" { "xhigh" } else { effort }
+/// The generation of one of OpenAI's models that reason: those before 5 have none, and of another maker's nothing is known.
+fn generation(model: &str) -> Option<(u32, u32)> {
+    let Some(rest) = name_of(model).strip_prefix("gpt-") else { return reasons(model).then_some((0, 0)) };
+    let version = rest.split('-').next().unwrap_or_default();
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// The least that one of OpenAI's models can be asked to think: those before 5.1 cannot do without.
-pub(super) fn least(model: &str) -> &'static str {
-    let name = name_of(model);
-    if name.starts_with('o') || name.starts_with("gpt-5-codex") || name.starts_with("gpt-5-pro") {
-        return "low";
+/// An effort in the words that the model knows.
+pub(super) fn openais<'w>(effort: &'w str, model: &str) -> &'w str {
+    let Some(generation) = generation(model) else { return effort };
+    let knows_xhigh = generation >= (5, 2) || name_of(model).ends_with("codex-max");
+    match effort {
+        "max" if generation >= (5, 6) => "max",
+        "max" | "xhigh" if knows_xhigh => "xhigh",
+        "max" | "xhigh" => "high",
+        "minimal" if least(model) != "minimal" => "low",
+        effort => effort,
     }
-    let is_first = name.strip_prefix("gpt-5").is_some_and(|rest| !rest.starts_with('.'));
-    if is_first { "minimal" } else { "none" }
+}
+
+/// The least that a model can be asked to think: OpenAI's before 5.1 cannot do without.
+pub(super) fn least(model: &str) -> &'static str {
+    match generation(model) {
+        Some((0..=4, _)) => "low",
+        Some((5, 0)) if name_of(model).starts_with("gpt-5-codex") => "low",
+        Some((5, 0)) => "minimal",
+        _ => "none",
+    }
 }
 
 fn name_of(model: &str) -> &str {
@@ -105,5 +120,22 @@ mod tests {
         check("o3", "low");
         check("gpt-5.1", "none");
         check("openai/gpt-6", "none");
+        check("deepseek-v4-pro", "none");
+    }
+
+    #[test]
+    fn an_effort_that_a_model_does_not_know_is_the_next_that_it_does() {
+        let check = |model: &str, expected: [&str; 5]| {
+            let told = ["minimal", "low", "high", "xhigh", "max"].map(|effort| openais(effort, model));
+            assert_eq!(told, expected, "{model}");
+        };
+        check("o3", ["low", "low", "high", "high", "high"]);
+        check("gpt-5-mini", ["minimal", "low", "high", "high", "high"]);
+        check("gpt-5.1", ["low", "low", "high", "high", "high"]);
+        check("gpt-5.1-codex-max", ["low", "low", "high", "xhigh", "xhigh"]);
+        check("openai/gpt-5.2", ["low", "low", "high", "xhigh", "xhigh"]);
+        check("gpt-5.6-terra", ["low", "low", "high", "xhigh", "max"]);
+        check("gpt-6", ["low", "low", "high", "xhigh", "max"]);
+        check("deepseek-v4-pro", ["minimal", "low", "high", "xhigh", "max"]);
     }
 }

@@ -8,19 +8,19 @@ use crate::dialect::framing::Framing;
 use crate::dialect::{Limits, Wire, parse, read_answer, sse};
 use crate::domain::Door;
 
-const DOORS: [Door; 3] = [Door::Chat, Door::Responses, Door::Messages];
+pub(super) const DOORS: [Door; 3] = [Door::Chat, Door::Responses, Door::Messages];
 const MODELS: [(Dialect, &str); 2] =
     [(Dialect::Gemini, "gemini-3-flash"), (Dialect::BedrockConverse, "us.anthropic.claude-sonnet-4-6")];
 
 const GEMINI: &str = include_str!("gemini/fixtures/stream.txt");
 const BEDROCK: &str = include_str!("bedrock/fixtures/stream.txt");
 
-fn prompt(door: Door, body: &Value) -> Prompt {
+pub(super) fn prompt(door: Door, body: &Value) -> Prompt {
     parse(door, Bytes::from(body.to_string()), &Limits { max_depth: 64 }).expect("a prompt")
 }
 
 /// A conversation with a picture, and a call under this id, as each door has it.
-fn conversation(door: Door, id: &str) -> Value {
+pub(super) fn conversation(door: Door, id: &str) -> Value {
     let schema = json!({"type": "object", "properties": {"at": {"type": "string"}}});
     let picture = "data:image/png;base64,AAAA";
     match door {

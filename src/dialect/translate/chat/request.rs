@@ -188,7 +188,7 @@ fn write_effort<'r>(request: &'r Request, model: &str, carry: &mut Carry<'_>) ->
     match asked {
         Reasoning::Off => Some(effort::least(model)),
         Reasoning::Adaptive => None,
-        Reasoning::Effort(effort) => Some(effort::openais(effort)),
+        Reasoning::Effort(effort) => Some(effort::openais(effort, model)),
         Reasoning::Budget(tokens) => {
             carry.hint("thinking.budget_tokens");
             Some(effort::of_budget(*tokens, request.max_output))

@@ -218,7 +218,7 @@ fn write_effort(request: &Request, model: &str, carry: &mut Carry<'_>) -> Option
     match request.reasoning.as_ref()? {
         Reasoning::Off => Some(effort::least(model).to_owned()),
         Reasoning::Adaptive => None,
-        Reasoning::Effort(effort) => Some(effort::openais(effort).to_owned()),
+        Reasoning::Effort(effort) => Some(effort::openais(effort, model).to_owned()),
         Reasoning::Budget(budget) => {
             carry.hint("thinking.budget_tokens");
             Some(effort::of_budget(*budget, request.max_output).to_owned())
