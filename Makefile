@@ -2,7 +2,7 @@
 
 MODELS ?= .run/models
 
-.PHONY: help run test models bench overhead clients
+.PHONY: help run test models bench overhead clients fuzz
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,3 +24,6 @@ overhead: ## what the proxy adds to a call, beside HAProxy and nginx (about 4 mi
 
 clients: ## real clients in front of the proxy; writes docs/clients.md (20 minutes at most; needs Python 3.11 and npm)
 	@python3 tests/clients/run.py --write docs/clients.md $(ARGS)
+
+fuzz: ## look for inputs that break the readers and translations, TIME seconds each (60 unless told)
+	@scripts/fuzz.sh $(or $(TIME),60) $(ARGS)

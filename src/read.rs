@@ -116,11 +116,16 @@ async fn collect(mut incoming: Incoming, bounds: &Bounds) -> Result<Bytes, Failu
     Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
 }
 
+/// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
+pub enum Coding {
+    /// `gzip`: one member after the other.
     Gzip,
+    /// `deflate`: in zlib's frame, or bare.
     Deflate,
+    /// `br`.
     Brotli,
+    /// `zstd`, with windows up to 8 MiB.
     Zstd,
 }
 
@@ -150,7 +155,12 @@ impl Coding {
     }
 }
 
-fn decode(wire: &[u8], coding: Coding, bounds: &Bounds) -> Result<Bytes, Failure> {
+/// Decodes a whole body.
+///
+/// # Errors
+/// `Malformed` for what is not of this coding, `TooLarge` for what is more than the bounds allow, which is not decoded to
+/// its end.
+pub fn decode(wire: &[u8], coding: Coding, bounds: &Bounds) -> Result<Bytes, Failure> {
     let by_ratio = wire.len().saturating_mul(bounds.max_ratio as usize).max(RATIO_FREE_BYTES);
     let most = by_ratio.min(bounds.max_body_bytes);
     let decoder: Box<dyn Read + '_> = match coding {

@@ -6,16 +6,21 @@
 //! breakpoints, metadata), each one named in [`Request::left_out`].
 
 mod bedrock;
+mod call_id;
 pub mod carry;
 mod chat;
+mod effort;
 mod error;
 pub mod fields;
 mod gemini;
+mod grammar;
 mod messages;
 pub mod neutral;
 mod responses;
+mod source;
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::Wanted;
 use crate::domain::{Dialect, Failure, Prompt};
@@ -73,6 +78,10 @@ pub fn request(prompt: &Prompt, to: Dialect, wanted: &Wanted<'_>, omit: &[String
         Dialect::Gemini => gemini::write_request(&request, model, &mut carry)?,
         Dialect::BedrockConverse => bedrock::write_request(&request, model, &mut carry)?,
     };
+    if ["messages", "input", "contents"].iter().any(|name| body.get(name).is_some_and(|turns| *turns == json!([]))) {
+        let name = if prompt.dialect == Dialect::OpenaiResponses { "input" } else { "messages" };
+        return Err(carry.impossible(name, "a conversation in which nobody says anything"));
+    }
     if let Some(fields) = body.as_object_mut().filter(|_| !wanted.ask_usage) {
         // The rare server that rejects it.
         fields.remove("stream_options");
@@ -83,9 +92,12 @@ pub fn request(prompt: &Prompt, to: Dialect, wanted: &Wanted<'_>, omit: &[String
 /// What [`answer`] and [`Stream`] repeat or need of a request: its freeform tools, and what the caller's dialect echoes.
 pub fn of_request(prompt: &Prompt, answer_in: Dialect) -> Context {
     let mut context = Context { model: prompt.model.clone(), wants_usage: prompt.wants_usage, ..Context::default() };
-    if prompt.dialect == Dialect::OpenaiResponses {
-        context.freeform = responses::freeform(&prompt.body);
-    }
+    context.freeform = match prompt.dialect {
+        Dialect::OpenaiResponses => responses::freeform(&prompt.body),
+        Dialect::OpenaiChat => chat::freeform(&prompt.body),
+        // No other dialect has any.
+        _ => Vec::new(),
+    };
     if answer_in == Dialect::OpenaiResponses {
         context.echo = responses::echo(&prompt.body);
     }
@@ -177,5 +189,7 @@ impl Stream {
     }
 }
 
+#[cfg(test)]
+mod cross_tests;
 #[cfg(test)]
 mod upstream_tests;

@@ -34,7 +34,8 @@ pub struct Request {
     pub answers: u64,
     /// Whether a stream is asked for.
     pub stream: bool,
-    /// The tier of service asked for, in the words of the caller's dialect.
+    /// The tier of service asked for, in OpenAI's words. It is a matter of price and pace: where there is none of that
+    /// name, it is left out and told.
     pub service_tier: Option<String>,
 }
 

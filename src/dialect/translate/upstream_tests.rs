@@ -8,19 +8,19 @@ use crate::dialect::framing::Framing;
 use crate::dialect::{Limits, Wire, parse, read_answer, sse};
 use crate::domain::Door;
 
-const DOORS: [Door; 3] = [Door::Chat, Door::Responses, Door::Messages];
+pub(super) const DOORS: [Door; 3] = [Door::Chat, Door::Responses, Door::Messages];
 const MODELS: [(Dialect, &str); 2] =
     [(Dialect::Gemini, "gemini-3-flash"), (Dialect::BedrockConverse, "us.anthropic.claude-sonnet-4-6")];
 
 const GEMINI: &str = include_str!("gemini/fixtures/stream.txt");
 const BEDROCK: &str = include_str!("bedrock/fixtures/stream.txt");
 
-fn prompt(door: Door, body: &Value) -> Prompt {
+pub(super) fn prompt(door: Door, body: &Value) -> Prompt {
     parse(door, Bytes::from(body.to_string()), &Limits { max_depth: 64 }).expect("a prompt")
 }
 
 /// A conversation with a picture, and a call under this id, as each door has it.
-fn conversation(door: Door, id: &str) -> Value {
+pub(super) fn conversation(door: Door, id: &str) -> Value {
     let schema = json!({"type": "object", "properties": {"at": {"type": "string"}}});
     let picture = "data:image/png;base64,AAAA";
     match door {
@@ -165,6 +165,21 @@ fn whole_answers_arrive_at_every_door() {
             let read = read.usage.expect("usage");
             assert_eq!(read.total_input(), usage.total_input(), "{from:?} at {door:?}");
             assert_eq!(read.total_output(), usage.total_output(), "{from:?} at {door:?}");
+        }
+    }
+}
+
+#[test]
+fn a_conversation_in_which_nobody_says_anything_is_refused() {
+    let silent = [
+        (Door::Responses, json!({"model": "auto", "input": [{"role": "user", "content": []}]}), "input"),
+        (Door::Chat, json!({"model": "auto", "messages": [{"role": "user", "content": ""}]}), "messages"),
+    ];
+    for (door, body, name) in silent {
+        for to in Dialect::ALL.iter().filter(|to| **to != door.dialect()) {
+            let wanted = Wanted { model: "far", ask_usage: true, foreign: &[] };
+            let refused = request(&prompt(door, &body), *to, &wanted, &["messages".to_owned()]).expect_err("refused");
+            assert_eq!(refused.param.as_deref(), Some(name), "{door:?} to {to:?}");
         }
     }
 }

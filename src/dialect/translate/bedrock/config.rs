@@ -40,7 +40,7 @@ pub(super) fn write(
         additional.extend(fields);
         output.extend(effort.map(|effort| ("effort".to_owned(), json!(effort))));
     }
-    if let Some(tier) = service_tier(request, carry)? {
+    if let Some(tier) = service_tier(request, carry) {
         body.insert("serviceTier".to_owned(), json!({ "type": tier }));
     }
     let parts =
@@ -117,15 +117,15 @@ fn format(request: &Request, carry: &mut Carry<'_>) -> Result<Option<Value>, Fai
 }
 
 /// The tier of service in Amazon's words.
-fn service_tier(request: &Request, carry: &mut Carry<'_>) -> Result<Option<&'static str>, Failure> {
-    Ok(match request.service_tier.as_deref() {
+fn service_tier(request: &Request, carry: &mut Carry<'_>) -> Option<&'static str> {
+    match request.service_tier.as_deref() {
         None | Some("auto") => None,
-        Some("default" | "standard" | "standard_only") => Some("default"),
+        Some("default") => Some("default"),
         Some("flex") => Some("flex"),
         Some("priority") => Some("priority"),
         Some(_) => {
-            carry.refuse("service_tier", "a tier of service that is not sold there")?;
+            carry.hint("service_tier");
             None
         }
-    })
+    }
 }

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::dialect::translate::Carry;
 use crate::dialect::translate::neutral::{Message, Part, Role, Source, ToolCall};
-use crate::domain::{Failure, Mark};
+use crate::dialect::translate::{Carry, call_id};
+use crate::domain::Failure;
 
 /// The longest id that Converse takes.
 const LONGEST_ID: usize = 64;
@@ -156,15 +156,9 @@ fn tool_use(call: &ToolCall) -> Value {
     json!({ "toolUse": { "toolUseId": fitting(&call.id), "name": call.name, "input": input } })
 }
 
-/// An id that Converse takes. Other providers' may be longer, or have other letters; the same one always becomes the
-/// same.
+/// An id that Converse takes.
 fn fitting(id: &str) -> Cow<'_, str> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
-    if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(fits) {
-        Cow::Borrowed(id)
-    } else {
-        Cow::Owned(format!("call-{:016x}", Mark::of(id).as_u64()))
-    }
+    call_id::fitting(id, LONGEST_ID, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-'))
 }
 
 /// A picture's or document's format and where it is: in the request, or in Amazon's own storage.

@@ -177,7 +177,6 @@ fn what_cannot_be_said_is_refused_by_its_name() {
     check(Request { answers: 2, ..request(vec![]) }, "n");
     check(Request { logprobs: Some(3), ..request(vec![]) }, "logprobs");
     check(Request { format: Format::JsonObject, ..request(vec![]) }, "response_format");
-    check(Request { service_tier: Some("scale".to_owned()), ..request(vec![]) }, "service_tier");
     check(Request { parallel_tools: Some(false), tools: tools(), ..request(vec![]) }, "parallel_tool_calls");
     check(Request { tool_choice: Some(ToolChoice::None), tools: tools(), ..called() }, "tool_choice");
     check(called(), "tools");

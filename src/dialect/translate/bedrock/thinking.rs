@@ -27,18 +27,14 @@ impl Thinking {
         carry: &mut Carry<'_>,
     ) -> Result<Self, Failure> {
         match maker {
-            Maker::Anthropic => Ok(Self::of_anthropics(reasoning, request, model, carry)),
+            Maker::Anthropic => Ok(Self::of_anthropics(request, model, carry)),
             Maker::OpenAi => Self::of_openais(reasoning, carry),
             Maker::Other => Self::of_others(reasoning, carry),
         }
     }
 
-    /// As in Anthropic's own dialect, but for "not at all": that is what they do if nothing is said, and some of the newer
-    /// ones refuse to hear it.
-    fn of_anthropics(reasoning: &Reasoning, request: &Request, model: &str, carry: &mut Carry<'_>) -> Self {
-        if *reasoning == Reasoning::Off {
-            return Self::default();
-        }
+    /// As in Anthropic's own dialect.
+    fn of_anthropics(request: &Request, model: &str, carry: &mut Carry<'_>) -> Self {
         let asked = thinking::Thinking::of(request, model, carry);
         let fields = asked.thinking.map(|thinking| ("thinking".to_owned(), thinking)).into_iter().collect();
         Self { fields, effort: asked.effort }
@@ -53,7 +49,7 @@ impl Thinking {
                 return Ok(Self::default());
             }
             Reasoning::Budget(_) => {
-                carry.hint("reasoning.budget");
+                carry.hint("thinking.budget_tokens");
                 return Ok(Self::default());
             }
             Reasoning::Effort(effort) => match effort.as_str() {

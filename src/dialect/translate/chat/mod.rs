@@ -1,13 +1,16 @@
 //! Chat Completions, as a caller speaks it and as an endpoint does.
 
-mod messages;
+mod read_messages;
 mod reply;
 mod request;
 mod stream_in;
 mod stream_out;
+mod tools;
+mod write_messages;
 
 use serde_json::{Map, Value, json};
 
+use super::Context;
 use super::neutral::Stop;
 use crate::domain::Usage;
 
@@ -15,26 +18,49 @@ pub(super) use reply::{read_reply, write_reply};
 pub(super) use request::{read_request, write_request};
 pub(super) use stream_in::Reader;
 pub(super) use stream_out::Writer;
+pub(super) use tools::freeform;
 
 /// Why an answer ended, in the words of Chat Completions. Which text ended it, and that a turn is only paused, it cannot
-/// say: both look like an end.
-fn finish_reason(stop: &Stop) -> &'static str {
+/// say: both look like an end. Some providers say that a model is done when it waits for tools.
+fn finish_reason(stop: &Stop, has_calls: bool) -> &'static str {
     match stop {
-        Stop::End | Stop::Sequence(_) | Stop::Pause => "stop",
+        Stop::End | Stop::ToolUse if has_calls => "tool_calls",
+        Stop::End | Stop::ToolUse | Stop::Sequence(_) | Stop::Pause => "stop",
         Stop::Length | Stop::ContextFull => "length",
-        Stop::ToolUse => "tool_calls",
         Stop::Refusal => "content_filter",
     }
 }
 
-/// Why an answer ended, from the word of Chat Completions.
-fn stop_of(finish_reason: &str) -> Stop {
+/// Why an answer ended, from the word of Chat Completions. Some servers say `stop` where the model waits for tools, and
+/// OpenAI says it where the model refused.
+fn stop_of(finish_reason: &str, has_calls: bool, has_refused: bool) -> Stop {
     match finish_reason {
         "length" => Stop::Length,
         "tool_calls" | "function_call" => Stop::ToolUse,
         "content_filter" => Stop::Refusal,
+        _ if has_calls => Stop::ToolUse,
+        _ if has_refused => Stop::Refusal,
         _ => Stop::End,
     }
+}
+
+/// The id of a call in an answer; one of ours where the provider gives none.
+fn answered_call_id(id: &str, call: usize, context: &Context) -> String {
+    if id.is_empty() { format!("call_{}_{call}", context.id) } else { id.to_owned() }
+}
+
+/// What a message's content says, and what it thinks: a text, or parts as Mistral sends them.
+fn words_of(content: &Value) -> (String, String) {
+    let texts = |parts: &Value| -> String {
+        let parts = parts.as_array().into_iter().flatten().filter(|part| part["type"] == "text");
+        parts.filter_map(|part| part["text"].as_str()).collect()
+    };
+    if let Some(text) = content.as_str() {
+        return (text.to_owned(), String::new());
+    }
+    let thoughts = content.as_array().into_iter().flatten().filter(|part| part["type"] == "thinking");
+    let thought = thoughts.map(|part| texts(&part["thinking"])).collect();
+    (texts(content), thought)
 }
 
 /// Usage as Chat Completions writes it: what was read from a cache, thought or heard is counted inside the totals too.

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::messages::write_call;
-use super::{finish_reason, stop_of, usage_in, usage_object};
+use super::write_messages::write_call;
+use super::{answered_call_id, finish_reason, stop_of, usage_in, usage_object, words_of};
 use crate::dialect::translate::Context;
-use crate::dialect::translate::neutral::{Part, Reply, Stop, ToolCall, freeform_arguments};
+use crate::dialect::translate::neutral::{Part, Reply, ToolCall, freeform_arguments, freeform_text};
 
 /// Reads a whole answer: its first choice, for no other dialect has several.
 pub(in crate::dialect::translate) fn read_reply(body: &[u8]) -> Option<Reply> {
@@ -14,32 +14,28 @@ pub(in crate::dialect::translate) fn read_reply(body: &[u8]) -> Option<Reply> {
     let message = choice.get("message")?;
     let text = |name: &str| message.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let mut parts = Vec::new();
-    parts.extend(text("reasoning_content").or(text("reasoning")).map(|text| Part::Reasoning(text.to_owned())));
-    parts.extend(text("content").map(|text| Part::Text(text.to_owned())));
+    let (said, thought) = words_of(&message["content"]);
+    let thought = text("reasoning_content").or(text("reasoning")).map_or(thought, str::to_owned);
+    parts.extend((!thought.is_empty()).then_some(Part::Reasoning(thought)));
+    parts.extend((!said.is_empty()).then_some(Part::Text(said)));
     parts.extend(text("refusal").map(|text| Part::Refusal(text.to_owned())));
     let calls = message.get("tool_calls").and_then(Value::as_array);
-    parts.extend(calls.into_iter().flatten().enumerate().filter_map(|(place, call)| read_call(place, call)));
+    parts.extend(calls.into_iter().flatten().filter_map(read_call));
     let word = choice.get("finish_reason").and_then(Value::as_str).unwrap_or("stop");
     let has_calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
     let has_refused = parts.iter().any(|part| matches!(part, Part::Refusal(_)));
-    let stop = match stop_of(word) {
-        // Some servers say `stop` where the model waits for tools.
-        Stop::End if has_calls => Stop::ToolUse,
-        Stop::End if has_refused => Stop::Refusal,
-        stop => stop,
-    };
     let field = |name: &str| read.get(name).and_then(Value::as_str).map(str::to_owned);
     Some(Reply {
         id: field("id"),
         model: field("model"),
         parts,
-        stop,
+        stop: stop_of(word, has_calls, has_refused),
         usage: usage_in(body),
         service_tier: field("service_tier"),
     })
 }
 
-fn read_call(place: usize, call: &Value) -> Option<Part> {
+fn read_call(call: &Value) -> Option<Part> {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let custom = call.get("custom");
     let inside = custom.or_else(|| call.get("function"))?;
@@ -47,8 +43,18 @@ fn read_call(place: usize, call: &Value) -> Option<Part> {
         Some(custom) => freeform_arguments(&text(custom, "input").unwrap_or_default()),
         None => text(inside, "arguments").unwrap_or_default(),
     };
-    let id = text(call, "id").filter(|id| !id.is_empty()).unwrap_or_else(|| format!("call_{place}"));
+    let id = text(call, "id").unwrap_or_default();
     Some(Part::ToolCall(ToolCall { id, name: text(inside, "name")?, arguments }))
+}
+
+/// A call in an answer: one of a freeform tool has a text in the place of arguments.
+fn answered_call(call: &ToolCall, place: usize, context: &Context) -> Value {
+    let id = answered_call_id(&call.id, place, context);
+    if context.freeform.contains(&call.name) {
+        let custom = json!({"name": call.name, "input": freeform_text(&call.arguments)});
+        return json!({"id": id, "type": "custom", "custom": custom});
+    }
+    write_call(call, &id)
 }
 
 /// Writes a whole answer.
@@ -66,11 +72,9 @@ pub(in crate::dialect::translate) fn write_reply(reply: &Reply, context: &Contex
     if let Some(thought) = thought {
         message.insert("reasoning_content".to_owned(), thought.into());
     }
-    let calls: Vec<Value> = reply
-        .parts
-        .iter()
-        .filter_map(|part| if let Part::ToolCall(call) = part { Some(write_call(call)) } else { None })
-        .collect();
+    let calls = reply.parts.iter().filter_map(|part| if let Part::ToolCall(call) = part { Some(call) } else { None });
+    let calls: Vec<Value> = calls.enumerate().map(|(place, call)| answered_call(call, place, context)).collect();
+    let finish_reason = finish_reason(&reply.stop, !calls.is_empty());
     if !calls.is_empty() {
         message.insert("tool_calls".to_owned(), calls.into());
     }
@@ -79,7 +83,7 @@ pub(in crate::dialect::translate) fn write_reply(reply: &Reply, context: &Contex
         "object": "chat.completion",
         "created": context.created,
         "model": reply.model.as_ref().unwrap_or(&context.model),
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(&reply.stop)}],
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason}],
     });
     if let Some(fields) = body.as_object_mut() {
         if let Some(usage) = &reply.usage {

@@ -2,34 +2,27 @@
 
 use serde_json::{Map, Value, json};
 
-use super::messages::{read_messages, write_messages};
-use crate::dialect::translate::Carry;
+use super::read_messages::read_messages;
+use super::tools::{read_choice, read_tools, write_choice, write_tool};
+use super::write_messages::write_messages;
 use crate::dialect::translate::fields::Fields;
-use crate::dialect::translate::neutral::{Format, Reasoning, Request, Tool, ToolChoice, freeform_schema};
-use crate::domain::{Dialect, Failure};
+use crate::dialect::translate::neutral::{Format, Reasoning, Request};
+use crate::dialect::translate::{Carry, effort};
+use crate::domain::Failure;
 
 /// Numbers that steer sampling.
 const SAMPLING: [&str; 6] = ["temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty"];
 
 /// Fields that tell the provider something and change no answer.
-const HINTS: [&str; 8] = [
-    "metadata",
-    "user",
-    "store",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "stream_options",
-    "prediction",
-];
+const HINTS: [&str; 7] =
+    ["metadata", "user", "store", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "prediction"];
 
 /// Reads a request.
 pub(in crate::dialect::translate) fn read_request(body: &[u8], carry: &mut Carry<'_>) -> Result<Request, Failure> {
     let value: Value = serde_json::from_slice(body).map_err(|_| carry.malformed("body", "valid JSON"))?;
     let mut fields = Fields::of(value, "", carry)?;
     fields.take("model");
-    // Whether usage was asked for is known from the prompt, and is not left out.
-    fields.take("stream_options");
+    read_stream_options(&mut fields, carry)?;
     let messages = fields.array("messages", carry)?.ok_or_else(|| carry.malformed("messages", "an array"))?;
     let mut sampling = Map::new();
     for name in SAMPLING {
@@ -41,7 +34,10 @@ pub(in crate::dialect::translate) fn read_request(body: &[u8], carry: &mut Carry
     let request = Request {
         messages: read_messages(messages, carry)?,
         tools: read_tools(&mut fields, carry)?,
-        tool_choice: fields.take("tool_choice").map(|choice| read_choice(&choice, carry)).transpose()?,
+        tool_choice: match fields.take("tool_choice") {
+            Some(choice) => read_choice(&choice, carry)?,
+            None => None,
+        },
         parallel_tools: fields.truth("parallel_tool_calls", carry)?,
         max_output: fields.count("max_completion_tokens", carry)?.or(max_tokens),
         stop: read_stop(&mut fields, carry)?,
@@ -71,6 +67,14 @@ pub(in crate::dialect::translate) fn read_request(body: &[u8], carry: &mut Carry
     Ok(request)
 }
 
+/// Whether usage was asked for is known from the prompt, and is not left out; how chunks are padded is.
+fn read_stream_options(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<(), Failure> {
+    let Some(mut options) = fields.object("stream_options", carry)? else { return Ok(()) };
+    options.take("include_usage");
+    options.hints(&["include_obfuscation"], carry);
+    options.end(carry)
+}
+
 fn read_logprobs(fields: &mut Fields, carry: &Carry<'_>) -> Result<Option<u64>, Failure> {
     let asked = fields.truth("logprobs", carry)?.unwrap_or(false);
     let top = fields.count("top_logprobs", carry)?;
@@ -91,9 +95,9 @@ fn read_stop(fields: &mut Fields, carry: &Carry<'_>) -> Result<Vec<String>, Fail
 
 fn read_format(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Format, Failure> {
     let Some(mut format) = fields.object("response_format", carry)? else { return Ok(Format::Text) };
-    match format.needed_text("type", carry)?.as_str() {
-        "text" => Ok(Format::Text),
-        "json_object" => Ok(Format::JsonObject),
+    let read = match format.needed_text("type", carry)?.as_str() {
+        "text" => Format::Text,
+        "json_object" => Format::JsonObject,
         "json_schema" => {
             let schema = format.object("json_schema", carry)?;
             let mut schema = schema.ok_or_else(|| carry.malformed("response_format.json_schema", "an object"))?;
@@ -104,65 +108,15 @@ fn read_format(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Format, Fai
                 strict: schema.truth("strict", carry)?,
             };
             schema.end(carry)?;
-            Ok(read)
+            read
         }
         _ => {
             carry.refuse("response_format.type", "a form of answers that is not known here")?;
-            Ok(Format::Text)
+            return Ok(Format::Text);
         }
-    }
-}
-
-fn read_tools(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Vec<Tool>, Failure> {
-    let mut tools = Vec::new();
-    for (place, value) in fields.array("tools", carry)?.unwrap_or_default().into_iter().enumerate() {
-        let mut tool = Fields::of(value, format!("tools[{place}]"), carry)?;
-        let kind = tool.needed_text("type", carry)?;
-        let Some(mut inside) = tool.object(if kind == "custom" { "custom" } else { "function" }, carry)? else {
-            carry.refuse(&format!("tools[{place}].{kind}"), "a tool that runs at the provider")?;
-            continue;
-        };
-        let name = inside.needed_text("name", carry)?;
-        let mut description = inside.text("description", carry)?;
-        let is_freeform = kind == "custom";
-        if let Some(format) = inside.take("format").filter(|_| is_freeform) {
-            description = Some(with_grammar(description, &format));
-            carry.hint("tools.format");
-        }
-        let given = inside.take("parameters").filter(|_| !is_freeform);
-        let parameters = given.unwrap_or_else(|| if is_freeform { freeform_schema() } else { no_arguments() });
-        tools.push(Tool { name, description, parameters, strict: inside.truth("strict", carry)? });
-        inside.hints(&["cache_control"], carry);
-        tool.hints(&["cache_control"], carry);
-        inside.end(carry)?;
-        tool.end(carry)?;
-    }
-    Ok(tools)
-}
-
-/// A freeform tool's grammar is told to the model where nothing can enforce it.
-fn with_grammar(description: Option<String>, format: &Value) -> String {
-    let description = description.unwrap_or_default();
-    match format.get("grammar").and_then(|grammar| grammar.get("definition")).and_then(Value::as_str) {
-        Some(grammar) => format!("{description}\n\nThe input must fit this grammar:\n{grammar}"),
-        None => description,
-    }
-}
-
-/// The schema of a function without arguments.
-fn no_arguments() -> Value {
-    json!({"type": "object", "properties": {}})
-}
-
-fn read_choice(choice: &Value, carry: &mut Carry<'_>) -> Result<ToolChoice, Failure> {
-    let named = |kind: &str| choice.get(kind).and_then(|named| named.get("name")).and_then(Value::as_str);
-    match (choice.as_str(), named("function").or(named("custom"))) {
-        (Some("none"), _) => Ok(ToolChoice::None),
-        (Some("required"), _) => Ok(ToolChoice::Required),
-        (None, Some(name)) => Ok(ToolChoice::Named(name.to_owned())),
-        (Some("auto"), _) => Ok(ToolChoice::Auto),
-        _ => carry.refuse("tool_choice", "a choice that is not known here").map(|()| ToolChoice::Auto),
-    }
+    };
+    format.end(carry)?;
+    Ok(read)
 }
 
 /// Writes a request.
@@ -171,10 +125,11 @@ pub(in crate::dialect::translate) fn write_request(
     model: &str,
     carry: &mut Carry<'_>,
 ) -> Result<Value, Failure> {
+    refuse(request, model, carry)?;
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
     put("model", model.into());
-    put("messages", write_messages(&request.messages, carry)?.into());
+    put("messages", write_messages(&request.messages, model, carry)?.into());
     if !request.tools.is_empty() {
         put("tools", request.tools.iter().map(write_tool).collect());
         if let Some(choice) = &request.tool_choice {
@@ -186,32 +141,34 @@ pub(in crate::dialect::translate) fn write_request(
     }
     if let Some(most) = request.max_output {
         // The older name, which every compatible server knows; OpenAI's own models of reasoning take only the newer one.
-        put(if is_openais(model) { "max_completion_tokens" } else { "max_tokens" }, most.into());
+        put(if effort::reasons(model) { "max_completion_tokens" } else { "max_tokens" }, most.into());
     }
     if !request.stop.is_empty() {
         put("stop", request.stop.clone().into());
     }
-    request.sampling.iter().for_each(|(name, value)| drop(put(name, value.clone())));
+    for (name, value) in &request.sampling {
+        // Refused above, or left out as the operator allows.
+        if name != "top_k" || !effort::is_openais(model) {
+            put(name, value.clone());
+        }
+    }
     if let Some(format) = write_format(&request.format) {
         put("response_format", format);
     }
-    if let Some(verbosity) = request.verbosity.as_ref().filter(|_| is_openais(model)) {
-        put("verbosity", verbosity.as_str().into());
+    match &request.verbosity {
+        Some(verbosity) if effort::reasons(model) => drop(put("verbosity", verbosity.as_str().into())),
+        // How much to say is a matter of taste, and a system prompt's elsewhere.
+        Some(_) => carry.hint("verbosity"),
+        None => {}
     }
-    if let Some(effort) = effort(request, model, carry) {
+    if let Some(effort) = write_effort(request, model, carry) {
         put("reasoning_effort", effort.into());
     }
-    if let Some(top) = request.logprobs {
-        put("logprobs", true.into());
-        put("top_logprobs", top.into());
-    }
-    if request.answers > 1 {
-        put("n", request.answers.into());
-    }
-    if let (Some(tier), Dialect::OpenaiResponses) = (&request.service_tier, carry.from()) {
-        put("service_tier", tier.as_str().into());
-    } else if request.service_tier.is_some() {
-        carry.hint("service_tier");
+    match request.service_tier.as_deref() {
+        // What happens anyway needs no word, which not every server would understand.
+        None | Some("auto") => {}
+        Some(tier) if effort::is_openais(model) => drop(put("service_tier", tier.into())),
+        Some(_) => carry.hint("service_tier"),
     }
     if request.stream {
         put("stream", true.into());
@@ -220,52 +177,37 @@ pub(in crate::dialect::translate) fn write_request(
     Ok(Value::Object(body))
 }
 
-/// Whether a model is one of OpenAI's own of the kind that reasons, by its name.
-fn is_openais(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
-    ["gpt-5", "gpt-6", "gpt-7", "o1", "o3", "o4"].iter().any(|family| name.starts_with(family))
-}
-
 /// How much to think, where the model is known to be told so by its name: others refuse the field, and how much a model
 /// thinks is its own affair there.
-fn effort(request: &Request, model: &str, carry: &mut Carry<'_>) -> Option<String> {
+fn write_effort<'r>(request: &'r Request, model: &str, carry: &mut Carry<'_>) -> Option<&'r str> {
     let asked = request.reasoning.as_ref()?;
-    let word = match asked {
-        Reasoning::Off => "none",
-        Reasoning::Adaptive => return None,
-        Reasoning::Effort(effort) if effort == "max" => "xhigh",
-        Reasoning::Effort(effort) => effort,
-        // The shares of a context in which providers that have both put the words.
-        Reasoning::Budget(0..2048) => "low",
-        Reasoning::Budget(2048..16384) => "medium",
-        Reasoning::Budget(_) => "high",
-    };
-    if is_openais(model) {
-        return Some(word.to_owned());
+    if !effort::reasons(model) {
+        carry.hint("reasoning");
+        return None;
     }
-    carry.hint("reasoning");
-    None
+    match asked {
+        Reasoning::Off => Some(effort::least(model)),
+        Reasoning::Adaptive => None,
+        Reasoning::Effort(effort) => Some(effort::openais(effort, model)),
+        Reasoning::Budget(tokens) => {
+            carry.hint("thinking.budget_tokens");
+            Some(effort::of_budget(*tokens, request.max_output))
+        }
+    }
 }
 
-fn write_tool(tool: &Tool) -> Value {
-    let mut function = Map::from_iter([("name".to_owned(), Value::from(tool.name.as_str()))]);
-    if let Some(description) = &tool.description {
-        function.insert("description".to_owned(), description.as_str().into());
+/// What cannot be said here, or not be carried back.
+fn refuse(request: &Request, model: &str, carry: &mut Carry<'_>) -> Result<(), Failure> {
+    if request.answers > 1 {
+        carry.refuse("n", "several answers")?;
     }
-    function.insert("parameters".to_owned(), tool.parameters.clone());
-    if let Some(strict) = tool.strict {
-        function.insert("strict".to_owned(), strict.into());
+    if request.logprobs.is_some() {
+        carry.refuse("logprobs", "how probable the tokens of the answer are")?;
     }
-    json!({"type": "function", "function": function})
-}
-
-fn write_choice(choice: &ToolChoice) -> Value {
-    match choice {
-        ToolChoice::Auto => "auto".into(),
-        ToolChoice::None => "none".into(),
-        ToolChoice::Required => "required".into(),
-        ToolChoice::Named(name) => json!({"type": "function", "function": {"name": name}}),
+    if request.sampling.contains_key("top_k") && effort::is_openais(model) {
+        carry.refuse("top_k", "a sampling parameter, which OpenAI's models do not take")?;
     }
+    Ok(())
 }
 
 fn write_format(format: &Format) -> Option<Value> {

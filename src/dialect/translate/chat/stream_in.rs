@@ -2,17 +2,33 @@
 
 use serde_json::Value;
 
-use super::{stop_of, usage_in};
+use super::{stop_of, usage_in, words_of};
 use crate::dialect::translate::Read;
-use crate::dialect::translate::neutral::{Delta, Stop};
+use crate::dialect::translate::neutral::Delta;
 
 /// Reads a stream.
 #[derive(Debug, Default)]
 pub(in crate::dialect::translate) struct Reader {
     has_begun: bool,
     has_refused: bool,
-    /// The stream's own number of each call, in the order in which they began.
-    calls: Vec<u64>,
+    /// The calls, in the order in which they began.
+    calls: Vec<Call>,
+}
+
+/// A call as far as it has got.
+#[derive(Debug)]
+struct Call {
+    /// The stream's own number of it, which need not be its alone.
+    number: u64,
+    id: String,
+    arguments: String,
+}
+
+impl Call {
+    /// Whether nothing can come after what has come.
+    fn is_whole(&self) -> bool {
+        serde_json::from_str::<serde::de::IgnoredAny>(&self.arguments).is_ok()
+    }
 }
 
 impl Read for Reader {
@@ -22,22 +38,24 @@ impl Read for Reader {
             deltas.push(error_of(error));
             return;
         }
-        let text = |name: &str| chunk.get(name).and_then(Value::as_str).map(str::to_owned);
-        if !self.has_begun {
+        let field = |name: &str| text_of(&chunk, name).map(str::to_owned);
+        let choices = chunk.get("choices").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        // Azure's first chunk is about the prompt, and knows neither id nor model.
+        if !self.has_begun && !choices.is_empty() {
             self.has_begun = true;
-            deltas.push(Delta::Start { id: text("id").filter(|id| !id.is_empty()), model: text("model") });
+            deltas.push(Delta::Start { id: field("id"), model: field("model") });
         }
-        let choices = chunk.get("choices").and_then(Value::as_array);
-        if let Some(choice) = choices.and_then(|choices| choices.iter().find(|choice| is_first(choice))) {
+        if let Some(choice) = choices.iter().find(|choice| is_first(choice)) {
             self.read_choice(choice, deltas);
         }
-        deltas.extend(text("service_tier").map(Delta::ServiceTier));
+        deltas.extend(field("service_tier").map(Delta::ServiceTier));
         deltas.extend(usage_in(data).map(Delta::Usage));
     }
 }
 
-fn text_of<'v>(value: Option<&'v Value>, name: &str) -> Option<&'v str> {
-    value.and_then(|value| value.get(name)).and_then(Value::as_str)
+/// A text that is there and not empty.
+fn text_of<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// Whether a choice belongs to the first answer; others are never asked for where there is a translation.
@@ -47,55 +65,55 @@ fn is_first(choice: &Value) -> bool {
 
 /// A provider's error in the middle of a stream.
 fn error_of(error: &Value) -> Delta {
-    let text = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
-    let message = text("message").or_else(|| error.as_str().map(str::to_owned)).unwrap_or_else(|| error.to_string());
-    Delta::Error { kind: text("type"), message }
+    let message = text_of(error, "message").or(error.as_str()).map_or_else(|| error.to_string(), str::to_owned);
+    let kind = text_of(error, "type").or_else(|| text_of(error, "code"));
+    Delta::Error { kind: kind.map(str::to_owned), message }
 }
 
 impl Reader {
     fn read_choice(&mut self, choice: &Value, deltas: &mut Vec<Delta>) {
-        let delta = choice.get("delta");
-        let text = |name: &str| {
-            let text = delta.and_then(|delta| delta.get(name)).and_then(Value::as_str);
-            text.filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        deltas.extend(text("reasoning_content").or_else(|| text("reasoning")).map(Delta::Reasoning));
-        deltas.extend(text("content").map(Delta::Text));
-        let refusal = text("refusal");
+        let delta = &choice["delta"];
+        let (said, thought) = words_of(&delta["content"]);
+        let thought =
+            text_of(delta, "reasoning_content").or_else(|| text_of(delta, "reasoning")).map_or(thought, str::to_owned);
+        deltas.extend((!thought.is_empty()).then_some(Delta::Reasoning(thought)));
+        deltas.extend((!said.is_empty()).then_some(Delta::Text(said)));
+        let refusal = text_of(delta, "refusal");
         self.has_refused |= refusal.is_some();
-        deltas.extend(refusal.map(Delta::Refusal));
-        let calls = delta.and_then(|delta| delta.get("tool_calls")).and_then(Value::as_array);
-        for call in calls.into_iter().flatten() {
+        deltas.extend(refusal.map(|refusal| Delta::Refusal(refusal.to_owned())));
+        for call in delta["tool_calls"].as_array().into_iter().flatten() {
             self.read_call(call, deltas);
         }
-        if let Some(word) = choice.get("finish_reason").and_then(Value::as_str) {
-            let stop = match stop_of(word) {
-                Stop::End if !self.calls.is_empty() => Stop::ToolUse,
-                Stop::End if self.has_refused => Stop::Refusal,
-                stop => stop,
-            };
-            deltas.push(Delta::Stop(stop));
+        if let Some(word) = text_of(choice, "finish_reason") {
+            deltas.push(Delta::Stop(stop_of(word, !self.calls.is_empty(), self.has_refused)));
         }
     }
 
-    fn read_call(&mut self, call: &Value, deltas: &mut Vec<Delta>) {
-        let number = call.get("index").and_then(Value::as_u64).unwrap_or(0);
-        let inside = call.get("function").or_else(|| call.get("custom"));
-        let (id, name) = (text_of(Some(call), "id"), text_of(inside, "name").filter(|name| !name.is_empty()));
-        let known = self.calls.iter().rposition(|known| *known == number);
-        let place = match (known, name) {
-            // Servers that number every call 0 tell them apart by a new name with a new id.
-            (Some(place), None) => place,
-            (Some(place), Some(_)) if id.is_none_or(str::is_empty) => place,
+    fn read_call(&mut self, piece: &Value, deltas: &mut Vec<Delta>) {
+        let number = piece.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let function = &piece["function"];
+        let (id, name) = (text_of(piece, "id").unwrap_or_default(), text_of(function, "name"));
+        let call = match (self.calls.iter().rposition(|call| call.number == number), name) {
+            (Some(known), None) => known,
+            // Servers that number every call 0 tell them apart by another id, or begin the next when one is whole;
+            // others say the name again with every piece.
+            (Some(known), Some(_)) if self.goes_on(known, id) => known,
             (_, name) => {
-                self.calls.push(number);
-                let place = self.calls.len() - 1;
-                let id = id.filter(|id| !id.is_empty()).map_or_else(|| format!("call_{place}"), str::to_owned);
-                deltas.push(Delta::CallStart { call: place, id, name: name.unwrap_or_default().to_owned() });
-                place
+                self.calls.push(Call { number, id: id.to_owned(), arguments: String::new() });
+                let (call, name) = (self.calls.len() - 1, name.unwrap_or_default());
+                deltas.push(Delta::CallStart { call, id: id.to_owned(), name: name.to_owned() });
+                call
             }
         };
-        let piece = text_of(inside, "arguments").or_else(|| text_of(inside, "input")).filter(|piece| !piece.is_empty());
-        deltas.extend(piece.map(|piece| Delta::Arguments { call: place, piece: piece.to_owned() }));
+        if let Some(piece) = text_of(function, "arguments") {
+            self.calls[call].arguments.push_str(piece);
+            deltas.push(Delta::Arguments { call, piece: piece.to_owned() });
+        }
+    }
+
+    /// Whether a piece with this id belongs to a call that is known.
+    fn goes_on(&self, call: usize, id: &str) -> bool {
+        let call = &self.calls[call];
+        if id.is_empty() || call.id.is_empty() { !call.is_whole() } else { call.id == id }
     }
 }

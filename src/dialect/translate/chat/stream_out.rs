@@ -1,12 +1,14 @@
 //! Streams, as a caller gets them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{finish_reason, usage_object};
-use crate::dialect::sse;
-use crate::dialect::translate::neutral::{Delta, Stop};
+use super::{answered_call_id, finish_reason, usage_object};
+use crate::dialect::translate::neutral::{Delta, Stop, freeform_text};
 use crate::dialect::translate::{Context, Write};
-use crate::domain::Usage;
+use crate::dialect::{ping, sse};
+use crate::domain::{Dialect, Usage};
 
 /// Writes a stream.
 #[derive(Debug)]
@@ -16,9 +18,20 @@ pub(in crate::dialect::translate) struct Writer {
     model: Option<String>,
     service_tier: Option<String>,
     usage: Option<Usage>,
-    stop: Option<Stop>,
+    stop: Stop,
+    /// The calls that have begun, by their numbers.
+    calls: BTreeMap<usize, Call>,
     has_begun: bool,
-    has_failed: bool,
+    has_ended: bool,
+}
+
+/// A call as far as it has got.
+#[derive(Debug)]
+struct Call {
+    /// Where it stands among the calls.
+    index: usize,
+    /// The arguments of a freeform tool, whose text is not known before they are whole.
+    held: Option<String>,
 }
 
 impl Writer {
@@ -30,9 +43,10 @@ impl Writer {
             model: None,
             service_tier: None,
             usage: None,
-            stop: None,
+            stop: Stop::End,
+            calls: BTreeMap::new(),
             has_begun: false,
-            has_failed: false,
+            has_ended: false,
         }
     }
 
@@ -45,71 +59,115 @@ impl Writer {
             "model": self.model.as_ref().unwrap_or(&self.context.model),
             "choices": choices,
         });
-        if let Some(fields) = chunk.as_object_mut() {
-            if let Some(tier) = &self.service_tier {
-                fields.insert("service_tier".to_owned(), tier.as_str().into());
-            }
-            if let Some(usage) = usage {
-                fields.insert("usage".to_owned(), usage_object(usage));
-            }
+        if let Some(tier) = &self.service_tier {
+            chunk["service_tier"] = json!(tier);
+        }
+        if let Some(usage) = usage {
+            chunk["usage"] = usage_object(usage);
         }
         sse::write(None, &chunk.to_string(), out);
     }
 
     fn delta(&mut self, mut delta: Value, out: &mut Vec<u8>) {
         // The first chunk says who speaks.
-        if !std::mem::replace(&mut self.has_begun, true)
-            && let Some(fields) = delta.as_object_mut()
-        {
-            fields.insert("role".to_owned(), "assistant".into());
-            fields.entry("content").or_insert_with(|| "".into());
+        if !std::mem::replace(&mut self.has_begun, true) {
+            delta["role"] = json!("assistant");
+            if delta.get("content").is_none() {
+                delta["content"] = if delta.get("tool_calls").is_some() { Value::Null } else { json!("") };
+            }
         }
         self.chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}]), None, out);
+    }
+
+    /// Goes on with what is said under this name; nothing is no piece.
+    fn say(&mut self, name: &str, text: &str, out: &mut Vec<u8>) {
+        if !text.is_empty() {
+            self.delta(json!({ name: text }), out);
+        }
+    }
+
+    fn begin_call(&mut self, call: usize, id: &str, name: &str, out: &mut Vec<u8>) {
+        if self.calls.contains_key(&call) {
+            return;
+        }
+        let index = self.calls.len();
+        let is_freeform = self.context.freeform.iter().any(|freeform| freeform == name);
+        self.calls.insert(call, Call { index, held: is_freeform.then(String::new) });
+        let id = answered_call_id(id, index, &self.context);
+        let begun = if is_freeform {
+            json!({"index": index, "id": id, "type": "custom", "custom": {"name": name, "input": ""}})
+        } else {
+            json!({"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": ""}})
+        };
+        self.delta(json!({"tool_calls": [begun]}), out);
+    }
+
+    fn arguments(&mut self, call: usize, piece: &str, out: &mut Vec<u8>) {
+        match self.calls.get_mut(&call) {
+            // A call that never began has nobody to go to.
+            None => {}
+            Some(Call { held: Some(held), .. }) => held.push_str(piece),
+            Some(_) if piece.is_empty() => {}
+            Some(Call { index, .. }) => {
+                let piece = json!({"index": index, "function": {"arguments": piece}});
+                self.delta(json!({"tool_calls": [piece]}), out);
+            }
+        }
+    }
+
+    /// The texts of freeform tools' calls.
+    fn end_calls(&mut self, out: &mut Vec<u8>) {
+        let mut held: Vec<(usize, String)> =
+            self.calls.values_mut().filter_map(|call| Some((call.index, call.held.take()?))).collect();
+        held.sort_unstable();
+        for (index, arguments) in held.into_iter().filter(|(_, arguments)| !arguments.is_empty()) {
+            let piece = json!({"index": index, "custom": {"input": freeform_text(&arguments)}});
+            self.delta(json!({"tool_calls": [piece]}), out);
+        }
     }
 }
 
 impl Write for Writer {
     fn write(&mut self, delta: Delta, out: &mut Vec<u8>) {
-        if self.has_failed {
+        if self.has_ended {
             return;
         }
         match delta {
-            Delta::Start { id, model } => (self.id, self.model) = (id.or(self.id.take()), model.or(self.model.take())),
-            Delta::Text(text) => self.delta(json!({"content": text}), out),
-            Delta::Reasoning(text) => self.delta(json!({"reasoning_content": text}), out),
-            Delta::Refusal(text) => self.delta(json!({"refusal": text}), out),
-            Delta::CallStart { call, id, name } => {
-                let function = json!({"name": name, "arguments": ""});
-                let call = json!({"index": call, "id": id, "type": "function", "function": function});
-                self.delta(json!({"tool_calls": [call]}), out);
+            // Every chunk has the same id.
+            Delta::Start { id, model } if !self.has_begun => {
+                (self.id, self.model) = (id.or(self.id.take()), model.or(self.model.take()));
             }
-            Delta::Arguments { call, piece } => {
-                let call = json!({"index": call, "function": {"arguments": piece}});
-                self.delta(json!({"tool_calls": [call]}), out);
-            }
+            Delta::Start { .. } => {}
+            Delta::Text(text) => self.say("content", &text, out),
+            Delta::Reasoning(text) => self.say("reasoning_content", &text, out),
+            Delta::Refusal(text) => self.say("refusal", &text, out),
+            Delta::CallStart { call, id, name } => self.begin_call(call, &id, &name, out),
+            Delta::Arguments { call, piece } => self.arguments(call, &piece, out),
             Delta::Usage(usage) => self.usage = Some(usage),
             Delta::ServiceTier(tier) => self.service_tier = Some(tier),
-            Delta::Stop(stop) => self.stop = Some(stop),
+            Delta::Stop(stop) => self.stop = stop,
             Delta::Error { kind, message } => {
-                self.has_failed = true;
+                self.has_ended = true;
+                let kind = kind.as_deref().unwrap_or("server_error");
                 let error = json!({"error": {"message": message, "type": kind, "param": null, "code": null}});
                 sse::write(None, &error.to_string(), out);
             }
-            Delta::Ping => out.extend_from_slice(b": waiting\n\n"),
+            Delta::Ping => out.extend_from_slice(&ping(Dialect::OpenaiChat)),
         }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.has_failed {
+        if self.has_ended {
             return;
         }
+        self.end_calls(out);
         if !self.has_begun {
             self.delta(json!({}), out);
         }
-        let stop = self.stop.take().unwrap_or_default();
-        let end = json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": finish_reason(&stop)}]);
-        self.chunk(end, None, out);
-        if let Some(usage) = self.usage.take().filter(|_| self.context.wants_usage) {
+        self.has_ended = true;
+        let reason = finish_reason(&self.stop, !self.calls.is_empty());
+        self.chunk(json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": reason}]), None, out);
+        if let Some(usage) = self.usage.filter(|_| self.context.wants_usage) {
             self.chunk(json!([]), Some(&usage), out);
         }
         sse::write(None, "[DONE]", out);

@@ -100,15 +100,15 @@ fn thinking(reasoning: &Reasoning, generation: Generation, carry: &mut Carry<'_>
 }
 
 /// The tier of service in Google's words.
-pub(super) fn service_tier(request: &Request, carry: &mut Carry<'_>) -> Result<Option<&'static str>, Failure> {
-    Ok(match request.service_tier.as_deref() {
+pub(super) fn service_tier(request: &Request, carry: &mut Carry<'_>) -> Option<&'static str> {
+    match request.service_tier.as_deref() {
         None | Some("auto") => None,
-        Some("default" | "standard" | "standard_only") => Some("standard"),
+        Some("default") => Some("standard"),
         Some("flex") => Some("flex"),
         Some("priority") => Some("priority"),
         Some(_) => {
-            carry.refuse("service_tier", "a tier of service that is not sold there")?;
+            carry.hint("service_tier");
             None
         }
-    })
+    }
 }

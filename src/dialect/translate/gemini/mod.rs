@@ -61,7 +61,7 @@ pub(super) fn write_request(request: &Request, model: &str, carry: &mut Carry<'_
     if !config.is_empty() {
         body.insert("generationConfig".to_owned(), Value::Object(config));
     }
-    if let Some(tier) = config::service_tier(request, carry)? {
+    if let Some(tier) = config::service_tier(request, carry) {
         body.insert("serviceTier".to_owned(), json!(tier));
     }
     Ok(Value::Object(body))

@@ -218,7 +218,6 @@ fn what_cannot_be_said_is_refused_by_its_name() {
     };
     check(Request { answers: 2, ..request(vec![]) }, "n");
     check(Request { logprobs: Some(3), ..request(vec![]) }, "logprobs");
-    check(Request { service_tier: Some("scale".to_owned()), ..request(vec![]) }, "service_tier");
     check(
         Request { parallel_tools: Some(false), tools: vec![tool("f", None)], ..request(vec![]) },
         "parallel_tool_calls",

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::translate::Carry;
 use crate::dialect::translate::neutral::{Reasoning, Request, ToolChoice};
+use crate::dialect::translate::{Carry, effort};
 
 /// The limit of an answer whose caller sets none, where this dialect wants one. It is the smallest that any model which
 /// Anthropic serves today has at most, so that none refuses it.
@@ -13,9 +13,18 @@ const DEFAULT_MAX_TOKENS: u64 = 32_000;
 /// The least budget that is taken.
 const LEAST_BUDGET: u64 = 1024;
 
-/// How a model that goes by budgets divides the tokens of an answer: these sixteenths are for thinking.
-const SIXTEENTHS: [(&str, u64); 6] =
-    [("minimal", 1), ("low", 1), ("medium", 4), ("high", 8), ("xhigh", 12), ("max", 12)];
+/// How a model is told not to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quiet {
+    /// By no word at all: it thinks when it is asked to.
+    Unasked,
+    /// `disabled`.
+    Disabled,
+    /// It cannot be told so; this is the next best: to think between calls of tools only.
+    BetweenTools,
+    /// It cannot be told so: it always thinks, and takes no call of a tool that it must make.
+    Never,
+}
 
 /// What a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +33,7 @@ pub(in crate::dialect::translate) struct Abilities {
     effort: bool,
     /// `temperature`, `top_p` and `top_k`.
     pub(in crate::dialect::translate) sampling: bool,
+    quiet: Quiet,
 }
 
 impl Abilities {
@@ -31,14 +41,30 @@ impl Abilities {
     /// words that the dialect began with.
     pub(in crate::dialect::translate) fn of(model: &str) -> Self {
         let name = model.to_ascii_lowercase();
-        let Some((_, rest)) = name.split_once("claude") else { return Self { effort: false, sampling: true } };
+        let Some((_, rest)) = name.split_once("claude") else {
+            return Self { effort: false, sampling: true, quiet: Quiet::Disabled };
+        };
         let mut numbers = rest
             .split(|letter: char| !letter.is_ascii_alphanumeric())
             .skip_while(|word| !is_version(word))
             .map_while(|word| word.parse::<u32>().ok().filter(|_| is_version(word)));
         // A name without a number stands for the newest.
         let version = (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(0));
-        Self { effort: version >= (4, 6), sampling: version < (4, 7) }
+        let is_of = |family: &str| rest.contains(family);
+        let quiet = match version {
+            _ if is_of("fable") || is_of("mythos") => Quiet::Never,
+            (0..=4, _) => Quiet::Unasked,
+            (5, 0..=4) => Quiet::Disabled,
+            _ if is_of("haiku") => Quiet::Disabled,
+            _ if is_of("sonnet") => Quiet::BetweenTools,
+            _ => Quiet::Never,
+        };
+        Self { effort: version >= (4, 6), sampling: version < (4, 7), quiet }
+    }
+
+    /// Whether the model lets a client choose the tool that it has to call.
+    pub(super) fn forced_tools(self) -> bool {
+        !matches!(self.quiet, Quiet::BetweenTools | Quiet::Never)
     }
 }
 
@@ -65,10 +91,20 @@ impl Thinking {
         let mut asked = Self { max_tokens, ..Self::default() };
         let is_forced = matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
         let Some(reasoning) = &request.reasoning else { return asked };
-        let knows_effort = Abilities::of(model).effort;
+        let abilities = Abilities::of(model);
+        let knows_effort = abilities.effort;
         match reasoning {
             Reasoning::Off => {
-                asked.thinking = Some(json!({"type": "disabled"}));
+                match abilities.quiet {
+                    Quiet::Unasked => {}
+                    Quiet::Disabled => asked.thinking = Some(json!({"type": "disabled"})),
+                    Quiet::BetweenTools => asked.thinking = Some(json!({"type": "between_tools"})),
+                    Quiet::Never => {
+                        // As little as there is.
+                        asked.effort = Some("low".to_owned());
+                        carry.hint("reasoning");
+                    }
+                }
                 return asked;
             }
             Reasoning::Effort(effort) if knows_effort => {
@@ -77,11 +113,11 @@ impl Thinking {
             }
             Reasoning::Adaptive if knows_effort => asked.thinking = Some(json!({"type": "adaptive"})),
             Reasoning::Budget(_) if knows_effort => {
-                carry.hint("reasoning.budget");
+                carry.hint("thinking.budget_tokens");
                 asked.thinking = Some(json!({"type": "adaptive"}));
             }
-            Reasoning::Effort(effort) => asked.budget(share(max_tokens, effort), request, carry),
-            Reasoning::Adaptive => asked.budget(share(max_tokens, "high"), request, carry),
+            Reasoning::Effort(effort) => asked.budget(effort::budget(max_tokens, effort), request, carry),
+            Reasoning::Adaptive => asked.budget(effort::budget(max_tokens, "high"), request, carry),
             Reasoning::Budget(tokens) => asked.budget(*tokens, request, carry),
         }
         // A model that must call a tool may not think about it first.
@@ -106,12 +142,6 @@ impl Thinking {
     }
 }
 
-fn share(max_tokens: u64, effort: &str) -> u64 {
-    // An effort that is newer than we are is taken for a high one.
-    let sixteenths = SIXTEENTHS.iter().find(|(name, _)| *name == effort).map_or(8, |(_, sixteenths)| *sixteenths);
-    max_tokens / 16 * sixteenths
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,20 +149,25 @@ mod tests {
 
     #[test]
     fn a_models_name_tells_its_generation() {
-        let check = |model: &str, effort: bool, sampling: bool| {
-            assert_eq!(Abilities::of(model), Abilities { effort, sampling }, "{model}");
+        let check = |model: &str, effort: bool, sampling: bool, quiet: Quiet| {
+            assert_eq!(Abilities::of(model), Abilities { effort, sampling, quiet }, "{model}");
         };
-        check("claude-3-5-sonnet-20241022", false, true);
-        check("claude-opus-4-20250514", false, true);
-        check("claude-haiku-4-5", false, true);
-        check("us.anthropic.claude-sonnet-4-5-20250929-v1:0", false, true);
-        check("claude-opus-4-6", true, true);
-        check("anthropic/claude-4.6-sonnet", true, true);
-        check("anthropic/claude-opus-4.7", true, false);
-        check("claude-opus-5-5", true, false);
-        check("claude-sonnet-5", true, false);
-        check("claude-latest", true, false);
-        check("glm-5", false, true);
+        check("claude-3-5-sonnet-20241022", false, true, Quiet::Unasked);
+        check("claude-opus-4-20250514", false, true, Quiet::Unasked);
+        check("claude-haiku-4-5", false, true, Quiet::Unasked);
+        check("us.anthropic.claude-sonnet-4-5-20250929-v1:0", false, true, Quiet::Unasked);
+        check("claude-opus-4-6", true, true, Quiet::Unasked);
+        check("anthropic/claude-4.6-sonnet", true, true, Quiet::Unasked);
+        check("anthropic/claude-opus-4.7", true, false, Quiet::Unasked);
+        check("claude-mythos-preview", true, false, Quiet::Never);
+        check("claude-fable-5", true, false, Quiet::Never);
+        check("claude-opus-5", true, false, Quiet::Disabled);
+        check("claude-sonnet-5", true, false, Quiet::Disabled);
+        check("claude-opus-5-5", true, false, Quiet::Never);
+        check("claude-sonnet-5-5", true, false, Quiet::BetweenTools);
+        check("claude-haiku-5-5", true, false, Quiet::Disabled);
+        check("claude-latest", true, false, Quiet::Never);
+        check("glm-5", false, true, Quiet::Disabled);
     }
 
     #[test]
@@ -152,6 +187,9 @@ mod tests {
         check("claude-opus-5", Reasoning::Adaptive, None, (32_000, adaptive.clone(), None));
         check("claude-opus-5", Reasoning::Budget(5000), None, (32_000, adaptive, None));
         check("claude-opus-5", Reasoning::Off, None, (32_000, json!({"type": "disabled"}), None));
+        check("claude-opus-4-7", Reasoning::Off, None, (32_000, Value::Null, None));
+        check("claude-sonnet-5-5", Reasoning::Off, None, (32_000, json!({"type": "between_tools"}), None));
+        check("claude-opus-5-5", Reasoning::Off, None, (32_000, Value::Null, Some("low")));
         check("claude-haiku-4-5", effort("medium"), None, (32_000, enabled(8000), None));
         check("claude-haiku-4-5", effort("low"), Some(2000), (2000, enabled(1024), None));
         check("claude-haiku-4-5", effort("low"), Some(1024), (1024, Value::Null, None));

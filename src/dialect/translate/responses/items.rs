@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::tools::{SEARCH, definitions, flat_name, read_tools};
+use crate::dialect::openai_responses::OWN_REASONING;
 use crate::dialect::translate::Carry;
 use crate::dialect::translate::fields::Fields;
 use crate::dialect::translate::neutral::{Message, Part, Role, Source, Tool, ToolCall, freeform_arguments};
@@ -50,6 +51,7 @@ fn read_item(mut fields: Fields, tools: &mut Vec<Tool>, carry: &mut Carry<'_>) -
     if kind == "item_reference" {
         return Err(carry.impossible(&fields.name("id"), "an item that the provider holds"));
     }
+    let is_own = fields.peek("id").and_then(Value::as_str).is_some_and(|id| id.starts_with(OWN_REASONING));
     // Names and states of an answer's items at the provider that gave it: they say nothing to another one.
     for field in ["id", "status", "created_by"] {
         fields.take(field);
@@ -68,7 +70,7 @@ fn read_item(mut fields: Fields, tools: &mut Vec<Tool>, carry: &mut Carry<'_>) -
             read_tools(fields.array("tools", carry)?.unwrap_or_default(), &place, tools, carry)?;
             return fields.end(carry).map(|()| None);
         }
-        "reasoning" => return read_reasoning(fields, carry),
+        "reasoning" => return read_reasoning(fields, is_own, carry),
         "compaction" => {
             let name = fields.name("encrypted_content");
             return Err(carry.impossible(&name, "a conversation that only its provider can read"));
@@ -135,15 +137,6 @@ fn read_part(mut fields: Fields, carry: &mut Carry<'_>) -> Result<Option<Part>, 
     Ok(part)
 }
 
-/// Where bytes are that a text holds: itself, as a data URL, or behind another URL.
-fn source_of(url: String) -> Source {
-    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    match inline {
-        Some((media_type, data)) => Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },
-        None => Source::Url(url),
-    }
-}
-
 fn read_image(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Option<Part>, Failure> {
     fields.refuse("file_id", "a picture that the provider holds", carry)?;
     let mut detail = fields.text("detail", carry)?;
@@ -153,7 +146,7 @@ fn read_image(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Option<Part>
         detail = Some("high".to_owned());
     }
     let url = fields.text("image_url", carry)?;
-    Ok(url.map(|url| Part::Image { source: source_of(url), detail }))
+    Ok(url.map(|url| Part::Image { source: Source::of_url(url), detail }))
 }
 
 fn read_file(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Option<Part>, Failure> {
@@ -162,11 +155,7 @@ fn read_file(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Option<Part>,
     let name = fields.text("filename", carry)?;
     let (data, url) = (fields.text("file_data", carry)?, fields.text("file_url", carry)?);
     let source = match (data, url) {
-        (Some(data), _) => match source_of(data) {
-            // Bare base64 is a PDF's: there was no other sort of file before data URLs named theirs.
-            Source::Url(data) => Some(Source::Base64 { media_type: "application/pdf".to_owned(), data }),
-            inline => Some(inline),
-        },
+        (Some(data), _) => Some(Source::of_file_data(data)),
         (None, url) => url.map(Source::Url),
     };
     Ok(source.map(|source| Part::File { source, name }))
@@ -219,22 +208,18 @@ fn read_found(fields: &mut Fields, tools: &mut Vec<Tool>, carry: &mut Carry<'_>)
     Ok(Said { role: Role::User, parts: vec![result], joins: true })
 }
 
-/// Reasoning in plain text is carried. Its summary is not what the model thought, and what is encrypted only the model
-/// that wrote it can read.
-fn read_reasoning(mut fields: Fields, carry: &mut Carry<'_>) -> Result<Option<Said>, Failure> {
-    let (summary, encrypted) = (fields.take("summary"), fields.take("encrypted_content"));
-    let has_summary = summary.is_some_and(|summary| summary.as_array().is_none_or(|texts| !texts.is_empty()));
-    let texts: Vec<String> = fields
-        .array("content", carry)?
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|part| part.get("text").and_then(Value::as_str))
-        .map(str::to_owned)
-        .collect();
-    if has_summary || encrypted.is_some() {
+/// Reasoning in plain text is carried: that of items which a translation wrote (`is_own`) stands in their summary. The
+/// summary of another's is not what the model thought, and what is encrypted only the model that wrote it can read.
+fn read_reasoning(mut fields: Fields, is_own: bool, carry: &mut Carry<'_>) -> Result<Option<Said>, Failure> {
+    let encrypted = fields.take("encrypted_content");
+    let (summary, content) = (fields.array("summary", carry)?, fields.array("content", carry)?);
+    let (summary, content) = (summary.unwrap_or_default(), content.unwrap_or_default());
+    if encrypted.is_some() || (!is_own && !summary.is_empty()) {
         carry.hint("input.reasoning");
     }
     fields.end(carry)?;
-    let parts = texts.into_iter().map(Part::Reasoning).collect();
+    let told = if is_own && content.is_empty() { summary } else { content };
+    let texts = told.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+    let parts = texts.map(|text| Part::Reasoning(text.to_owned())).collect();
     Ok(Some(Said { role: Role::Assistant, parts, joins: true }))
 }

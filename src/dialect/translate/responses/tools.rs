@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::translate::Carry;
 use crate::dialect::translate::fields::Fields;
 use crate::dialect::translate::neutral::{Tool, ToolChoice, freeform_schema};
+use crate::dialect::translate::{Carry, grammar};
 use crate::domain::{Failure, Mark};
 
 /// The namespace of what stands in none.
@@ -184,7 +184,7 @@ fn read_tool(kind: &str, mut fields: Fields, namespace: Option<&str>, carry: &mu
     let description = fields.text("description", carry)?;
     fields.hints(&["defer_loading", "allowed_callers", "async", "output_schema"], carry);
     if kind == "custom" {
-        let description = with_grammar(description, &mut fields, carry)?;
+        let description = grammar::described(description, &mut fields, carry)?;
         fields.end(carry)?;
         return Ok(Tool { name, description, parameters: freeform_schema(), strict: None });
     }
@@ -192,29 +192,6 @@ fn read_tool(kind: &str, mut fields: Fields, namespace: Option<&str>, carry: &mu
     let parameters = read_schema(&mut fields, carry)?;
     fields.end(carry)?;
     Ok(Tool { name, description, parameters, strict })
-}
-
-/// A freeform tool's description, with the grammar of its input: no other dialect holds the model to it.
-fn with_grammar(
-    description: Option<String>,
-    fields: &mut Fields,
-    carry: &mut Carry<'_>,
-) -> Result<Option<String>, Failure> {
-    let Some(mut format) = fields.object("format", carry)? else { return Ok(description) };
-    let kind = format.needed_text("type", carry)?;
-    if kind == "text" {
-        return format.end(carry).map(|()| description);
-    }
-    if kind != "grammar" {
-        return carry.refuse(&format.name("type"), "a format of a tool's input").map(|()| description);
-    }
-    carry.hint("tools.format");
-    let syntax = format.needed_text("syntax", carry)?;
-    let definition = format.needed_text("definition", carry)?;
-    format.end(carry)?;
-    let own = description.unwrap_or_default();
-    let told = format!("{own}\n\nThe input must fit this {syntax} grammar:\n{definition}");
-    Ok(Some(told.trim_start().to_owned()))
 }
 
 /// Reads `tool_choice`; a choice among some of the tools leaves only those.

@@ -1,12 +1,17 @@
 //! Requests out of the neutral form.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
-use crate::dialect::translate::Carry;
 use crate::dialect::translate::neutral::{
     Format, Message, Part, Reasoning, Request, Role, Source, Tool, ToolCall, ToolChoice,
 };
+use crate::dialect::translate::{Carry, call_id, effort};
 use crate::domain::{Dialect, Failure};
+
+/// The longest id of a call.
+const LONGEST_CALL_ID: usize = 64;
 
 /// Writes a request.
 pub(in crate::dialect::translate) fn write_request(
@@ -41,9 +46,9 @@ pub(in crate::dialect::translate) fn write_request(
     set("temperature", request.sampling.get("temperature").cloned());
     set("top_p", request.sampling.get("top_p").cloned());
     set("text", write_text(request));
-    set("reasoning", write_effort(request, carry).map(|effort| json!({"effort": effort})));
+    set("reasoning", write_effort(request, model, carry).map(|effort| json!({"effort": effort})));
     set("stream", request.stream.then_some(Value::Bool(true)));
-    set("service_tier", write_service_tier(request, carry)?.map(Value::from));
+    set("service_tier", write_service_tier(request, carry).map(Value::from));
     Ok(Value::Object(body))
 }
 
@@ -93,7 +98,9 @@ fn write_input(messages: &[Message], carry: &mut Carry<'_>) -> Result<Value, Fai
             match part {
                 Part::ToolCall(ToolCall { id, name, arguments }) => {
                     end(&mut content, &mut items);
-                    items.push(json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments}));
+                    items.push(
+                        json!({"type": "function_call", "call_id": fitting(id), "name": name, "arguments": arguments}),
+                    );
                 }
                 Part::ToolResult { id, parts, is_error } => {
                     end(&mut content, &mut items);
@@ -101,7 +108,7 @@ fn write_input(messages: &[Message], carry: &mut Carry<'_>) -> Result<Value, Fai
                         carry.hint("messages.content.is_error");
                     }
                     let output = write_output(parts, carry)?;
-                    items.push(json!({"type": "function_call_output", "call_id": id, "output": output}));
+                    items.push(json!({"type": "function_call_output", "call_id": fitting(id), "output": output}));
                 }
                 other => content.extend(write_part(other, message.role, carry)?),
             }
@@ -109,6 +116,11 @@ fn write_input(messages: &[Message], carry: &mut Carry<'_>) -> Result<Value, Fai
         end(&mut content, &mut items);
     }
     Ok(Value::Array(items))
+}
+
+/// An id that this dialect takes.
+fn fitting(id: &str) -> Cow<'_, str> {
+    call_id::fitting(id, LONGEST_CALL_ID, |byte| byte.is_ascii_graphic())
 }
 
 /// What a tool returned: a text where it is one.
@@ -127,22 +139,17 @@ fn write_output(parts: &[Part], carry: &mut Carry<'_>) -> Result<Value, Failure>
 }
 
 fn write_part(part: &Part, role: Role, carry: &mut Carry<'_>) -> Result<Option<Value>, Failure> {
-    let url = |source: &Source| match source {
-        Source::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
-        Source::Url(url) => url.clone(),
-    };
     let written = match part {
         Part::Text(text) if role == Role::Assistant => json!({"type": "output_text", "text": text}),
         Part::Text(text) => json!({"type": "input_text", "text": text}),
         Part::Refusal(text) => json!({"type": "refusal", "refusal": text}),
         Part::Image { source, detail } => {
-            json!({"type": "input_image", "image_url": url(source), "detail": detail.as_deref().unwrap_or("auto")})
+            json!({"type": "input_image", "image_url": source.url(), "detail": detail.as_deref().unwrap_or("auto")})
         }
         Part::File { source: Source::Url(url), .. } => json!({"type": "input_file", "file_url": url}),
-        Part::File { source: source @ Source::Base64 { media_type, .. }, name } => {
-            let extension = media_type.rsplit(['/', '+', '.']).next().unwrap_or_default();
-            let name = name.clone().unwrap_or_else(|| format!("document.{extension}"));
-            json!({"type": "input_file", "filename": name, "file_data": url(source)})
+        Part::File { source, name } => {
+            let name = name.clone().unwrap_or_else(|| source.file_name());
+            json!({"type": "input_file", "filename": name, "file_data": source.url()})
         }
         Part::Audio { .. } => {
             carry.refuse("messages.content.input_audio", "sound")?;
@@ -207,33 +214,24 @@ fn write_text(request: &Request) -> Option<Value> {
     (!text.is_empty()).then_some(Value::Object(text))
 }
 
-fn write_effort(request: &Request, carry: &mut Carry<'_>) -> Option<String> {
+fn write_effort(request: &Request, model: &str, carry: &mut Carry<'_>) -> Option<String> {
     match request.reasoning.as_ref()? {
-        Reasoning::Off => Some("none".to_owned()),
+        Reasoning::Off => Some(effort::least(model).to_owned()),
         Reasoning::Adaptive => None,
-        Reasoning::Effort(effort) => Some(effort.clone()),
+        Reasoning::Effort(effort) => Some(effort::openais(effort, model).to_owned()),
         Reasoning::Budget(budget) => {
-            // A budget in tokens is said in words: by the share of the answer that it may take.
             carry.hint("thinking.budget_tokens");
-            let share = request.max_output.map(|most| budget.saturating_mul(3) / most.max(1));
-            let effort = match share {
-                Some(0) => "low",
-                Some(1) | None => "medium",
-                Some(_) => "high",
-            };
-            Some(effort.to_owned())
+            Some(effort::of_budget(*budget, request.max_output).to_owned())
         }
     }
 }
 
 /// The tier of service, in this dialect's words.
-fn write_service_tier(request: &Request, carry: &mut Carry<'_>) -> Result<Option<String>, Failure> {
-    match request.service_tier.as_deref() {
-        None => Ok(None),
-        Some("standard_only") => Ok(Some("default".to_owned())),
-        Some(tier @ ("auto" | "default" | "flex" | "scale" | "priority" | "fast" | "ultrafast")) => {
-            Ok(Some(tier.to_owned()))
-        }
-        Some(_) => carry.refuse("service_tier", "a tier of service").map(|()| None),
+fn write_service_tier<'r>(request: &'r Request, carry: &mut Carry<'_>) -> Option<&'r str> {
+    let tier = request.service_tier.as_deref()?;
+    if matches!(tier, "auto" | "default" | "flex" | "scale" | "priority" | "fast" | "ultrafast") {
+        return Some(tier);
     }
+    carry.hint("service_tier");
+    None
 }

@@ -333,7 +333,7 @@ proptest! {
         max_tokens in 1_u64..100_000,
         tools in prop::collection::vec(("[a-z]{1,5}", prop::option::of(words()), any::<bool>()), 0..3),
         choice in prop::sample::select(vec![None, Some("auto"), Some("any"), Some("none")]),
-        thinking in prop::sample::select(vec![None, Some("disabled"), Some("adaptive")]),
+        thinking in prop::sample::select(vec![None, Some("adaptive")]),
         temperature in prop::option::of(0_u8..10),
         stop in prop::collection::vec(words(), 0..3),
         schema in any::<bool>(),
@@ -361,7 +361,7 @@ proptest! {
             }
         }
         let is_forced = body["tool_choice"]["type"] == "any";
-        if let Some(thinking) = thinking.filter(|kind| !is_forced || *kind == "disabled") {
+        if let Some(thinking) = thinking.filter(|_| !is_forced) {
             body["thinking"] = json!({"type": thinking});
             if thinking == "adaptive" {
                 body["output_config"] = json!({"effort": "high"});

@@ -232,7 +232,6 @@ fn what_this_dialect_cannot_say_is_refused_when_it_is_written() {
     check(messages, Request { stop: vec!["END".into()], ..base() }, "stop_sequences");
     check(chat, Request { answers: 2, ..base() }, "n");
     check(chat, Request { logprobs: Some(0), ..base() }, "logprobs");
-    check(chat, Request { service_tier: Some("novelty".into()), ..base() }, "service_tier");
     for name in ["seed", "top_k", "frequency_penalty"] {
         let sampling = serde_json::Map::from_iter([(name.to_owned(), json!(1))]);
         check(chat, Request { sampling, ..base() }, name);
@@ -255,9 +254,9 @@ fn budgets_are_said_in_words_and_instructions_alone_are_the_input() {
         body["reasoning"]["effort"].as_str().expect("an effort").to_owned()
     };
     assert_eq!(effort(1024, Some(32_000)), "low");
-    assert_eq!(effort(16_000, Some(32_000)), "medium");
+    assert_eq!(effort(10_000, Some(32_000)), "medium");
     assert_eq!(effort(31_999, Some(32_000)), "high");
-    assert_eq!(effort(1024, None), "medium");
+    assert_eq!(effort(1024, None), "low");
 }
 
 #[test]
