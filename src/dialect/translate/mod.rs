@@ -192,4 +192,6 @@ impl Stream {
 #[cfg(test)]
 mod cross_tests;
 #[cfg(test)]
+mod there_and_back_tests;
+#[cfg(test)]
 mod upstream_tests;

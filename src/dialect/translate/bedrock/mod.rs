@@ -7,8 +7,8 @@ mod thinking;
 
 use serde_json::{Map, Value, json};
 
-use super::Carry;
 use super::neutral::{Request, Tool, ToolChoice};
+use super::{Carry, messages};
 use crate::domain::Failure;
 use conversation::Conversation;
 
@@ -42,7 +42,7 @@ pub(super) fn write_request(request: &Request, model: &str, carry: &mut Carry<'_
         conversation.write(message, carry)?;
     }
     let mut body = Map::new();
-    if let Some(tools) = tools(request, conversation.has_tools, carry)? {
+    if let Some(tools) = tools(request, model, conversation.has_tools, carry)? {
         body.insert("toolConfig".to_owned(), tools);
     }
     let (messages, system) = conversation.finish();
@@ -56,7 +56,7 @@ pub(super) fn write_request(request: &Request, model: &str, carry: &mut Carry<'_
 
 /// The tools, and which is to be called. There is no word for "none": tools that are not to be called are not told of,
 /// as long as the conversation has no calls, whose tools have to be.
-fn tools(request: &Request, has_tools: bool, carry: &mut Carry<'_>) -> Result<Option<Value>, Failure> {
+fn tools(request: &Request, model: &str, has_tools: bool, carry: &mut Carry<'_>) -> Result<Option<Value>, Failure> {
     if request.tools.is_empty() {
         if has_tools {
             carry.refuse("tools", "calls in the conversation without the tools that were called")?;
@@ -66,7 +66,7 @@ fn tools(request: &Request, has_tools: bool, carry: &mut Carry<'_>) -> Result<Op
     if request.parallel_tools == Some(false) {
         carry.refuse("parallel_tool_calls", "one call at a time, which cannot be asked for there")?;
     }
-    let choice = match &request.tool_choice {
+    let choice = match messages::thinking::tool_choice(request, model, carry)? {
         None => None,
         Some(ToolChoice::Auto) => Some(json!({ "auto": {} })),
         Some(ToolChoice::Required) => Some(json!({ "any": {} })),

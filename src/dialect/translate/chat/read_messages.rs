@@ -61,6 +61,9 @@ fn read_parts(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Vec<Part>, F
     }
     fields.refuse("function_call", "the form of tools before `tools`", carry)?;
     fields.refuse("audio", "an earlier answer in sound", carry)?;
+    if fields.peek("annotations").is_some_and(|list| list.as_array().is_some_and(Vec::is_empty)) {
+        fields.take("annotations");
+    }
     fields.hints(&["annotations"], carry);
     Ok(parts)
 }
@@ -68,7 +71,9 @@ fn read_parts(fields: &mut Fields, carry: &mut Carry<'_>) -> Result<Vec<Part>, F
 fn read_call(mut call: Fields, carry: &mut Carry<'_>) -> Result<ToolCall, Failure> {
     let id = call.needed_text("id", carry)?;
     let kind = call.text("type", carry)?.unwrap_or_else(|| "function".to_owned());
-    call.hints(&["index", "extra_content"], carry);
+    // Where it stood in a stream.
+    call.take("index");
+    call.hints(&["extra_content"], carry);
     let inside = call.object(if kind == "custom" { "custom" } else { "function" }, carry)?;
     let mut inside = inside.ok_or_else(|| carry.malformed(&call.name("function"), "an object"))?;
     let name = inside.needed_text("name", carry)?;

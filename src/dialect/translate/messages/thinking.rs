@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::dialect::translate::neutral::{Reasoning, Request, ToolChoice};
 use crate::dialect::translate::{Carry, effort};
+use crate::domain::Failure;
 
 /// The limit of an answer whose caller sets none, where this dialect wants one. It is the smallest that any model which
 /// Anthropic serves today has at most, so that none refuses it.
@@ -63,8 +64,25 @@ impl Abilities {
     }
 
     /// Whether the model lets a client choose the tool that it has to call.
-    pub(super) fn forced_tools(self) -> bool {
+    fn forced_tools(self) -> bool {
         !matches!(self.quiet, Quiet::BetweenTools | Quiet::Never)
+    }
+}
+
+/// Whether and which tool is to be called, as far as the model takes it.
+///
+/// # Errors
+/// `Untranslatable` for a call that a model must make which always thinks.
+pub(in crate::dialect::translate) fn tool_choice<'r>(
+    request: &'r Request,
+    model: &str,
+    carry: &mut Carry<'_>,
+) -> Result<Option<&'r ToolChoice>, Failure> {
+    match &request.tool_choice {
+        Some(ToolChoice::Required | ToolChoice::Named(_)) if !Abilities::of(model).forced_tools() => {
+            carry.refuse("tool_choice", "a call that has to be made, which this model cannot be told").map(|()| None)
+        }
+        choice => Ok(choice.as_ref()),
     }
 }
 
@@ -195,6 +213,27 @@ mod tests {
         check("claude-haiku-4-5", effort("low"), Some(1024), (1024, Value::Null, None));
         check("claude-haiku-4-5", Reasoning::Budget(50_000), None, (82_000, enabled(50_000), None));
         check("claude-haiku-4-5", Reasoning::Budget(50_000), Some(4000), (4000, enabled(3999), None));
+    }
+
+    #[test]
+    fn a_model_that_always_thinks_cannot_be_told_to_call_a_tool() {
+        let check = |model: &str, takes: bool| {
+            let omit = ["tool_choice".to_owned()];
+            let forced = Some(ToolChoice::Named("f".to_owned()));
+            let request = Request { tool_choice: forced, ..Request::default() };
+            let chosen = |omit| {
+                let mut carry = Carry::new(Dialect::OpenaiChat, Dialect::AnthropicMessages, omit);
+                tool_choice(&request, model, &mut carry).map(|choice| choice.is_some())
+            };
+            assert_eq!(chosen(&[]).ok(), takes.then_some(true), "{model}");
+            assert_eq!(chosen(&omit).ok(), Some(takes), "{model}");
+        };
+        check("claude-opus-5", true);
+        check("claude-haiku-5-5", true);
+        check("glm-5", true);
+        check("claude-opus-5-5", false);
+        check("us.anthropic.claude-sonnet-5-5", false);
+        check("claude-fable-5", false);
     }
 
     #[test]

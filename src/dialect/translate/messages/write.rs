@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::blocks;
-use super::thinking::{Abilities, Thinking};
+use super::thinking::{self, Abilities, Thinking};
 use crate::dialect::translate::Carry;
 use crate::dialect::translate::neutral::{Format, Part, Request, Role, Tool, ToolChoice};
 use crate::domain::Failure;
@@ -24,13 +24,9 @@ pub(in crate::dialect::translate) fn write_request(
         body.insert("system".to_owned(), Value::Array(system));
     }
     body.insert("messages".to_owned(), messages(request, carry)?);
-    let is_forced = matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
-    if is_forced && !request.tools.is_empty() && !Abilities::of(model).forced_tools() {
-        carry.refuse("tool_choice", "a call that the model must make, of which this one takes none")?;
-    }
     if !request.tools.is_empty() {
         body.insert("tools".to_owned(), request.tools.iter().map(tool).collect());
-        body.extend(tool_choice(request, model).map(|choice| ("tool_choice".to_owned(), choice)));
+        body.extend(tool_choice(request, model, carry)?.map(|choice| ("tool_choice".to_owned(), choice)));
     }
     if !request.stop.is_empty() {
         body.insert("stop_sequences".to_owned(), json!(request.stop));
@@ -117,24 +113,20 @@ fn tool(tool: &Tool) -> Value {
     written
 }
 
-fn tool_choice(request: &Request, model: &str) -> Option<Value> {
+fn tool_choice(request: &Request, model: &str, carry: &mut Carry<'_>) -> Result<Option<Value>, Failure> {
     let one_at_a_time = request.parallel_tools == Some(false);
-    let mut choice = match &request.tool_choice {
-        // Left out as the operator allows.
-        Some(ToolChoice::Required | ToolChoice::Named(_)) if !Abilities::of(model).forced_tools() => {
-            json!({"type": "auto"})
-        }
-        Some(ToolChoice::None) => return Some(json!({"type": "none"})),
+    let mut choice = match thinking::tool_choice(request, model, carry)? {
+        Some(ToolChoice::None) => return Ok(Some(json!({"type": "none"}))),
         Some(ToolChoice::Required) => json!({"type": "any"}),
         Some(ToolChoice::Named(name)) => json!({"type": "tool", "name": name}),
         Some(ToolChoice::Auto) => json!({"type": "auto"}),
         None if one_at_a_time => json!({"type": "auto"}),
-        None => return None,
+        None => return Ok(None),
     };
     if one_at_a_time {
         choice["disable_parallel_tool_use"] = json!(true);
     }
-    Some(choice)
+    Ok(Some(choice))
 }
 
 fn sampling(

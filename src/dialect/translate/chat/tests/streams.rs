@@ -258,9 +258,12 @@ fn errors_are_read_in_every_shape() {
     assert_eq!(read_all(&[r#"{"error":null,"choices":[]}"#]), []);
 }
 
+/// Text, reasoning, refusal, calls, usage, and why it ended.
+type Said = (String, String, String, Vec<(String, String, String)>, Option<Usage>, Option<Stop>);
+
 /// What a stream says, with pieces of the same sort joined, and without what only a stream has.
-fn joined(deltas: Vec<Delta>) -> (String, String, String, Vec<(String, String, String)>, Option<Usage>, Option<Stop>) {
-    let mut said = (String::new(), String::new(), String::new(), Vec::new(), None, None);
+fn joined(deltas: Vec<Delta>) -> Said {
+    let mut said: Said = (String::new(), String::new(), String::new(), Vec::new(), None, None);
     for delta in deltas {
         match delta {
             Delta::Text(text) => said.0.push_str(&text),
