@@ -30,7 +30,7 @@ def skip(text, at):
 
 
 def essence(text):
-    """The text of a body with a blank for the model and without its stream options, and those without the usage option."""
+    """The text of a body with a blank for the model and without stream options, and those without the usage option."""
     edits, options = [], {}
     if not text.lstrip(SPACE).startswith("{"):  # none of ours to change
         return text, "{}"

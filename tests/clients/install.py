@@ -54,13 +54,14 @@ def bring_drivers(needed, target):
 
 
 def run(command, **options):
-    finished = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=600, **options)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
     if finished.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{finished.stderr}")
 
 
 def output(command, environment=None):
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    return finished.stdout.strip()
 
 
 def python(target):

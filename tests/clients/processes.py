@@ -29,7 +29,12 @@ class Children:
         """Starts one and waits until it listens: on this port, or at the address that it prints."""
         with open(self.folder / f"{name}.out", "wb") as out, open(self.folder / f"{name}.log", "wb") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, env=self.environment | more, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                env=self.environment | more,
+                start_new_session=True,
             )
         self.running.append(process)
         for _ in range(300):

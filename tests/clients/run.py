@@ -3,9 +3,11 @@
     run.py [--direct | --behind DIALECT] [--only PATTERN] [--write FILE] [--save-bodies FOLDER]
 
 Installs the clients of matrix.toml, starts upstream.py, the proxy (WEIGHBRIDGE_BIN, else it is built) and recorder.py,
-lets each client do its cases, prints the table, and with --write writes it if it is the whole one. --direct leaves out the proxy, which shows
-that the upstream is one that the clients accept; --behind has every request answered by endpoints of that dialect, which
-shows what the proxy's translations make of the clients. Exit code 1 if a case fails. It stops whatever it started.
+lets each client do its cases, prints the table, and with --write writes it if it is the whole one. Exit code 1 if a
+case fails. It stops whatever it started.
+
+--direct leaves out the proxy, which shows that the upstream is one that the clients accept. --behind has every request
+answered by endpoints of that dialect, which shows what the proxy's translations make of the clients.
 """
 
 import argparse
@@ -31,7 +33,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 WORK = install.FOLDER / "work"
 CASES = ["chat", "stream", "tool", "error", "cancel"]
-LIMIT = 20 * 60  # seconds that everything may take
+LIMIT = 20 * 60  # seconds after which no case begins; installing counts, which has limits of its own
 HANG_UP_WITHIN = 2  # seconds after which the upstream must have seen that a client hung up
 # Each dialect's tiers in routes.toml, without `cheap` and `large`.
 TIERS = {"openai-chat": "", "openai-responses": "-responses", "anthropic-messages": "-messages"}
@@ -138,15 +140,16 @@ def unlike(asked, behind):
     posted = [request for request in asked.values() if request["method"] == "POST"]
     answered = [request["body"] for request in posted if "x-weighbridge-endpoint" in request.get("answer", {})]
     received = [request for request in behind.values() if request["method"] == "POST"]
-    if any("x-weighbridge-request-id" in request.get("answer", {}) for request in posted) and any(KEY in value for request in behind.values() for value in request["headers"].values()):
+    via_proxy = any("x-weighbridge-request-id" in request.get("answer", {}) for request in posted)
+    headers = [value for request in behind.values() for value in request["headers"].values()]
+    if via_proxy and any(KEY in value for value in headers):
         return "the client's key reached the upstream"
     return next(differences([each["body"] for each in posted], answered, [each["body"] for each in received]), None)
 
 
-def run_all(found, direct, behind, save):
+def run_all(found, direct, behind, save, deadline):
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
-    deadline = time.monotonic() + LIMIT
     more = {} if direct else {"WEIGHBRIDGE": str(binary())}
     with Children(WORK, environment()) as children:
         address, upstream, recorder = start(children, direct, behind)
@@ -163,7 +166,8 @@ def run_all(found, direct, behind, save):
                     client.reasons["bytes"] = client.reasons["bytes"] or unequal
                 verdict = f"✗ {reason}" if reason else "✓"
                 took = time.monotonic() - began
-                print(f"{client.name} · {client.dialect} · {case}: {verdict} ({took:.1f} s)", file=sys.stderr, flush=True)
+                line = f"{client.name} · {client.dialect} · {case}: {verdict} ({took:.1f} s)"
+                print(line, file=sys.stderr, flush=True)
                 if save and case == "tool":
                     save(client, recorder.seen.values())
                 if not children.all_live():
@@ -194,11 +198,12 @@ def main():
     given = options.parse_args()
     for asked in signal.SIGINT, signal.SIGTERM:
         signal.signal(asked, stop_once)
-    found = clients(given.only)
+    found, deadline = clients(given.only), time.monotonic() + LIMIT
     try:
         for needed in dict.fromkeys([HERE / "requirements.txt", *(each for client in found for each in client.install)]):
             install.install(needed)
-        run_all(found, given.direct, given.behind, saver(given.save_bodies) if given.save_bodies else None)
+        save = saver(given.save_bodies) if given.save_bodies else None
+        run_all(found, given.direct, given.behind, save, deadline)
     except KeyboardInterrupt:
         sys.exit("stopped")
     text = table.markdown(found, [*CASES, *dict.fromkeys(case for client in found for case in ([] if given.direct else client.also))])

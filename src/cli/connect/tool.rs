@@ -59,6 +59,7 @@ fn claude_code(target: &Target) -> Setup {
     let mut content = json!({"env": {
         "ANTHROPIC_BASE_URL": target.url,
         "ANTHROPIC_MODEL": model,
+        "ANTHROPIC_DEFAULT_FABLE_MODEL": model,
         "ANTHROPIC_DEFAULT_OPUS_MODEL": model,
         "ANTHROPIC_DEFAULT_SONNET_MODEL": model,
         "ANTHROPIC_DEFAULT_HAIKU_MODEL": model,

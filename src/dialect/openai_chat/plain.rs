@@ -44,10 +44,10 @@ pub fn parse_plain(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, F
         None if needs_model => {
             return Err(malformed("`model` is missing: name the model that is to answer").with_param("model"));
         }
-        // Right after the bracket that opens the body, where the endpoint's model will be put.
+        // Where the endpoint's model will be put: in the place of `null`, or right after the bracket that opens the body.
         None => {
             let open = memchr::memchr(b'{', &body).unwrap_or(0) as u32 + 1;
-            (String::new(), Span { start: open, end: open })
+            (String::new(), fields.value("model").map_or(Span { start: open, end: open }, at))
         }
     };
     let pieces = WORDS.iter().filter_map(|name| fields.set(name)).flat_map(|value| words(&body, value)).collect();
@@ -228,6 +228,7 @@ mod tests {
         };
         check(r#" {"input":"t"}"#, r#" {"model":"m-1","input":"t"}"#);
         check("{ }", r#"{"model":"m-1" }"#);
+        check(r#"{"input":"t","model":null}"#, r#"{"input":"t","model":"m-1"}"#);
         check(r#"{"input":"t", "model" : "auto"}"#, r#"{"input":"t", "model" : "m-1"}"#);
         let refused = parse_plain(Door::Embeddings, Bytes::from_static(b"{\"input\":\"t\"}"), &LIMITS);
         assert_eq!(refused.expect_err("no model").param.as_deref(), Some("model"));
