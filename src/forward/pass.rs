@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
-use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{HeaderMap, Method, Request, Response};
 
 use super::answer::{AnswerBody, AnswerStream, Got};
@@ -44,27 +44,37 @@ pub struct Passage<'a> {
 ///
 /// # Errors
 /// `UpstreamFailed` or `UpstreamTimeout`. A provider's own error is an answer.
-pub async fn pass(pool: &Pool, passage: Passage<'_>, tried: &mut Vec<Tried>) -> Result<Upstream, Failure> {
+pub async fn pass(pool: &Pool, mut passage: Passage<'_>, tried: &mut Vec<Tried>) -> Result<Upstream, Failure> {
     let (endpoint, candidate) = (Arc::clone(passage.endpoint), passage.candidate);
     let state = pool.state(&endpoint.name);
-    tried.push(Tried::begin(&endpoint, candidate, Instant::now()));
-    let result = match state.client(&endpoint) {
-        Ok(client) => once(&client, passage).await,
-        Err(error) => Err(Problem::Settings(error.to_string())),
+    let client = state.client(&endpoint).map_err(|error| error.to_string());
+    let mut body = passage.body.take();
+    // A kept connection that the upstream had just given up says nothing, and without a body there is nothing to lose.
+    let mut tries_left = if body.is_none() { 2 } else { 1 };
+    let result = loop {
+        tried.push(Tried::begin(&endpoint, candidate, Instant::now()));
+        let result = match &client {
+            Ok(client) => once(client, &passage, body.take()).await,
+            Err(why) => Err(Problem::Settings(why.clone())),
+        };
+        if let Some(line) = tried.last_mut() {
+            line.note(&result);
+        }
+        tries_left -= 1;
+        if tries_left == 0 || !matches!(result, Err(Problem::Closed)) {
+            break result;
+        }
     };
-    if let Some(line) = tried.last_mut() {
-        line.note(&result);
-    }
     let got = result.or_else(Problem::into_ending)?;
     Ok(Upstream { got, endpoint, tier: candidate.tier.clone(), state })
 }
 
-async fn once(client: &super::pool::HttpClient, passage: Passage<'_>) -> Result<Got, Problem> {
+async fn once(client: &super::pool::HttpClient, passage: &Passage<'_>, body: Option<Upload>) -> Result<Got, Problem> {
     let endpoint = passage.endpoint;
     let deadline = tokio::time::Instant::now() + endpoint.limits.total;
     let wire = Wire { dialect: endpoint.dialect, door: passage.door };
     let is_content = passage.below.ends_with("/content");
-    let request = request(passage)?;
+    let request = request(passage, body)?;
     let response = tokio::time::timeout_at(deadline, client.request(request)).await;
     let response = response.map_err(|_| Problem::timeout(Stage::Head))?;
     let response = response.map_err(|error| Problem::transport(&error))?;
@@ -80,19 +90,19 @@ async fn once(client: &super::pool::HttpClient, passage: Passage<'_>) -> Result<
     }
 }
 
-fn request(passage: Passage<'_>) -> Result<Request<UpstreamBody>, Problem> {
-    let Passage { method, door, below, query, headers, body, endpoint, .. } = passage;
-    let asked = target::Request { door, below, query, stream: false };
+fn request(passage: &Passage<'_>, body: Option<Upload>) -> Result<Request<UpstreamBody>, Problem> {
+    let Passage { method, door, below, query, headers, endpoint, .. } = passage;
+    let asked = target::Request { door: *door, below, query: *query, stream: false };
     let uri = target(endpoint, &asked).ok_or(Problem::Settings("its address is no URL".to_owned()))?;
     let mut to_send = headers::upstream_request(headers, endpoint, door.dialect());
-    for name in [CONTENT_TYPE, ACCEPT] {
+    for name in [CONTENT_TYPE, CONTENT_ENCODING, ACCEPT] {
         if let Some(value) = headers.get(&name) {
             to_send.insert(name, value.clone());
         }
     }
     let body = body.map_or_else(|| Either::Left(Full::new(Bytes::new())), Either::Right);
     let mut request = Request::new(body);
-    *request.method_mut() = method;
+    *request.method_mut() = method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = to_send;
     Ok(request)

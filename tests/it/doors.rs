@@ -336,3 +336,19 @@ async fn a_websocket_is_refused_at_once_and_pages_of_named_origins_may_ask() {
     assert_eq!(listed.header("access-control-allow-origin"), "https://chat.example.com");
     assert_eq!((&listed.json()["has_more"], &listed.json()["data"][0]["type"]), (&json!(false), &json!("model")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_that_was_given_up_is_no_failure_where_there_is_no_body() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let (upstream, proxy) = started(move |_| match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+        1 => Reply(vec![Step::Close]),
+        _ => Reply::json(200, &[], r#"{"object":"list","data":[]}"#),
+    })
+    .await;
+    let ana = proxy.client().with("authorization", "Bearer wb-ana");
+    for _ in 0..2 {
+        assert_eq!(ana.get("/v1/files").await.status, 200);
+    }
+    assert_eq!(upstream.seen().len(), 3);
+    assert_eq!(proxy.entries(2, "attempts").await, [["1"], ["2"]]);
+}
