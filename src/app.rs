@@ -20,7 +20,7 @@ use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
 use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
-use crate::record::query::Reader;
+use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
 
 /// How long the ledger may take to write what waits when the process ends.
@@ -165,8 +165,9 @@ impl App {
 /// What the ledger remembers of who holds what.
 fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     let recall = Recall::default();
-    for (mark, endpoint, key) in Reader::open(&config.ledger.path)?.held(recall::MOST)? {
-        recall.learn(&[mark], &Holder { endpoint, key, is_open: false });
+    for held in Reader::open(&config.ledger.path)?.held(recall::MOST)? {
+        let Held { mark, endpoint, key, is_open } = held;
+        recall.learn(&[mark], &Holder { endpoint, key, is_open });
     }
     Ok(recall)
 }

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
-/// The largest event that is looked into. A larger one passes in pieces, unread.
-pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// The largest event that is looked into. A larger one passes in pieces, unread. The last event of Responses repeats the
+/// whole answer, pictures in base64 included.
+pub const MAX_EVENT_BYTES: usize = 16 << 20;
 
 /// One event with the blank line that ends it, or a piece of one that is too large.
 #[derive(Clone, Debug, PartialEq, Eq)]

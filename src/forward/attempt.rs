@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{AnswerBody, AnswerStream, Got};
 use super::call::{Call, Translation};
 use super::pool::{HttpClient, UpstreamBody};
-use super::problem::{Problem, Stage};
+use super::problem::{Problem, Stage, Whose};
 use super::{Auth, Endpoint, headers, pass};
 use crate::dialect::framing::Framing;
 use crate::dialect::{self, Event, Wire, sse, translate};
@@ -69,7 +69,7 @@ pub async fn attempt(client: &HttpClient, endpoint: &Arc<Endpoint>, call: &Call)
             Ok(pass::raw(response, call.wire, deadline))
         }
         (asked, None) if !asked || call.wire.is_plain() => {
-            whole(response, call.wire, call.translation.as_ref(), endpoint, deadline).await
+            whole(response, call.wire, call.translation.as_ref(), endpoint, deadline, false).await
         }
         (_, None) => Err(Problem::not_an_answer("not_a_stream", "a stream was asked for and none came")),
         (false, Some(_)) => Err(Problem::not_an_answer("unasked_stream", "a stream came although none was asked for")),
@@ -96,6 +96,11 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 
 /// The headers of an answer whose body was written anew.
 fn translated(mut headers: HeaderMap, content_type: &'static str) -> HeaderMap {
+    for of_the_old_body in
+        ["content-encoding", "etag", "digest", "content-digest", "content-md5", "content-disposition"]
+    {
+        headers.remove(of_the_old_body);
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers
 }
@@ -111,11 +116,15 @@ pub(super) async fn provider_error(
     let body = collect(body, MAX_ERROR_BYTES, by, Duration::from_secs(10)).await.unwrap_or_default();
     let mut problem = Problem::status(head.status, &head.headers, body);
     if let Problem::Status(refusal) = &mut problem {
-        refusal.is_callers_credential = endpoint.auth == Auth::Caller;
+        refusal.credential = match endpoint.auth {
+            Auth::Caller => Whose::Callers,
+            Auth::Aws(..) => Whose::OurSignature,
+            _ => Whose::Ours,
+        };
     }
     if let (Some(translation), Problem::Status(refusal)) = (translation, &mut problem) {
         refusal.body = dialect::provider_error(translation.to, refusal.status.as_u16(), &refusal.body);
-        refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        refusal.headers = translated(std::mem::take(&mut refusal.headers), "application/json");
     }
     problem
 }
@@ -126,14 +135,16 @@ pub(super) async fn whole(
     translation: Option<&Translation>,
     endpoint: &Endpoint,
     deadline: Instant,
+    is_passed: bool,
 ) -> Result<Got, Problem> {
     let (head, body) = response.into_parts();
     let bytes = collect(body, MAX_ANSWER_BYTES, deadline, endpoint.limits.idle).await?;
-    let answer = dialect::read_answer(wire, &bytes);
-    if let Some(error) = answer.error {
+    let mut answer = dialect::read_answer(wire, &bytes);
+    // What was passed on is between caller and provider: a list, a deletion, an answer that failed.
+    if let Some(error) = answer.error.take().filter(|_| !is_passed) {
         return Err(Problem::error_inside(error));
     }
-    if !answer.is_answer {
+    if !answer.is_answer && !is_passed {
         return Err(Problem::not_an_answer("garbage", "what came with a status of success is no answer"));
     }
     let headers = headers::from_upstream(&head.headers);

@@ -64,8 +64,9 @@ impl Call {
         let wanted = Wanted { model: &endpoint.model, ask_usage: endpoint.ask_usage, foreign: &foreign };
         let translate::Request { body, left_out } = match translates(endpoint, prompt, prompt.dialect) {
             false => translate::Request { body: dialect::request_body(prompt, &wanted), left_out: Vec::new() },
-            true => translate::request(prompt, endpoint.dialect, &wanted, &endpoint.omit)
-                .map_err(Problem::Untranslatable)?,
+            true => {
+                translate::request(prompt, endpoint.dialect, &wanted, &endpoint.omit).map_err(Problem::Unsendable)?
+            }
         };
         let answers_in = prompt.door.dialect();
         let translation = translates(endpoint, prompt, answers_in).then(|| Translation {

@@ -50,7 +50,7 @@ const OF_DIALECT: [(Dialect, &[&str]); 3] = [
     (Dialect::OpenaiResponses, OF_OPENAI),
 ];
 
-/// What OpenAI's own tools send to OpenAI. Organisation and project are missing: they say who pays, which is not the
+/// What OpenAI's own tools send to OpenAI, and only there. Organisation and project are missing: they say who pays, which is not the
 /// caller's to say.
 const OF_OPENAI: &[&str] = &[
     "openai-beta",
@@ -73,6 +73,7 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// The headers of a request to this endpoint, of a caller that speaks `spoken`.
 pub fn upstream_request(caller: &HeaderMap, endpoint: &Endpoint, spoken: Dialect) -> HeaderMap {
     let is_same = spoken == endpoint.dialect || spoken.is_openai() && endpoint.dialect.is_openai();
+    let is_same = is_same && (!spoken.is_openai() || is_openais_own(endpoint));
     let of_dialect = OF_DIALECT.iter().find(|(dialect, _)| is_same && *dialect == spoken).map_or(&[][..], |of| of.1);
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in caller {
@@ -102,6 +103,12 @@ pub fn upstream_request(caller: &HeaderMap, endpoint: &Endpoint, spoken: Dialect
         headers.insert(name, value);
     }
     headers
+}
+
+/// Whether an endpoint is OpenAI's own, or Azure's.
+fn is_openais_own(endpoint: &Endpoint) -> bool {
+    let host = endpoint.url.host().unwrap_or_default();
+    host == "api.openai.com" || host.ends_with(".openai.com") || host.ends_with(".azure.com")
 }
 
 /// How the endpoint wants its credential. One that cannot stand in a header was refused by `check`.

@@ -146,6 +146,8 @@ pub async fn send(pool: &Pool, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> R
                 return Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone(), state });
             }
             Err(problem) if problem.next() == Next::Stop => return ending(problem, endpoint, candidate, state),
+            // A provider's own word says more than that another endpoint could not be asked at all.
+            Err(Problem::Unsendable(_) | Problem::Settings(_)) if last.is_some() => {}
             Err(problem) => last = Some((problem, endpoint, candidate, state)),
         }
     }

@@ -84,7 +84,7 @@ async fn once(client: &super::pool::HttpClient, passage: &Passage<'_>, body: Opt
     match attempt::framing(response.headers()) {
         Some(framing) => Ok(flowing(response, framing, wire, deadline)),
         None if attempt::is_json(response.headers()) && !is_content => {
-            attempt::whole(response, wire, None, endpoint, deadline).await
+            attempt::whole(response, wire, None, endpoint, deadline, true).await
         }
         None => Ok(raw(response, wire, deadline)),
     }

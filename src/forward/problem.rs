@@ -45,8 +45,19 @@ pub enum Problem {
     NotAnAnswer(&'static str, &'static str),
     /// The endpoint's settings cannot be used.
     Settings(String),
-    /// The request cannot be said in the endpoint's dialect.
-    Untranslatable(Failure),
+    /// What the caller sent cannot be sent on: it cannot be said in the endpoint's dialect, or is too large.
+    Unsendable(Failure),
+}
+
+/// Whose credential a request was sent with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// Ours.
+    Ours,
+    /// Ours, as a signature: what is wrong with it is told with 403.
+    OurSignature,
+    /// The caller's own.
+    Callers,
 }
 
 /// A provider's refusal.
@@ -60,8 +71,8 @@ pub struct Refusal {
     pub body: Bytes,
     /// After how long the provider wants to be asked again.
     pub retry_after: Option<Duration>,
-    /// Whether the credential that it is about was the caller's own.
-    pub is_callers_credential: bool,
+    /// Whose credential it was sent with.
+    pub credential: Whose,
     /// What is worth trying next.
     next: Next,
 }
@@ -76,6 +87,10 @@ impl Problem {
         let is_io = |kinds: &[io::ErrorKind]| {
             causes().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| kinds.contains(&cause.kind()))
         };
+        if is_io(&[io::ErrorKind::FileTooLarge]) {
+            let message = "the body is larger than this proxy passes on";
+            return Problem::Unsendable(Failure::new(FailureKind::TooLarge, message));
+        }
         let closed = causes()
             .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
             .any(|cause| cause.is_incomplete_message() || cause.is_canceled() || cause.is_closed());
@@ -102,7 +117,7 @@ impl Problem {
             headers: headers::from_upstream(headers),
             body,
             retry_after,
-            is_callers_credential: false,
+            credential: Whose::Ours,
             next,
         }))
     }
@@ -134,7 +149,7 @@ impl Problem {
             Problem::ErrorInside(_) => "error_inside",
             Problem::NotAnAnswer(word, _) => word,
             Problem::Settings(_) => "settings",
-            Problem::Untranslatable(_) => "untranslatable",
+            Problem::Unsendable(failure) => failure.kind.as_str(),
         }
     }
 
@@ -153,7 +168,7 @@ impl Problem {
             Problem::Status(refusal) => refusal.next,
             Problem::Closed | Problem::Cut | Problem::ErrorInside(_) => Next::Again,
             Problem::Connect(_) | Problem::Protocol | Problem::Timeout(_) | Problem::NotAnAnswer(..) => Next::Elsewhere,
-            Problem::Settings(_) | Problem::Untranslatable(_) => Next::Elsewhere,
+            Problem::Settings(_) | Problem::Unsendable(_) => Next::Elsewhere,
         }
     }
 
@@ -170,7 +185,7 @@ impl Problem {
     pub fn is_fault(&self) -> bool {
         match self {
             Problem::Status(refusal) => !refusal.status.is_client_error(),
-            Problem::Untranslatable(_) => false,
+            Problem::Unsendable(_) => false,
             _ => true,
         }
     }
@@ -196,18 +211,28 @@ impl Problem {
             Problem::ErrorInside(error) => failed(format!("the model's endpoint failed: {error}")),
             Problem::NotAnAnswer(_, what) => failed(format!("the model's endpoint misbehaves: {what}")),
             Problem::Settings(what) => failed(format!("the endpoint's settings cannot be used: {what}")),
-            Problem::Untranslatable(failure) => Err(failure),
+            Problem::Unsendable(failure) => Err(failure),
         }
     }
 }
 
 impl Refusal {
+    /// Whether the provider does not accept what we showed it, which is nothing that a caller can mend.
+    fn is_about_our_credential(&self) -> bool {
+        match self.credential {
+            Whose::Callers => false,
+            Whose::OurSignature => matches!(self.status.as_u16(), 401 | 403),
+            Whose::Ours => self.status == StatusCode::UNAUTHORIZED || retry::is_bad_key(self.status, &self.body),
+        }
+    }
+
     fn into_ending(self) -> Result<Got, Failure> {
-        let Refusal { status, headers, body, is_callers_credential, .. } = self;
+        let is_our_credential = self.is_about_our_credential();
+        let Refusal { status, headers, body, .. } = self;
         let failed = |message: String| Err(Failure::new(FailureKind::UpstreamFailed, message));
         match status {
             // The provider's words would tell callers that their key is bad, and show a part of ours.
-            StatusCode::UNAUTHORIZED if !is_callers_credential => failed(
+            _ if is_our_credential => failed(
                 "the model's endpoint does not accept this proxy's credential: tell the owner of routes.toml"
                     .to_owned(),
             ),

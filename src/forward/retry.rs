@@ -30,10 +30,17 @@ pub fn after_status(status: StatusCode, body: &[u8]) -> Next {
         408 | 409 | 425 | 500 | 502 | 504 => Next::Again,
         429 | 503 | 529 => Next::Elsewhere,
         400 | 413 if is_context_overflow(body) => Next::Elsewhere,
+        400 if is_bad_key(status, body) => Next::Elsewhere,
         300..=399 => Next::Elsewhere,
         500..=599 => Next::Again,
         _ => Next::Stop,
     }
+}
+
+/// Whether a 400 is about the key: Gemini has no 401 for it.
+pub fn is_bad_key(status: StatusCode, body: &[u8]) -> bool {
+    let looked_at = &body[..body.len().min(4096)];
+    status == StatusCode::BAD_REQUEST && memchr::memmem::find(looked_at, b"API_KEY_INVALID").is_some()
 }
 
 /// How providers word a prompt that is too long for the model.
@@ -99,6 +106,7 @@ mod tests {
         check(400, r#"{"error":{"message":"temperature must be below 2"}}"#, Next::Stop);
         check(400, r#"{"error":{"code":"context_length_exceeded"}}"#, Next::Elsewhere);
         check(400, r#"{"error":{"type":"exceed_context_size_error"}}"#, Next::Elsewhere);
+        check(400, r#"{"error":{"details":[{"reason":"API_KEY_INVALID"}]}}"#, Next::Elsewhere);
         check(422, "", Next::Stop);
         check(401, "", Next::Elsewhere);
         check(429, "", Next::Elsewhere);

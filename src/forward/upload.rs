@@ -23,7 +23,8 @@ impl Upload {
 
     fn take(&mut self, bytes: Bytes) -> io::Result<Frame<Bytes>> {
         let left = self.left.checked_sub(bytes.len() as u64);
-        self.left = left.ok_or_else(|| io::Error::other("the body is larger than this proxy takes"))?;
+        self.left = left
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "the body is larger than this proxy takes"))?;
         Ok(Frame::data(bytes))
     }
 }

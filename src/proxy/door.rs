@@ -3,6 +3,7 @@
 use hyper::header::{CONTENT_TYPE, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
 
 use crate::domain::{Dialect, Door as Kind, Failure, FailureKind};
 
@@ -64,7 +65,7 @@ impl Door {
             "" => Door::Root,
             "/models" => Door::Models,
             _ => match below.strip_prefix("/models/") {
-                Some(id) if !id.is_empty() => Door::Model(id.to_owned()),
+                Some(id) if !id.is_empty() => Door::Model(percent_decode_str(id).decode_utf8_lossy().into_owned()),
                 _ => Self::asked_at(below).map_or(Door::Unknown, Door::Ask),
             },
         }
@@ -135,13 +136,16 @@ impl Asked {
     fn way(&self, method: &Method, headers: &HeaderMap) -> Result<Way, Failure> {
         let is_post = method == Method::POST;
         match self.kind {
-            Kind::Files | Kind::Batches if is_post || matches!(*method, Method::GET | Method::DELETE) => {
+            Kind::Files | Kind::Batches
+                if is_post || matches!(*method, Method::GET | Method::HEAD | Method::DELETE) =>
+            {
                 Ok(Way::Passage)
             }
             Kind::Files | Kind::Batches => Err(not_with("GET, POST or DELETE")),
             Kind::Responses if !self.below.is_empty() => {
                 let is_action = self.below.ends_with("/cancel");
-                let fits = if is_action { is_post } else { matches!(*method, Method::GET | Method::DELETE) };
+                let fits =
+                    if is_action { is_post } else { matches!(*method, Method::GET | Method::HEAD | Method::DELETE) };
                 if fits { Ok(Way::Passage) } else { Err(not_with(if is_action { "POST" } else { "GET or DELETE" })) }
             }
             Kind::Responses if headers.contains_key(UPGRADE) => {
@@ -187,6 +191,7 @@ mod tests {
         }
         check("/v1/models", Door::Models);
         check("/v1/models/openai/gpt-5", Door::Model("openai/gpt-5".to_owned()));
+        check("/v1/models/openai%2Fgpt-5", Door::Model("openai/gpt-5".to_owned()));
         check("/", Door::Root);
         check("/v1", Door::Root);
         check("/healthz", Door::Health);

@@ -20,12 +20,17 @@ pub(super) fn by(
     prompt: &Prompt,
     caller: &Caller,
 ) -> Result<Option<EndpointName>, Failure> {
-    if let Some(pin) = prompt.pins.first() {
-        return holder(recall, *pin, caller).or_else(|| only_one(recall, endpoints, *pin)).map(Some).ok_or_else(|| {
+    let mut held_by = None;
+    for pin in &prompt.pins {
+        let found = holder(recall, *pin, caller).or_else(|| only_one(recall, endpoints, *pin, caller));
+        held_by = Some(found.ok_or_else(|| {
             let message = "the earlier response or conversation that this request goes on from is not known here: send \
                            the whole conversation instead";
             Failure::new(FailureKind::NotHeld, message).with_param("previous_response_id")
-        });
+        })?);
+    }
+    if held_by.is_some() {
+        return Ok(held_by);
     }
     let needed = prompt.signed.iter().rev().filter(|signed| signed.needed);
     Ok(needed.filter_map(|signed| holder(recall, signed.mark, caller)).find(|name| endpoints.contains_key(name)))
@@ -55,12 +60,14 @@ fn holder(recall: &Recall, mark: Mark, caller: &Caller) -> Option<EndpointName> 
     recall.holder(mark).filter(|holder| holder.key == caller.key).map(|holder| holder.endpoint)
 }
 
-/// The one endpoint that can hold what nobody remembers: of a conversation that began elsewhere, or long ago.
-fn only_one(recall: &Recall, endpoints: &Endpoints, mark: Mark) -> Option<EndpointName> {
+/// The one endpoint that can hold what nobody remembers, of a conversation that began elsewhere or long ago; not where
+/// callers have keys, for it may have been given to another.
+fn only_one(recall: &Recall, endpoints: &Endpoints, mark: Mark, caller: &Caller) -> Option<EndpointName> {
     let holds = |endpoint: &&Arc<Endpoint>| {
         endpoint.dialect == Dialect::OpenaiResponses && endpoint.serves.contains(&Door::Responses)
     };
     let mut all = endpoints.values().filter(holds);
-    let only = all.next().filter(|_| all.next().is_none() && recall.holder(mark).is_none());
+    let is_unknown = caller.key.is_none() && recall.holder(mark).is_none();
+    let only = all.next().filter(|_| is_unknown && all.next().is_none());
     only.map(|endpoint| endpoint.name.clone())
 }

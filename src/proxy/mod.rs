@@ -27,8 +27,8 @@ use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
-    Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome, Prompt,
-    RequestId, TokenCount,
+    Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
+    Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -149,11 +149,19 @@ impl Proxy {
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, &facts, &situation)?)));
         check(&decision, &facts)?;
 
-        let candidates = || decision.candidates.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
-        let first = candidates().next().map(|endpoint| endpoint.dialect);
-        if asked.kind == Kind::CountTokens && first != Some(Dialect::AnthropicMessages) {
+        // To be asked for an answer instead of a count would cost what nobody wanted.
+        let can_count = |one: &&Candidate| {
+            let endpoint = config.endpoints.get(&one.endpoint);
+            endpoint.is_some_and(|endpoint| endpoint.dialect == Dialect::AnthropicMessages)
+        };
+        let chosen: Vec<Candidate> = match asked.kind {
+            Kind::CountTokens => decision.candidates.iter().filter(can_count).cloned().collect(),
+            _ => decision.candidates.clone(),
+        };
+        if chosen.is_empty() {
             return Ok(Answered::Counted(facts.tokens.expected));
         }
+        let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
         if !facts.tokens.is_exact() && candidates().any(|endpoint| self.pool.is_silent(endpoint)) {
             trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
         }
@@ -169,11 +177,15 @@ impl Proxy {
             query: head.uri.query().filter(|_| asked.kind.dialect() == Dialect::AnthropicMessages),
             foreign: &|endpoint| held::foreign(&self.books.recall, &config.endpoints, &prompt, endpoint),
             context: &context.unwrap_or_default(),
-            candidates: &decision.candidates,
+            candidates: &chosen,
             endpoints: &config.endpoints,
             draw: situation.draw,
         };
-        forward::send(&self.pool, &errand, &mut trail.tried).await.map(Answered::ByUpstream)
+        let answered = forward::send(&self.pool, &errand, &mut trail.tried).await;
+        if asked.kind == Kind::CountTokens && !counts(&answered) {
+            return Ok(Answered::Counted(facts.tokens.expected));
+        }
+        answered.map(Answered::ByUpstream)
     }
 
     /// What an answer needs to know of its request, if it has to be translated.
@@ -283,6 +295,12 @@ fn check(decision: &Decision, facts: &Facts) -> Result<(), Failure> {
             Err(Failure::new(FailureKind::NoneCapable, message))
         }
     }
+}
+
+/// Whether an upstream counted the tokens, or said what is wrong with them; one that cannot count is no failure.
+fn counts(answered: &Result<Upstream, Failure>) -> bool {
+    let status = answered.as_ref().map(|upstream| upstream.got.status);
+    status.is_ok_and(|status| status.is_success() || matches!(status.as_u16(), 400 | 413 | 422 | 429))
 }
 
 fn shutting_down() -> Failure {

@@ -35,6 +35,11 @@ impl Proxy {
         let admitted = trail.admitted.clone().ok_or_else(|| Failure::new(FailureKind::Internal, "nobody asked"))?;
         is_small_enough(&head.headers, &config.bounds)?;
         let mut form = Form::begin(&head.headers, body, &config.bounds).await?;
+        if matches!(asked.kind, Kind::Images | Kind::Audio) && form.model.is_none() {
+            // The provider would choose, or read one that stands after the file, past what was decided here.
+            let message = "the form names no `model` in its first 64 KiB: put that field before the file";
+            return Err(Failure::new(FailureKind::Malformed, message).with_param("model"));
+        }
 
         let prompt = Prompt::passed(asked.kind, form.model().unwrap_or_default());
         let assessment = self.assessor.assess(&prompt);
@@ -136,23 +141,26 @@ fn boundary(headers: &HeaderMap) -> Option<String> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let mut parts = kind.split(';');
     parts.next().filter(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"))?;
-    let boundary = parts.find_map(|part| part.trim().strip_prefix("boundary="))?;
+    let boundary = parts.find_map(|part| {
+        let (name, value) = part.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("boundary").then_some(value)
+    })?;
     Some(boundary.trim_matches('"').to_owned()).filter(|boundary| !boundary.is_empty())
 }
+
+/// The most parts of a form that are looked at, and the longest head of one: what is more is no form that tools send.
+const MOST_PARTS: usize = 64;
+const MOST_HEAD_BYTES: usize = 4 << 10;
 
 /// Where a form names the model: the content of the part of that name, once all of it has arrived.
 fn model_in(begun: &[u8], boundary: &str) -> Option<std::ops::Range<usize>> {
     let delimiter = format!("--{boundary}");
-    let part_starts = memchr::memmem::find_iter(begun, delimiter.as_bytes()).map(|at| at + delimiter.len());
-    for start in part_starts {
+    let starts = memchr::memmem::find_iter(begun, delimiter.as_bytes()).map(|at| at + delimiter.len());
+    for start in starts.take(MOST_PARTS) {
         let part = begun.get(start..)?;
-        let Some(head_end) = memchr::memmem::find(part, b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&part[..head_end]);
-        let names_it = head
-            .split([';', '\r', '\n'])
-            .map(str::trim)
-            .any(|field| field == "name=\"model\"" || field == "name=model");
-        if !names_it {
+        let looked_at = &part[..part.len().min(MOST_HEAD_BYTES)];
+        let Some(head_end) = memchr::memmem::find(looked_at, b"\r\n\r\n") else { continue };
+        if !names_the_model(&looked_at[..head_end]) {
             continue;
         }
         let from = start + head_end + 4;
@@ -160,6 +168,16 @@ fn model_in(begun: &[u8], boundary: &str) -> Option<std::ops::Range<usize>> {
         return Some(from..from + length);
     }
     None
+}
+
+/// Whether the head of a form's part says that it is the model.
+fn names_the_model(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    let mut fields = head.split([';', '\r', '\n']).map(str::trim);
+    fields.any(|field| {
+        let named = field.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("name"));
+        named.is_some_and(|(_, value)| value.trim_matches('"') == "model")
+    })
 }
 
 #[cfg(test)]
@@ -179,13 +197,21 @@ mod tests {
     }
 
     #[test]
+    fn a_form_of_nothing_but_boundaries_costs_no_time() {
+        let form = "--X".repeat(20_000) + "\r\n\r\n";
+        let began = std::time::Instant::now();
+        assert_eq!(model_in(form.as_bytes(), "X"), None);
+        assert!(began.elapsed().as_millis() < 200, "{:?}", began.elapsed());
+    }
+
+    #[test]
     fn a_boundary_comes_with_and_without_quotes() {
         let check = |kind: &str, expected: Option<&str>| {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().expect("a value"))]);
             assert_eq!(boundary(&headers).as_deref(), expected, "{kind}");
         };
         check("multipart/form-data; boundary=XX", Some("XX"));
-        check("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"", Some("a b"));
+        check("Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"", Some("a b"));
         check("application/json", None);
         check("multipart/form-data", None);
     }

@@ -183,13 +183,17 @@ impl Trail {
     /// Takes note of who holds what later requests may go on from.
     fn remember(&self, end: &End<'_>, entry: &Entry) {
         let Some(((endpoint, _), tally)) = end.upstream.zip(end.tally.as_ref()) else { return };
-        let holder = Holder {
-            endpoint: endpoint.name.clone(),
-            key: entry.key.clone(),
-            is_open: self.billing == Billing::Usual && tally.usage.is_none(),
-        };
+        let holder = Holder { endpoint: endpoint.name.clone(), key: entry.key.clone(), is_open: entry.is_open() };
         if self.billing == Billing::Usual {
             self.books.recall.learn(&tally.marks, &holder);
+        }
+    }
+
+    /// The earlier answer whose usage is told here.
+    fn closes(&self, spent: &Spent) -> Option<Mark> {
+        match self.billing {
+            Billing::Once(mark) => spent.usage.map(|_| mark),
+            Billing::Usual => None,
         }
     }
 
@@ -206,6 +210,8 @@ impl Trail {
     /// What an answer used and cost. Usage that the provider did not tell is counted here.
     fn spent(&self, endpoint: &Endpoint, tally: &Tally) -> Spent {
         let is_told_here = match self.billing {
+            // A batch tells its usage each time it is looked at, and at another price than ours.
+            Billing::Usual if matches!(self.kind, Some(Kind::Files | Kind::Batches)) => false,
             Billing::Usual => tally.usage.is_some() || self.is_countable(tally),
             Billing::Once(mark) => tally.usage.is_some() && self.books.recall.close(mark),
         };
@@ -282,6 +288,7 @@ impl Trail {
             overhead_us: micros(self.overhead(now)),
             request_bytes: self.request_bytes,
             response_bytes: end.tally.as_ref().map_or(0, |tally| tally.bytes),
+            closes: self.closes(spent),
             held: end
                 .tally
                 .as_ref()

@@ -134,4 +134,13 @@ pub struct Entry {
     pub response_bytes: u64,
     /// What the endpoint holds of this answer for later requests.
     pub held: Vec<Mark>,
+    /// The earlier answer, made in the background, whose usage is told here.
+    pub closes: Option<Mark>,
+}
+
+impl Entry {
+    /// Whether the answer is still being made, so that its usage will be told by a later request.
+    pub fn is_open(&self) -> bool {
+        self.usage.is_none() && self.closes.is_none()
+    }
 }

@@ -24,7 +24,7 @@ const INSERT_ATTEMPT: &str = "INSERT INTO attempts (
     entry, place, endpoint, tier, model, started_us, duration_us, status, outcome, provider_request_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-const INSERT_HELD: &str = "INSERT OR REPLACE INTO held (mark, endpoint, key, at_millis) VALUES (?, ?, ?, ?)";
+const INSERT_HELD: &str = "INSERT OR REPLACE INTO held (mark, endpoint, key, open, at_millis) VALUES (?, ?, ?, ?, ?)";
 
 /// Text that is needed while a row is bound; kept from row to row, so that writing allocates nothing.
 #[derive(Default)]
@@ -143,11 +143,15 @@ pub fn forget_held(connection: &Connection, now: SystemTime) -> rusqlite::Result
 
 /// What the answer's endpoint holds, if it is remembered.
 fn insert_held(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    if let Some(mark) = entry.closes {
+        connection.prepare_cached("UPDATE held SET open = 0 WHERE mark = ?")?.execute([Whole(mark.as_u64())])?;
+    }
     let Some(endpoint) = entry.endpoint.as_ref().filter(|_| !entry.held.is_empty()) else { return Ok(()) };
     let mut statement = connection.prepare_cached(INSERT_HELD)?;
     for mark in &entry.held {
         let key = entry.key.as_ref().map(|key| key.as_str());
-        statement.execute(params![Whole(mark.as_u64()), endpoint.as_str(), key, Whole(entry.at_millis)])?;
+        let row = params![Whole(mark.as_u64()), endpoint.as_str(), key, entry.is_open(), Whole(entry.at_millis)];
+        statement.execute(row)?;
     }
     Ok(())
 }

@@ -9,6 +9,19 @@ use serde_json::{Map, Value};
 use super::file::{self, LedgerError};
 use crate::domain::{EndpointName, KeyName, Mark, Pico, RequestId};
 
+/// What an endpoint holds for later requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Of its id.
+    pub mark: Mark,
+    /// The endpoint.
+    pub endpoint: EndpointName,
+    /// The key that it was given to.
+    pub key: Option<KeyName>,
+    /// Whether its usage has not been told yet.
+    pub is_open: bool,
+}
+
 /// The ledger, open for reading.
 #[derive(Debug)]
 pub struct Reader {
@@ -49,21 +62,21 @@ impl Reader {
         Ok(Some(entry.into()))
     }
 
-    /// What endpoints hold for later requests, the newest last: its mark, the endpoint, and the key it was given to. Names
-    /// that are none any more are left out.
+    /// What endpoints hold for later requests, the newest last. Names that are none any more are left out.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn held(&self, at_most: usize) -> Result<Vec<(Mark, EndpointName, Option<KeyName>)>, LedgerError> {
-        let find = "SELECT mark, endpoint, key FROM held ORDER BY at_millis DESC LIMIT ?";
+    pub fn held(&self, at_most: usize) -> Result<Vec<Held>, LedgerError> {
+        let find = "SELECT mark, endpoint, key, open FROM held ORDER BY at_millis DESC LIMIT ?";
         let mut statement = self.connection.prepare(find)?;
         let read = |row: &Row<'_>| {
-            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+            let (mark, is_open) = (row.get::<_, i64>(0)?.unsigned_abs(), row.get(3)?);
+            Ok((mark, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?, is_open))
         };
         let rows = statement.query_map([at_most as i64], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        let named = rows.into_iter().rev().filter_map(|(mark, endpoint, key)| {
+        let named = rows.into_iter().rev().filter_map(|(mark, endpoint, key, is_open)| {
             let key = key.map(|key| KeyName::parse(&key)).transpose().ok()?;
-            Some((Mark::from_u64(mark), EndpointName::parse(&endpoint).ok()?, key))
+            Some(Held { mark: Mark::from_u64(mark), endpoint: EndpointName::parse(&endpoint).ok()?, key, is_open })
         });
         Ok(named.collect())
     }

@@ -62,6 +62,7 @@ pub fn full(number: u64) -> Entry {
         overhead_us: 180,
         request_bytes: 8_192,
         held: vec![Mark::of("resp_1")],
+        closes: None,
         response_bytes: 2_048,
     }
 }

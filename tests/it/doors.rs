@@ -352,3 +352,43 @@ async fn a_kept_connection_that_was_given_up_is_no_failure_where_there_is_no_bod
     assert_eq!(upstream.seen().len(), 3);
     assert_eq!(proxy.entries(2, "attempts").await, [["1"], ["2"]]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_on_an_id_passes_whatever_it_is_and_batches_are_not_charged_for_being_looked_at() {
+    let (_upstream, proxy) = started(|seen| match () {
+        () if seen.head.contains("/input_items") => Reply::json(200, &[], r#"{"object":"list","data":[]}"#),
+        () if seen.head.starts_with("DELETE") => Reply::json(200, &[], r#"{"id":"resp_one","object":"response.deleted","deleted":true}"#),
+        () if seen.head.starts_with("GET /one/responses") => {
+            Reply::json(200, &[], r#"{"id":"resp_one","object":"response","status":"failed","error":{"code":"x","message":"it broke"},"output":[]}"#)
+        }
+        () if seen.head.contains("/batches") => {
+            Reply::json(200, &[], r#"{"id":"batch_1","status":"completed","usage":{"input_tokens":1000,"output_tokens":500}}"#)
+        }
+        () => response(seen),
+    })
+    .await;
+    let ana = proxy.client().with("authorization", "Bearer wb-ana");
+    let body = json!({"model": "auto", "input": "hello"}).to_string();
+    assert_eq!(ana.send(Method::POST, "/v1/responses", body).await.status, 200);
+    assert_eq!(ana.get("/v1/responses/resp_one/input_items").await.json()["object"], "list");
+    assert_eq!(ana.get("/v1/responses/resp_one").await.json()["status"], "failed");
+    assert_eq!(ana.send(Method::DELETE, "/v1/responses/resp_one", "").await.json()["deleted"], true);
+    for _ in 0..2 {
+        assert_eq!(ana.get("/v1/batches/batch_1").await.status, 200);
+    }
+    let costs = proxy.entries(6, "cost_pico").await.concat();
+    assert_eq!(costs, ["20000000", "-", "-", "-", "-", "-"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_hides_its_model_is_refused_and_a_body_too_large_is_the_callers_fault() {
+    let (upstream, proxy) = started(|_| Reply::json(200, &[], "{}")).await;
+    let ana = proxy.client().with("authorization", "Bearer wb-ana");
+    let form = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--B--\r\n";
+    let hidden = ana
+        .with("content-type", "multipart/form-data; Boundary=B")
+        .send(Method::POST, "/v1/audio/transcriptions", form)
+        .await;
+    assert_eq!((hidden.status.as_u16(), &hidden.json()["error"]["param"]), (400, &json!("model")));
+    assert!(upstream.seen().is_empty());
+}

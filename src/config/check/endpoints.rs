@@ -1,6 +1,7 @@
 //! Endpoints: where they are, how they are spoken to, what they cost.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ use crate::config::raw::{
 use crate::domain::{Dialect, Door, EndpointName, Secret};
 use crate::forward::{Auth, AwsCredentials, Endpoint, HttpVersion, Retries, TimeLimits, region_of};
 use crate::route::{Abilities, Target};
+
+/// Headers that no configuration sets: they are made from the request itself.
+const OF_THE_CONNECTION: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "expect"];
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -44,7 +48,7 @@ impl Checker<'_, '_> {
         let known = url.as_ref().zip(model.as_ref()).and_then(|(url, model)| self.known(raw, url, model));
         let price = self.price(raw, known.as_ref(), &subject, written.span());
         let dialect = raw.dialect.as_ref().map_or(Dialect::OpenaiChat, |word| super::when::dialect(**word));
-        let auth = self.auth(raw, dialect, url.as_ref(), &subject);
+        let auth = self.auth(raw, dialect, url.as_ref(), &subject, raw.span());
         let serves = self.serves(raw, dialect);
         let limits = self.time_limits(&raw.timeouts);
         let retries = self.retries(&raw.retries);
@@ -109,7 +113,27 @@ impl Checker<'_, '_> {
     }
 
     /// How requests are authorised: as the file says, or as the dialect's provider wants it.
-    fn auth(&mut self, raw: &RawEndpoint, dialect: Dialect, url: Option<&Uri>, subject: &str) -> Auth {
+    fn auth(
+        &mut self,
+        raw: &RawEndpoint,
+        dialect: Dialect,
+        url: Option<&Uri>,
+        subject: &str,
+        span: Range<usize>,
+    ) -> Auth {
+        if let (Some(version), false) = (&raw.api_version, dialect.is_openai()) {
+            let message = format!("`api_version` of {subject} is Azure's, which is spoken to in OpenAI's dialects");
+            self.findings.error(version.span(), message);
+        }
+        if let (Some(aws), true) = (&raw.aws, raw.api_key.is_some() || raw.auth.is_some()) {
+            let message = format!("{subject} has `aws` and another way to show a credential");
+            self.findings.error(aws.span(), message).hint("leave one of the two out");
+        }
+        if dialect == Dialect::BedrockConverse && raw.aws.is_none() && raw.api_key.is_none() {
+            let message = format!("{subject} has no credential, and Bedrock answers nobody without one");
+            let hint = "`aws = {}` signs with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; or set `api_key`";
+            self.findings.warning(span, message).hint(hint);
+        }
         if let Some(aws) = &raw.aws {
             return self.aws(aws, dialect, url, subject);
         }
@@ -239,6 +263,9 @@ impl Checker<'_, '_> {
         let mut headers = Vec::with_capacity(raw.len());
         for (name, value) in raw {
             match (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) {
+                (Ok(of_connection), _) if OF_THE_CONNECTION.contains(&of_connection.as_str()) => {
+                    drop(self.findings.error(name.span(), format!("`{}` is the connection's own header", name.value())))
+                }
                 (Ok(name), Ok(value)) => headers.push((name, value)),
                 (Err(_), _) => drop(self.findings.error(name.span(), format!("`{}` is no header", name.value()))),
                 (_, Err(_)) => drop(

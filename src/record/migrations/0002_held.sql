@@ -4,6 +4,7 @@ CREATE TABLE held (
     mark INTEGER PRIMARY KEY,  -- the first 63 bits of the SHA-256 of the id
     endpoint TEXT NOT NULL,
     key TEXT,                  -- the caller it was given to; NULL where there are no keys
+    open INTEGER NOT NULL,     -- 1: the answer was still being made, and its usage has not been told
     at_millis INTEGER NOT NULL -- milliseconds since 1970 UTC
 ) STRICT;
 
