@@ -128,7 +128,9 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
 /// Whether the options of a stream ask for usage.
 pub(super) fn wants_usage(options: &RawValue) -> Result<bool, Failure> {
     let expected = || wrong_type("stream_options", "an object such as {\"include_usage\": true}");
-    let read: Option<StreamOptions<'_>> = read(options).ok_or_else(expected)?;
+    // A list would be read as the fields in their order, and is nothing that a field can be put into.
+    let options = Some(options).filter(|options| !options.get().starts_with('['));
+    let read: Option<StreamOptions<'_>> = options.and_then(read).ok_or_else(expected)?;
     match read.and_then(|options| options.include_usage).map(RawValue::get) {
         None | Some("false" | "null") => Ok(false),
         Some("true") => Ok(true),

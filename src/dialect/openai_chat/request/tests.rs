@@ -54,6 +54,7 @@ fn what_is_no_request_is_refused_with_the_field_and_what_to_do() {
     check(&format!("{{\"model\":\"a\",\"stream\":\"yes\",{messages}}}"), "`stream` must be true or false");
     check(&format!("{{\"model\":\"a\",\"n\":0,{messages}}}"), "`n` must be");
     check(&format!("{{\"model\":\"a\",\"stream_options\":[1],{messages}}}"), "`stream_options` must be");
+    check(&format!("{{\"model\":\"a\",\"stream\":true,\"stream_options\":[],{messages}}}"), "`stream_options` must be");
     check(
         &format!("{{\"model\":\"a\",{messages},\"x\":{}}}", "[".repeat(65) + &"]".repeat(65)),
         "nests 66 levels deep",
