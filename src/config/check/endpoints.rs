@@ -264,7 +264,7 @@ impl Checker<'_, '_> {
         for (name, value) in raw {
             match (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) {
                 (Ok(of_connection), _) if OF_THE_CONNECTION.contains(&of_connection.as_str()) => {
-                    drop(self.findings.error(name.span(), format!("`{}` is the connection's own header", name.value())))
+                    self.findings.error(name.span(), format!("`{}` is the connection's own header", name.value()));
                 }
                 (Ok(name), Ok(value)) => headers.push((name, value)),
                 (Err(_), _) => drop(self.findings.error(name.span(), format!("`{}` is no header", name.value()))),
