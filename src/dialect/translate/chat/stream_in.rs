@@ -91,7 +91,10 @@ impl Reader {
 
     fn read_call(&mut self, piece: &Value, deltas: &mut Vec<Delta>) {
         let number = piece.get("index").and_then(Value::as_u64).unwrap_or(0);
-        let function = &piece["function"];
+        // A call of a freeform tool has its text where a function has arguments; nothing was asked for as one, yet a model
+        // that knows a tool by its name may answer so. Who writes it on tells the text from JSON.
+        let custom = piece.get("custom");
+        let function = custom.unwrap_or(&piece["function"]);
         let (id, name) = (text_of(piece, "id").unwrap_or_default(), text_of(function, "name"));
         let call = match (self.calls.iter().rposition(|call| call.number == number), name) {
             (Some(known), None) => known,
@@ -105,7 +108,7 @@ impl Reader {
                 call
             }
         };
-        if let Some(piece) = text_of(function, "arguments") {
+        if let Some(piece) = text_of(function, if custom.is_some() { "input" } else { "arguments" }) {
             self.calls[call].arguments.push_str(piece);
             deltas.push(Delta::Arguments { call, piece: piece.to_owned() });
         }

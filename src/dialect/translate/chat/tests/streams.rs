@@ -359,3 +359,13 @@ proptest! {
         read_all(&events);
     }
 }
+
+#[test]
+fn a_call_of_a_freeform_tool_is_read_although_none_was_asked_for() {
+    let begin = json!({"choices": [{"index": 0, "delta": {"tool_calls": [
+        {"index": 0, "id": "c1", "type": "custom", "custom": {"name": "apply_patch", "input": ""}}]}}]});
+    let more =
+        json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "custom": {"input": "*** Begin"}}]}}]});
+    let said = joined(read_all(&[begin.to_string(), more.to_string()]));
+    assert_eq!(said.3, [("c1".to_owned(), "apply_patch".to_owned(), "*** Begin".to_owned())]);
+}
