@@ -25,6 +25,11 @@ pub const ENGINEER_HEADER: &str = "x-weighbridge-engineer";
 /// The team, where the key does not fix one.
 pub const TEAM_HEADER: &str = "x-weighbridge-team";
 
+/// The branch that the work is done on, by which spend is joined to what shipped.
+pub const BRANCH_HEADER: &str = "x-weighbridge-branch";
+/// The pull request that the work is for.
+pub const PULL_REQUEST_HEADER: &str = "x-weighbridge-pr";
+
 /// Who is let in, and what else the key allows.
 #[derive(Clone, Debug)]
 pub struct Admitted {
@@ -53,6 +58,8 @@ pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Adm
         engineer: fixed(|key| &key.engineer).or(engineer),
         team: fixed(|key| &key.team).or(team),
         feature: feature.or_else(|| fixed(|key| &key.feature)),
+        branch: label(headers, BRANCH_HEADER)?,
+        pull_request: label(headers, PULL_REQUEST_HEADER)?,
         app,
         tiers: key.and_then(|key| key.tiers.clone()),
     };

@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn the_request_over_the_limit_is_told_how_long_to_wait() {
         let key = KeyName::parse("ana").ok();
-        let caller = Caller { key, engineer: None, team: None, feature: None, app: App::OTHER, tiers: None };
+        let caller = Caller { key, ..Caller::unknown(App::OTHER) };
         let admitted = Admitted { caller, may_choose: true, requests_per_minute: NonZeroU32::new(3) };
         let rates = Rates::default();
         assert!((0..3).all(|_| rates.check(&admitted).is_ok()));

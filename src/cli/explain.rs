@@ -97,6 +97,8 @@ fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
         engineer: fixed_or(&key, |key| &key.engineer, args.engineer.as_deref())?,
         team: fixed_or(&key, |key| &key.team, args.team.as_deref())?,
         feature: label(args.feature.as_deref())?.or(key.as_ref().and_then(|key| key.feature.clone())),
+        branch: None,
+        pull_request: None,
         app: App::from_user_agent(user_agent),
         tiers: key.as_ref().and_then(|key| key.tiers.clone()),
     };

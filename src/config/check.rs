@@ -6,6 +6,8 @@ mod keys;
 mod ledger;
 mod prices;
 mod rules;
+mod scope;
+mod secrets;
 mod server;
 mod tests;
 mod tiers;
@@ -28,6 +30,9 @@ use crate::domain::{EndpointName, Price, RulesVersion};
 use crate::forward::Endpoint;
 use crate::observe::LogFormat;
 use crate::route::{Rules, Target, Tier};
+
+/// A day, in seconds.
+const DAY: u64 = 86_400;
 
 /// The version of the price catalogue that is built in.
 pub(super) const CATALOGUE: &str = "genai-prices 0.2.1";
@@ -157,13 +162,24 @@ impl Checker<'_, '_> {
         least: Duration,
         default: Duration,
     ) -> Duration {
+        self.duration_within(written, key, least..=Duration::from_secs(7 * DAY), default)
+    }
+
+    /// A length of time within bounds, or the default.
+    pub(super) fn duration_within(
+        &mut self,
+        written: Option<&Located<DurationText>>,
+        key: &str,
+        bounds: std::ops::RangeInclusive<Duration>,
+        default: Duration,
+    ) -> Duration {
         let Some(written) = written else { return default };
-        let week = Duration::from_secs(7 * 24 * 3600);
         match text::duration(&written.0) {
-            Some(length) if (least..=week).contains(&length) => return length,
+            Some(length) if bounds.contains(&length) => return length,
             Some(_) => {
                 let message = format!("`{key}` cannot be `{}`", written.0);
-                self.findings.error(written.span(), message).hint(format!("from {least:?} to a week"));
+                let days = bounds.end().as_secs() / DAY;
+                self.findings.error(written.span(), message).hint(format!("from {:?} to {days} days", bounds.start()));
             }
             None => {
                 let message = format!("`{key}` cannot be `{}`, expected a length of time", written.0);

@@ -3,6 +3,9 @@
 //!
 //! Nothing is required here: `check` misses what is missing, and says so together with everything else.
 
+mod books;
+mod money;
+mod people;
 mod rules;
 mod words;
 
@@ -14,9 +17,16 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
+pub use books::{
+    RawAlerts, RawBranchOf, RawCostPerOutcome, RawGithub, RawGitlab, RawOutcomes, RawShared, RawUrl, StanceWord,
+};
+pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
+pub use people::{RawAdmin, RawAdminToken, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
     Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
+    Share,
 };
+use words::choices;
 pub use words::{
     AuthWord, BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, DurationText, HttpWord,
     LogFormatWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
@@ -40,8 +50,24 @@ pub struct RawFile {
     pub routing: RawRouting,
     /// Who may ask. With no keys, everybody on this machine may (the listener must then be on loopback).
     pub keys: Named<RawKey>,
+    /// Who signs tokens that callers may show instead of a key, by name.
+    pub issuers: Named<RawIssuer>,
+    /// Who may see and change what the admin port has.
+    pub admin: RawAdmin,
+    /// How often, how much and how many at once.
+    pub limits: Vec<Located<RawLimit>>,
+    /// How much may be spent, by whom, in which time.
+    pub budgets: Vec<Located<RawBudget>>,
+    /// Where prices come from, beside those of the endpoints.
+    pub prices: RawPrices,
     /// Where the durable record of each request is kept.
     pub ledger: RawLedger,
+    /// What several replicas share.
+    pub shared: RawShared,
+    /// Where it is told what shipped.
+    pub outcomes: RawOutcomes,
+    /// Who is told when something is wrong with the money.
+    pub alerts: RawAlerts,
     /// What is told on standard error.
     pub log: RawLog,
     /// The rules, in order: the first whose `when` holds decides. The last one has no `when`.
@@ -263,8 +289,16 @@ pub struct RawKey {
     /// Whether it may wish for a tier with `x-weighbridge-tier`, or name a tier or an endpoint as the model. Default
     /// true.
     pub may_choose: Option<bool>,
+    /// The models it may ask for by name; `gpt-*` means all that begin so. Default: all.
+    pub models: Option<Vec<Located<String>>>,
+    /// What it may ask for: `chat`, `embeddings` … Default: everything.
+    pub doors: Option<Vec<Located<DoorWord>>>,
     /// Requests a minute. Default: no limit.
     pub requests_per_minute: Option<Located<u32>>,
+    /// Tokens a minute, of prompts and answers. Default: no limit.
+    pub tokens_per_minute: Option<Located<u32>>,
+    /// Requests at once. Default: no limit.
+    pub concurrent: Option<Located<u32>>,
     /// From this date on it is refused.
     #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub expires: Option<Located<Datetime>>,
@@ -286,6 +320,15 @@ pub struct RawLedger {
     pub max_hold: Option<Located<DurationText>>,
     /// What happens to requests while the ledger cannot be written. Default `refuse`.
     pub on_failure: Option<OnFailureWord>,
+    /// A PostgreSQL database that entries are shipped to, such as `postgres://user@host/name`, or
+    /// `{ env = "NAME" }` where it holds a password. Default: none, the SQLite file is the ledger.
+    pub url: Option<Located<RawUrl>>,
+    /// How often what was written is shipped. Default `250ms`.
+    pub ship_interval: Option<Located<DurationText>>,
+    /// How much may wait on disk while the database is gone, before `on_failure` counts. Default `2GiB`.
+    pub max_spool: Option<Located<SizeText>>,
+    /// How long entries are kept; hourly sums are kept for ever. Default: for ever.
+    pub retention: Option<Located<DurationText>>,
 }
 
 /// What is told on standard error.

@@ -10,7 +10,7 @@ use toml::value::{Datetime, Offset};
 use crate::domain::Risk;
 use crate::route::Range;
 
-/// A length of time such as `250ms`, `30s`, `5m` or `2h`.
+/// A length of time such as `250ms`, `30s`, `5m`, `2h` or `14d`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split_unit(text)?;
     match unit {
@@ -18,6 +18,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
+        "d" => number.checked_mul(86_400).map(Duration::from_secs),
         _ => None,
     }
 }

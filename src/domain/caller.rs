@@ -110,6 +110,10 @@ pub struct Caller {
     pub team: Option<Label>,
     /// What the work is for; a header overrides the key's default.
     pub feature: Option<Label>,
+    /// The branch that the work is done on, told by a header.
+    pub branch: Option<Label>,
+    /// The pull request that the work is for, told by a header.
+    pub pull_request: Option<Label>,
     /// The tool that sent the request.
     pub app: App,
     /// The tiers this key may use; `None`: all.
@@ -117,6 +121,20 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Somebody of whom only the tool is known.
+    pub fn unknown(app: App) -> Self {
+        Self {
+            key: None,
+            engineer: None,
+            team: None,
+            feature: None,
+            branch: None,
+            pull_request: None,
+            app,
+            tiers: None,
+        }
+    }
+
     /// Whether this caller may be served by `tier`.
     pub fn may_use(&self, tier: &TierName) -> bool {
         self.tiers.as_ref().is_none_or(|allowed| allowed.contains(tier))

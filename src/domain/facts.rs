@@ -82,6 +82,10 @@ pub struct Facts {
     pub turn: TurnKind,
     /// Whether the model has spoken before.
     pub conversation: Conversation,
+    /// How much of a budget is used, settled and reserved together, in hundredths of a percent: of the budget the request
+    /// counts under that is used most. `None`: it counts under none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_used: Option<u32>,
     /// The request headers that some rule asks for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: HeaderFacts,

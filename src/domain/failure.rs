@@ -64,6 +64,8 @@ pub enum FailureKind {
     Denied,
     /// The caller's request rate is used up.
     RateLimited,
+    /// A budget that the request counts under does not hold the dearest it can cost.
+    BudgetExceeded,
     /// We are at a limit of ours: connections, ledger queue, draining.
     Overloaded,
     /// Every candidate failed: refused, reset, unreachable, or answered with what is no answer.
@@ -96,6 +98,7 @@ impl FailureKind {
             FailureKind::NotHeld => "not_held",
             FailureKind::Denied => "denied",
             FailureKind::RateLimited => "rate_limited",
+            FailureKind::BudgetExceeded => "budget_exceeded",
             FailureKind::Overloaded => "overloaded",
             FailureKind::UpstreamFailed => "upstream_failed",
             FailureKind::UpstreamTimeout => "upstream_timeout",

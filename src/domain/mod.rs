@@ -14,6 +14,7 @@ mod money;
 mod name;
 mod price;
 mod prompt;
+mod scope;
 mod secret;
 mod usage;
 
@@ -26,8 +27,9 @@ pub use failure::{Failure, FailureKind, Fault};
 pub use id::{RequestId, RulesVersion};
 pub use mark::Mark;
 pub use money::Pico;
-pub use name::{EndpointName, KeyName, NameError, RuleName, TierName};
+pub use name::{BudgetName, EndpointName, IssuerName, KeyName, LimitName, NameError, RuleName, TierName};
 pub use price::{CataloguePrice, Price, Rates};
 pub use prompt::{Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
+pub use scope::{Dimension, Scope};
 pub use secret::Secret;
 pub use usage::{Usage, UsageSource, UsageUpdate};

@@ -87,3 +87,15 @@ name!(
     /// A caller's key (`[keys.NAME]`); the name, never the secret.
     KeyName
 );
+name!(
+    /// A budget (`[[budgets]] name = …`).
+    BudgetName
+);
+name!(
+    /// A limit on rates (`[[limits]] name = …`).
+    LimitName
+);
+name!(
+    /// Whoever issues callers' tokens (`[issuers.NAME]`).
+    IssuerName
+);

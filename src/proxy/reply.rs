@@ -140,7 +140,7 @@ pub fn status_of(kind: FailureKind) -> StatusCode {
         FailureKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         FailureKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
-        FailureKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::RateLimited | FailureKind::BudgetExceeded => StatusCode::TOO_MANY_REQUESTS,
         FailureKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         FailureKind::UpstreamFailed => StatusCode::BAD_GATEWAY,
         FailureKind::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,

@@ -82,6 +82,10 @@ pub struct Entry {
     pub team: Option<Label>,
     /// What the work is for.
     pub feature: Option<Label>,
+    /// The branch that the work is done on.
+    pub branch: Option<Label>,
+    /// The pull request that the work is for.
+    pub pull_request: Option<Label>,
     /// The tool that sent it.
     pub app: App,
     /// What the rules saw; `None` if it was refused before.
@@ -110,6 +114,10 @@ pub struct Entry {
     pub price_version: Option<Arc<str>>,
     /// What it cost; `None`: unpriced, or nothing was used.
     pub cost: Option<Pico>,
+    /// What was reserved for it in the budgets it counts under; `None`: it counts under none.
+    pub reserved: Option<Pico>,
+    /// What it cost by the provider's own word, where the answer says so.
+    pub provider_cost: Option<Pico>,
     /// What it would have cost on the baseline tier; `None` if that is not known.
     pub baseline: Option<Pico>,
     /// The status that the caller got; 499 if it hung up before one was sent.

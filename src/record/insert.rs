@@ -15,9 +15,10 @@ const INSERT_ENTRY: &str = "INSERT INTO entries (
     rule, tier, endpoint, model, tags, risk, kind, content, tokens_low, tokens_expected,
     tokens_high, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output, image,
     usage_source, service_tier, price_version, cost_pico, baseline_pico, status, ending, failure, fault, streamed,
-    attempts, total_us, first_byte_us, overhead_us, request_bytes, response_bytes, rules_version, facts, evidence, decision)
+    attempts, total_us, first_byte_us, overhead_us, request_bytes, response_bytes, rules_version, facts, evidence, decision,
+    branch, pull_request, reserved_pico, provider_cost_pico)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?)
     ON CONFLICT (id) DO NOTHING";
 
 const INSERT_ATTEMPT: &str = "INSERT INTO attempts (
@@ -108,6 +109,10 @@ fn insert_entry(connection: &Connection, entry: &Entry, scratch: &mut Scratch) -
         json(facts, &mut scratch.facts),
         json(evidence, &mut scratch.evidence),
         json(decision, &mut scratch.decision),
+        entry.branch.as_ref().map(|label| label.as_str()),
+        entry.pull_request.as_ref().map(|label| label.as_str()),
+        entry.reserved.map(Pico::saturating_i64),
+        entry.provider_cost.map(Pico::saturating_i64),
     ])?;
     Ok(changed == 1)
 }

@@ -39,6 +39,7 @@ pub fn facts(
         stream: prompt.stream,
         turn: last_turn(prompt),
         conversation: if spoken { Conversation::Ongoing } else { Conversation::New },
+        budget_used: None,
         headers,
     }
 }

@@ -37,6 +37,7 @@ pub fn facts() -> Facts {
         stream: false,
         turn: TurnKind::Human,
         conversation: Conversation::New,
+        budget_used: None,
         headers: HeaderFacts::new(),
     }
 }

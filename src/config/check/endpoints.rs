@@ -144,7 +144,7 @@ impl Checker<'_, '_> {
             }
             return Auth::Caller;
         }
-        let Some(secret) = raw.api_key.as_ref().and_then(|secret| self.secret(secret, subject)) else {
+        let Some(secret) = raw.api_key.as_ref().and_then(|secret| self.secret("api_key", secret, subject)) else {
             return Auth::None;
         };
         let is_azure = url.and_then(Uri::host).is_some_and(|host| host.ends_with(".azure.com"));
@@ -175,15 +175,15 @@ impl Checker<'_, '_> {
             self.findings.error(raw.span(), message).hint("such as `aws = { region = \"eu-central-1\" }`");
         }
         let mut secret = |written: &Option<Located<RawSecret>>, name: &str| match written {
-            Some(written) => self.secret(written, subject),
+            Some(written) => self.secret("aws", written, subject),
             None => {
                 let written = RawSecret { env: Some(name.to_owned()), file: None };
-                self.secret(&Located::new(raw.span(), written), subject)
+                self.secret("aws", &Located::new(raw.span(), written), subject)
             }
         };
         let id = secret(&raw.access_key_id, "AWS_ACCESS_KEY_ID");
         let key = secret(&raw.secret_access_key, "AWS_SECRET_ACCESS_KEY");
-        let session_token = raw.session_token.as_ref().and_then(|token| self.secret(token, subject));
+        let session_token = raw.session_token.as_ref().and_then(|token| self.secret("aws", token, subject));
         match (id, key, region) {
             (Some(id), Some(secret_access_key), Some(region)) => {
                 let access_key_id = id.expose().to_owned();
@@ -216,39 +216,7 @@ impl Checker<'_, '_> {
         good
     }
 
-    fn secret(&mut self, written: &Located<RawSecret>, subject: &str) -> Option<Secret> {
-        let surroundings = self.surroundings;
-        let (found, what) = match (&written.env, &written.file) {
-            (Some(name), None) => ((surroundings.env)(name), format!("the environment variable `{name}`")),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(surroundings.path(file)).ok();
-                (text.map(|text| text.trim().to_owned()), format!("the file `{file}`"))
-            }
-            _ => {
-                let message = format!("`api_key` of {subject} needs either `env` or `file`");
-                self.findings.error(written.span(), message).hint("such as `{ env = \"OPENAI_API_KEY\" }`");
-                return None;
-            }
-        };
-        let found = found.filter(|text| !text.is_empty());
-        match found {
-            Some(text) if HeaderValue::from_str(&text).is_ok() => Some(Secret::new(text)),
-            Some(_) => {
-                self.findings.error(written.span(), format!("{what} holds characters that no key has"));
-                None
-            }
-            None => {
-                let message = format!("{subject} takes its key from {what}, which is not there");
-                match surroundings.strictness {
-                    Strictness::Check => self.findings.warning(written.span(), message),
-                    Strictness::Serve => self.findings.error(written.span(), message),
-                };
-                None
-            }
-        }
-    }
-
-    fn authorities(&mut self, written: &Located<String>) -> Option<Arc<[CertificateDer<'static>]>> {
+    pub(super) fn authorities(&mut self, written: &Located<String>) -> Option<Arc<[CertificateDer<'static>]>> {
         let path = self.surroundings.path(written);
         let read = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         match read {

@@ -91,6 +91,8 @@ impl Checker<'_, '_> {
             engineer: key.and_then(|key| key.engineer.clone()).or(engineer),
             team: key.and_then(|key| key.team.clone()).or(team),
             feature: feature.or(key.and_then(|key| key.feature.clone())),
+            branch: None,
+            pull_request: None,
             app: raw.user_agent.as_deref().map_or(App::OTHER, App::from_user_agent),
             tiers: key.and_then(|key| key.tiers.clone()),
         };

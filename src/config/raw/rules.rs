@@ -88,6 +88,9 @@ pub struct RawWhen {
     pub app: Option<Located<OneOrMany<String>>>,
     /// The name of the caller's key, compared likewise.
     pub key: Option<Located<OneOrMany<String>>>,
+    /// How much of a budget is used, settled and reserved: `">= 80%"`. Of the budgets a request counts under, the one that
+    /// is used most.
+    pub budget_used: Option<Located<Share>>,
     /// Request headers by name: `true` if it is there, `false` if not, or what it must be.
     pub header: BTreeMap<Located<String>, Located<HeaderTest>>,
     /// Hours of the day and days of the week.
@@ -99,6 +102,12 @@ pub struct RawWhen {
     /// This must not hold.
     pub not: Option<Located<Box<RawWhen>>>,
 }
+
+/// Percentages with commas between them, such as `>= 80%, < 100%`.
+#[derive(Deserialize, JsonSchema, Clone, Debug)]
+#[serde(transparent)]
+#[schemars(extend("pattern" = "^ *(>=|<=|>|<)? *[0-9]+(\\.[0-9]{1,2})?%( *, *(>=|<=|>|<)? *[0-9]+(\\.[0-9]{1,2})?%)* *$"))]
+pub struct Share(pub String);
 
 /// One word or several.
 #[derive(Deserialize, JsonSchema, Clone, Debug)]

@@ -15,8 +15,8 @@ macro_rules! texts {
 }
 
 texts! {
-    /// A length of time, such as `250ms`, `30s`, `5m` or `2h`.
-    DurationText { "pattern": "^[0-9]+(ms|s|m|h)$" }
+    /// A length of time, such as `250ms`, `30s`, `5m`, `2h` or `14d`.
+    DurationText { "pattern": "^[0-9]+(ms|s|m|h|d)$" }
     /// A size, such as `512KiB` or `32MiB`.
     SizeText { "pattern": "^[0-9]+(B|KiB|MiB|GiB)$" }
     /// A risk level, or a comparison with one, such as `>= medium`.
@@ -35,6 +35,7 @@ macro_rules! choices {
         pub enum $name { $($(#[$word_doc])* #[serde(rename = $text)] $variant),+ }
     )* };
 }
+pub(super) use choices;
 
 choices! {
     /// A wire format.

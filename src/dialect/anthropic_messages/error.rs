@@ -20,7 +20,7 @@ fn kind_of(kind: FailureKind) -> &'static str {
         | FailureKind::NoneCapable
         | FailureKind::Untranslatable => "invalid_request_error",
         FailureKind::TooLarge => "request_too_large",
-        FailureKind::RateLimited => "rate_limit_error",
+        FailureKind::RateLimited | FailureKind::BudgetExceeded => "rate_limit_error",
         FailureKind::Overloaded => "overloaded_error",
         FailureKind::TooSlow | FailureKind::UpstreamTimeout => "timeout_error",
         FailureKind::UpstreamFailed | FailureKind::ClientGone | FailureKind::Internal => "api_error",

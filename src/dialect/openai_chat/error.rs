@@ -25,6 +25,8 @@ fn type_and_code(kind: FailureKind) -> (&'static str, &'static str) {
         FailureKind::NotHeld => ("invalid_request_error", "previous_response_not_found"),
         FailureKind::Denied => ("permission_denied", "denied_by_rule"),
         FailureKind::RateLimited => ("rate_limit_error", "rate_limit_exceeded"),
+        // The code on which clients stop instead of asking again.
+        FailureKind::BudgetExceeded => ("insufficient_quota", "insufficient_quota"),
         FailureKind::Overloaded => ("server_error", "overloaded"),
         FailureKind::UpstreamFailed => ("server_error", "upstream_failed"),
         FailureKind::UpstreamTimeout => ("server_error", "upstream_timeout"),
