@@ -22,6 +22,7 @@ use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::shared::{Shared, SharedError};
 
 /// How long the ledger may take to write what waits when the process ends.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +41,9 @@ pub enum AppError {
     /// The ledger cannot be opened, or could not be closed whole.
     #[error("the ledger: {0}")]
     Ledger(#[from] LedgerError),
+    /// What replicas share cannot be shared.
+    #[error("[shared]: {0}")]
+    Shared(#[from] SharedError),
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(#[source] io::Error),
@@ -67,6 +71,10 @@ impl App {
         let recall = Arc::new(recalled(&config)?);
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
+        let shared = config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
+        if let Some(shared) = &shared {
+            shared.begin().await;
+        }
         let lifecycle = Lifecycle::default();
         let settings = config.listen.clone();
         let (data_listener, data) = listen(settings.data).await?;
@@ -76,6 +84,7 @@ impl App {
             rates: Rates::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
+            shared,
             books: Books { ledger, metrics, recall, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
@@ -138,6 +147,9 @@ impl App {
             lifecycle.advance(Phase::Stopping);
             // It ends within the grace that connections have; an error would be a panic that was logged already.
             let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
+        }
+        if let Some(shared) = &self.proxy.shared {
+            shared.end().await;
         }
         let ledger = self.proxy.books.ledger.clone();
         let closed = tokio::task::spawn_blocking(move || ledger.close(LEDGER_PATIENCE)).await;

@@ -9,6 +9,7 @@ mod rules;
 mod scope;
 mod secrets;
 mod server;
+mod shared;
 mod tests;
 mod tiers;
 mod when;
@@ -95,6 +96,7 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
+        let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
         let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
         let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
@@ -116,6 +118,7 @@ impl Checker<'_, '_> {
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             ledger,
+            shared,
             log,
             tests,
             warnings: Vec::new(),

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, process, trace};
+use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, process, trace};
 use crate::domain::{EndpointName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -109,6 +109,8 @@ pub struct Metrics {
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
+    /// The server that replicas share.
+    pub shared: SharedMetrics,
 }
 
 /// 1 ms to about nine minutes, each bucket twice the one before.
@@ -137,6 +139,8 @@ impl Default for Metrics {
             }};
         }
         let usd = || Unit::Other("usd".to_owned());
+        let shared = SharedMetrics::default();
+        shared.register(&mut registry);
         Self {
             requests: register!("requests", "Requests that have ended", Family::default()),
             failures: register!("failures", "Requests that failed, by kind and whose fault", Family::default()),
@@ -215,6 +219,7 @@ impl Default for Metrics {
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            shared,
             registry,
         }
     }

@@ -6,8 +6,10 @@
 mod event;
 mod metrics;
 mod process;
+mod shared;
 mod trace;
 
 pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, TriedEvent};
 pub use metrics::Metrics;
+pub use shared::SharedMetrics;
 pub use trace::{LogFormat, init as init_log};

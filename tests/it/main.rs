@@ -13,6 +13,7 @@ mod local_models;
 mod recorded;
 mod refusals;
 mod sdk;
+mod shares;
 mod support;
 mod upstream_protocols;
 mod way;

@@ -3,10 +3,12 @@
 
 pub mod client;
 pub mod proxy;
+pub mod redis;
 pub mod upstream;
 
 pub use client::Answer;
 pub use proxy::Proxy;
+pub use redis::Redis;
 pub use upstream::{Reply, Step, Upstream};
 
 /// A chat with one human turn.
