@@ -6,8 +6,9 @@
 mod event;
 mod metrics;
 mod process;
+mod shipping;
 mod trace;
 
-pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, TriedEvent};
+pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, ShippingGauges, TriedEvent};
 pub use metrics::Metrics;
 pub use trace::{LogFormat, init as init_log};

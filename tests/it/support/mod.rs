@@ -2,10 +2,14 @@
 //! Only the far side is scripted; everything between is the real thing.
 
 pub mod client;
+pub mod postgres;
+pub mod process;
 pub mod proxy;
 pub mod upstream;
 
 pub use client::Answer;
+pub use postgres::Postgres;
+pub use process::Process;
 pub use proxy::Proxy;
 pub use upstream::{Reply, Step, Upstream};
 
