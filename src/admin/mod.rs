@@ -14,7 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::forward::BreakerState;
 use crate::listen::Answering;
-use crate::observe::{BreakerGauge, Gauges, LedgerGauges};
+use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
 
 /// The admin port.
@@ -82,6 +82,15 @@ impl AdminPort {
                 failing: stats.failing,
                 oldest_queued: stats.oldest_queued,
                 wal_bytes: stats.log_bytes,
+                shipping: stats.shipping.map_or_else(ShippingGauges::default, |shipping| ShippingGauges {
+                    unshipped: shipping.unshipped,
+                    oldest_unshipped: shipping.oldest_unshipped,
+                    spool_bytes: shipping.spool_bytes,
+                    max_spool_bytes: shipping.max_spool,
+                    shipped: shipping.shipped,
+                    failures: shipping.failures,
+                    set_aside: shipping.set_aside,
+                }),
             },
             connections: self.connections.load(Ordering::Relaxed),
         };
