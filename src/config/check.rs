@@ -1,9 +1,11 @@
 //! From the file as written to what is valid, collecting every problem on the way. Each concern has a file of its own;
 //! this one puts them together.
 
+mod alerts;
 mod endpoints;
 mod keys;
 mod ledger;
+mod outcomes;
 mod prices;
 mod rules;
 mod scope;
@@ -96,6 +98,8 @@ impl Checker<'_, '_> {
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
         let log = self.log(&raw.log);
+        let outcomes = self.outcomes(raw);
+        let alerts = self.alerts(&raw.alerts);
         let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
         let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
         let (conditional, last) = rules?;
@@ -116,6 +120,8 @@ impl Checker<'_, '_> {
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             ledger,
+            outcomes,
+            alerts,
             log,
             tests,
             warnings: Vec::new(),

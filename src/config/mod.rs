@@ -29,7 +29,7 @@ pub use trial::{Assess, Trial};
 
 use crate::domain::{EndpointName, RulesVersion};
 use crate::observe::LogFormat;
-use crate::{admit, forward, listen, read, record, route};
+use crate::{admit, forward, listen, read, record, route, value};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -57,6 +57,10 @@ pub struct Config {
     pub baseline: Option<EndpointName>,
     /// How the record of each request is kept.
     pub ledger: record::Settings,
+    /// Where it is told what shipped.
+    pub outcomes: value::Settings,
+    /// Who is told when something is wrong with the money.
+    pub alerts: value::alerts::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
     /// Requests, and what the rules must do with them.

@@ -83,6 +83,18 @@ pub struct Question {
     pub before: Option<Range<i64>>,
     /// Outcomes that there must be in each of them for a trend.
     pub min_outcomes: u64,
+    /// What spend and outcomes must fall under to count.
+    pub only: Vec<(Per, String)>,
+}
+
+impl Question {
+    fn counts_outcome(&self, outcome: &Outcome) -> bool {
+        self.only.iter().all(|(per, value)| per.of_outcome(outcome).as_ref() == Some(value))
+    }
+
+    fn counts_row(&self, row: &Spend, outcome: Option<&Outcome>, mapping: &Mapping) -> bool {
+        self.only.iter().all(|(per, value)| per.of_row(row, outcome, mapping).as_ref() == Some(value))
+    }
 }
 
 /// What is known: rows of spend, and outcomes whose engineers and features have been filled in.
@@ -104,6 +116,7 @@ pub struct Known<'k> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Account {
     /// All of it.
+    #[serde(rename = "spend")]
     pub total: Amount,
     /// What belongs to one outcome.
     pub joined: Amount,
@@ -141,6 +154,7 @@ pub struct Driver {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Line {
     /// What it is about; `None`: spend and outcomes that say nothing of it.
+    #[serde(skip)]
     pub key: Option<String>,
     /// Spend in the period.
     #[serde(flatten)]
@@ -206,14 +220,24 @@ impl Sample {
 }
 
 /// What was spent and what shipped in a time, by name. The rows are those of that time.
-pub fn samples(per: Per, period: &Range<i64>, spend: &[Spend], known: &Known<'_>) -> HashMap<Option<String>, Sample> {
+pub fn samples(
+    question: &Question,
+    period: &Range<i64>,
+    spend: &[Spend],
+    known: &Known<'_>,
+) -> HashMap<Option<String>, Sample> {
+    let per = question.per;
     let joined = Outcomes::of(known.outcomes);
     let mut samples: HashMap<Option<String>, Sample> = HashMap::new();
     for row in spend {
         let outcome = outcome_of(joined.verdict(row), known.outcomes);
+        if !question.counts_row(row, outcome, known.mapping) {
+            continue;
+        }
         samples.entry(per.of_row(row, outcome, known.mapping)).or_default().amount += &row.amount;
     }
-    for outcome in known.outcomes.iter().filter(|outcome| period.contains(&outcome.at_millis)) {
+    let shipped = known.outcomes.iter().filter(|outcome| period.contains(&outcome.at_millis));
+    for outcome in shipped.filter(|outcome| question.counts_outcome(outcome)) {
         samples.entry(per.of_outcome(outcome)).or_default().add(outcome);
     }
     samples
@@ -237,18 +261,21 @@ pub fn costs(question: &Question, known: &Known<'_>) -> Costs {
     for row in known.spend {
         let verdict = joined.verdict(row);
         note(&mut direct, verdict, row);
-        let key = question.per.of_row(row, outcome_of(verdict, known.outcomes), known.mapping);
-        sheets.entry(key).or_default().add(row, verdict);
+        let outcome = outcome_of(verdict, known.outcomes);
+        if question.counts_row(row, outcome, known.mapping) {
+            let key = question.per.of_row(row, outcome, known.mapping);
+            sheets.entry(key).or_default().add(row, verdict);
+        }
     }
     for row in known.earlier {
         note(&mut direct, joined.verdict(row), row);
     }
     for (outcome, direct) in known.outcomes.iter().zip(&direct) {
-        if question.period.contains(&outcome.at_millis) {
+        if question.period.contains(&outcome.at_millis) && question.counts_outcome(outcome) {
             sheets.entry(question.per.of_outcome(outcome)).or_default().ship(outcome, direct.as_ref());
         }
     }
-    let before = question.before.as_ref().map(|before| samples(question.per, before, known.before, known));
+    let before = question.before.as_ref().map(|before| samples(question, before, known.before, known));
     if let Some(before) = &before {
         // What was there before and is no more has a line too.
         for key in before.keys() {

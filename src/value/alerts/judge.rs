@@ -242,7 +242,7 @@ mod tests {
         let found: Vec<_> = each.iter().map(|one| (one.id.as_str(), one.condition == Condition::Bad)).collect();
         let ids = ["checkout", "gone", "search"].map(|name| format!("cost_per_outcome/dearer/{name}"));
         assert_eq!(found, [(ids[0].as_str(), true), (ids[1].as_str(), false), (ids[2].as_str(), false)]);
-        insta::assert_snapshot!(each[0].summary, @"");
+        insta::assert_snapshot!(each[0].summary, @"Cost per outcome of feature checkout: 0.000000003 USD each for 3 outcomes in the last 7 days, 3.00 times the 28 days before (0.000000001 USD each for 3 outcomes); the alert fires at 1.50 times.");
         let all = cost_per_outcome(&alert(Watched::All), &window, &baseline);
         assert_eq!((all.len(), all[0].subject.as_str()), (1, "all features"));
         let one = cost_per_outcome(&alert(Watched::One(Label::parse("search").unwrap())), &window, &baseline);
@@ -278,6 +278,6 @@ mod tests {
         );
         let found = &budgets(&[standing])[1];
         assert_eq!((found.id.as_str(), found.until_millis), ("budget/monthly/team payments/80/7", Some(9)));
-        insta::assert_snapshot!(found.summary, @"");
+        insta::assert_snapshot!(found.summary, @"Budget monthly of team payments: 0.8000 of 1.00 USD is spent, 0.1500 USD more is reserved; this alert is for 80%.");
     }
 }

@@ -45,7 +45,7 @@ fn spend(hour: i64, branch: &str, feature: &str, engineer: &str, pico: i128) -> 
 }
 
 fn question(per: Per) -> Question {
-    Question { per, period: 100 * HOUR_MILLIS..200 * HOUR_MILLIS, before: None, min_outcomes: 1 }
+    Question { per, period: 100 * HOUR_MILLIS..200 * HOUR_MILLIS, before: None, min_outcomes: 1, only: Vec::new() }
 }
 
 fn known<'k>(spend: &'k [Spend], outcomes: &'k [Outcome], mapping: &'k Mapping) -> Known<'k> {
@@ -166,6 +166,18 @@ fn what_drove_the_cost_is_named_and_escalations_are_taken_out() {
     let drivers: Vec<_> = total.tiers.iter().map(|one| (one.name.as_deref().unwrap(), one.share_permille)).collect();
     assert_eq!(drivers, [("large", 700), ("cheap", 300)]);
     assert_eq!(total.rules[0].name.as_deref(), Some("judgement"));
+}
+
+#[test]
+fn what_is_asked_for_alone_counts_alone_and_is_joined_as_ever() {
+    let outcomes = [outcome(1, 150, "", "checkout", "ana"), outcome(2, 150, "", "checkout", "bo")];
+    let rows =
+        [spend(110, "", "checkout", "ana", 10), spend(110, "", "checkout", "bo", 200), spend(110, "", "", "", 3)];
+    let mapping = Mapping::default();
+    let question = Question { only: vec![(Per::Engineer, "bo".into())], ..question(Per::Feature) };
+    let costs = costs(&question, &known(&rows, &outcomes, &mapping));
+    assert_eq!((costs.lines.len(), costs.total.outcomes), (1, 1));
+    assert_eq!(costs.total.cost_per_outcome, Some(Pico::new(200)));
 }
 
 #[test]
