@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, process, trace};
+use super::{Gauges, ReloadResult, RequestEnded, ValueMetrics, process, trace};
 use crate::domain::{EndpointName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -109,6 +109,7 @@ pub struct Metrics {
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
+    value: ValueMetrics,
 }
 
 /// 1 ms to about nine minutes, each bucket twice the one before.
@@ -215,6 +216,7 @@ impl Default for Metrics {
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            value: ValueMetrics::registered(&mut registry),
             registry,
         }
     }
@@ -288,6 +290,11 @@ impl Metrics {
         if accepted {
             self.reload_at.set(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Outcomes and alerts.
+    pub fn value(&self) -> &ValueMetrics {
+        &self.value
     }
 
     /// A request was refused without an entry.

@@ -7,7 +7,9 @@ mod event;
 mod metrics;
 mod process;
 mod trace;
+mod value;
 
 pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, TriedEvent};
 pub use metrics::Metrics;
 pub use trace::{LogFormat, init as init_log};
+pub use value::ValueMetrics;
