@@ -1,9 +1,11 @@
 //! From the file as written to what is valid, collecting every problem on the way. Each concern has a file of its own;
 //! this one puts them together.
 
+mod alerts;
 mod endpoints;
 mod keys;
 mod ledger;
+mod outcomes;
 mod prices;
 mod rules;
 mod scope;
@@ -98,6 +100,8 @@ impl Checker<'_, '_> {
         let ledger = self.ledger(&raw.ledger);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
+        let outcomes = self.outcomes(raw);
+        let alerts = self.alerts(&raw.alerts);
         let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
         let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
         let (conditional, last) = rules?;
@@ -119,6 +123,8 @@ impl Checker<'_, '_> {
             baseline,
             ledger,
             shared,
+            outcomes,
+            alerts,
             log,
             tests,
             warnings: Vec::new(),

@@ -29,7 +29,7 @@ pub use trial::{Assess, Trial};
 
 use crate::domain::{EndpointName, RulesVersion};
 use crate::observe::LogFormat;
-use crate::{admit, forward, listen, read, record, route, shared};
+use crate::{admit, forward, listen, read, record, route, shared, value};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -59,6 +59,10 @@ pub struct Config {
     pub ledger: record::Settings,
     /// What several replicas share; `None`: this process is the only one.
     pub shared: Option<shared::Settings>,
+    /// Where it is told what shipped.
+    pub outcomes: value::Settings,
+    /// Who is told when something is wrong with the money.
+    pub alerts: value::alerts::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
     /// Requests, and what the rules must do with them.

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, process, shipping, trace};
+use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
 use crate::domain::{EndpointName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -112,6 +112,7 @@ pub struct Metrics {
     open_fds: Gauge,
     /// The server that replicas share.
     pub shared: SharedMetrics,
+    value: ValueMetrics,
 }
 
 /// 1 ms to about nine minutes, each bucket twice the one before.
@@ -222,6 +223,7 @@ impl Default for Metrics {
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
             shared,
+            value: ValueMetrics::registered(&mut registry),
             registry,
         }
     }
@@ -295,6 +297,11 @@ impl Metrics {
         if accepted {
             self.reload_at.set(i64::try_from(unix_seconds).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Outcomes and alerts.
+    pub fn value(&self) -> &ValueMetrics {
+        &self.value
     }
 
     /// A request was refused without an entry.

@@ -9,8 +9,10 @@ mod process;
 mod shared;
 mod shipping;
 mod trace;
+mod value;
 
 pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, ShippingGauges, TriedEvent};
 pub use metrics::Metrics;
 pub use shared::SharedMetrics;
 pub use trace::{LogFormat, init as init_log};
+pub use value::ValueMetrics;
