@@ -22,6 +22,8 @@ use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::registry::Registry;
+use crate::store::{Store, StoreError};
 
 /// How long the ledger may take to write what waits when the process ends.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
@@ -43,6 +45,9 @@ pub enum AppError {
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(#[source] io::Error),
+    /// The store of keys and what else people change cannot be opened.
+    #[error("{0}")]
+    Store(#[from] StoreError),
 }
 
 /// The running proxy.
@@ -65,6 +70,7 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
+        let registry = Registry::new(Store::open(config.store()).await?);
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let lifecycle = Lifecycle::default();
@@ -82,7 +88,7 @@ impl App {
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections() };
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), registry };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {
