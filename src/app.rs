@@ -25,7 +25,9 @@ use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::registry::Registry;
 use crate::shared::{Shared, SharedError};
+use crate::store::{Store, StoreError};
 
 /// How long the ledger may take to write what waits when the process ends.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +45,7 @@ pub enum AppError {
     },
     /// The store beside the ledger cannot be opened.
     #[error("what is beside the ledger: {0}")]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
     /// The ledger cannot be opened, or could not be closed whole.
     #[error("the ledger: {0}")]
     Ledger(#[from] LedgerError),
@@ -77,9 +79,11 @@ impl App {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
         let book = value::open_book(&config.ledger.path).await?;
+        let registry = Registry::new(Store::open(config.store()).await?);
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
-        let shared = config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
+        let shared =
+            config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
         if let Some(shared) = &shared {
             shared.begin().await;
         }
@@ -99,7 +103,7 @@ impl App {
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections() };
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), registry };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let watch = value::Watch::begin(&proxy, &book);
         let data_port = DataPort(Arc::clone(&proxy));
