@@ -1,5 +1,7 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
+mod issued;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,7 @@ impl App {
         let (admin_listener, admin) = listen(settings.admin).await?;
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
+            issued: Arc::default(),
             rates: Rates::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
