@@ -19,7 +19,7 @@ use hyper::{Method, Request, StatusCode};
 
 use crate::forward::BreakerState;
 use crate::listen::{Answering, guarded};
-use crate::observe::{BreakerGauge, Gauges, LedgerGauges};
+use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
 use crate::read::{self, Bounds};
 use crate::registry::{Moment, Registry};
@@ -122,8 +122,18 @@ impl AdminPort {
                 failing: stats.failing,
                 oldest_queued: stats.oldest_queued,
                 wal_bytes: stats.log_bytes,
+                shipping: stats.shipping.map_or_else(ShippingGauges::default, |shipping| ShippingGauges {
+                    unshipped: shipping.unshipped,
+                    oldest_unshipped: shipping.oldest_unshipped,
+                    spool_bytes: shipping.spool_bytes,
+                    max_spool_bytes: shipping.max_spool,
+                    shipped: shipping.shipped,
+                    failures: shipping.failures,
+                    set_aside: shipping.set_aside,
+                }),
             },
             connections: self.connections.load(Ordering::Relaxed),
+            registry_stale: self.registry.staleness(),
         };
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         reply::reply(StatusCode::OK, kind, self.proxy.books.metrics.render(&gauges))

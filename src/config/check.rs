@@ -2,14 +2,17 @@
 //! this one puts them together.
 
 mod admin;
+mod alerts;
 mod endpoints;
 mod keys;
 mod ledger;
+mod outcomes;
 mod prices;
 mod rules;
 mod scope;
 mod secrets;
 mod server;
+mod shared;
 mod tests;
 mod tiers;
 mod when;
@@ -98,7 +101,10 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
+        let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
+        let outcomes = self.outcomes(raw);
+        let alerts = self.alerts(&raw.alerts);
         let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
         let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
         let (conditional, last) = rules?;
@@ -119,7 +125,11 @@ impl Checker<'_, '_> {
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
+            lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
+            shared,
+            outcomes,
+            alerts,
             log,
             tests,
             warnings: Vec::new(),
