@@ -28,8 +28,8 @@ use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
-    Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
-    Prompt, RequestId, TokenCount,
+    Caller, Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts,
+    Outcome, Pico, Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -151,6 +151,7 @@ impl Proxy {
         if route::needs_exact_tokens(&config.rules, &facts) {
             facts.tokens = exact(&prompt, facts.tokens);
         }
+        facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
         let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
         let situation = self.situation(config, &admitted, held_by);
@@ -168,6 +169,9 @@ impl Proxy {
         };
         if chosen.is_empty() {
             return Ok(Answered::Counted(facts.tokens.expected));
+        }
+        if !asked.kind.is_counting() {
+            self.reserve(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
         if !facts.tokens.is_exact() && candidates().any(|endpoint| self.pool.is_silent(endpoint)) {
@@ -200,6 +204,27 @@ impl Proxy {
     fn admitted(&self, config: &Config, headers: &HeaderMap, at: SystemTime) -> Result<Admitted, Failure> {
         let issued = self.issued.load();
         admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref() }, at)
+    }
+
+    /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that is,
+    /// nothing is reserved, and only a budget that is used up refuses.
+    async fn reserve(
+        &self,
+        config: &Config,
+        trail: &mut Trail,
+        caller: &Caller,
+        ceiling: Option<Pico>,
+    ) -> Result<(), Failure> {
+        let needed = ceiling.unwrap_or(Pico::ZERO);
+        let reserved = self.books.budgets.reserve(&config.budgets, caller, needed, trail.at_millis()).await;
+        if let Err(Failure { budget: Some(refusal), .. }) = &reserved {
+            self.books.metrics.budgets.refused(&refusal.budget);
+        }
+        trail.reservation = reserved?;
+        if ceiling.is_none() && trail.reservation.is_some() {
+            self.books.metrics.budgets.unbounded();
+        }
+        Ok(())
     }
 
     /// What an answer needs to know of its request, if it has to be translated.

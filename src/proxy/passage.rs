@@ -66,6 +66,7 @@ impl Proxy {
             return Err(Failure::new(FailureKind::NoneCapable, "no endpoint serves this path"));
         };
         form.name(&endpoint.model);
+        self.reserve(config, trail, &admitted.caller, decision.ceiling).await?;
         let passage = Passage {
             method: head.method,
             door: asked.kind,
