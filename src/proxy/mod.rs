@@ -15,13 +15,14 @@ mod trail;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Rates};
+use crate::admit::{self, Admission, Admitted, Issued, Rates};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
@@ -62,6 +63,8 @@ enum Answered {
 pub struct Proxy {
     /// The rules in use.
     pub config: Arc<Live>,
+    /// Keys that were made at run time; none before they could be read for the first time.
+    pub issued: Arc<ArcSwapOption<Issued>>,
     /// Request rates.
     pub rates: Rates,
     /// Judges prompts.
@@ -123,9 +126,10 @@ impl Proxy {
         head: Parts,
         body: Incoming,
     ) -> Result<Answered, Failure> {
-        let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
+        let admitted = trail.admitted.insert(self.admitted(config, &head.headers, trail.at)?).clone();
         self.rates.check(&admitted)?;
         let (asked, way) = door.asked(&head)?;
+        admitted.may_enter(asked.kind)?;
         if way == Way::Passage {
             return self.pass(config, trail, asked, head, body).await.map(Answered::ByUpstream);
         }
@@ -139,6 +143,7 @@ impl Proxy {
             let assessment = self.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
+        admitted.may_name(&prompt.model)?;
         let wish = header_text(&head.headers, TIER_HEADER);
         let headers = asked_headers(config, &head.headers);
         let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, headers);
@@ -195,6 +200,12 @@ impl Proxy {
         answered.map(Answered::ByUpstream)
     }
 
+    /// Who asks, by what is known at this moment.
+    fn admitted(&self, config: &Config, headers: &HeaderMap, at: SystemTime) -> Result<Admitted, Failure> {
+        let issued = self.issued.load();
+        admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref() }, at)
+    }
+
     /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that is,
     /// nothing is reserved, and only a budget that is used up refuses.
     async fn reserve(
@@ -238,7 +249,7 @@ impl Proxy {
     }
 
     /// What the moment adds to the facts.
-    fn situation(&self, config: &Config, admitted: &admit::Admitted, held_by: Option<EndpointName>) -> Situation {
+    fn situation(&self, config: &Config, admitted: &Admitted, held_by: Option<EndpointName>) -> Situation {
         let mut draw = [0; 8];
         // Without the system's randomness shares are drawn by turn instead.
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
@@ -267,10 +278,14 @@ impl Proxy {
                 Ok(()) => plain(StatusCode::OK, "ready\n"),
                 Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             }),
-            Door::Models => Some(models::list(config, &head.headers, None)),
-            Door::Model(id) => Some(models::list(config, &head.headers, Some(id))),
+            Door::Models => Some(self.models(config, &head.headers, None)),
+            Door::Model(id) => Some(self.models(config, &head.headers, Some(id))),
             Door::Ask(_) | Door::Unknown => None,
         }
+    }
+
+    fn models(&self, config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+        models::list(config, headers, self.admitted(config, headers, SystemTime::now()), id)
     }
 }
 
