@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::dialect::answer::{Answer, Event, Piece};
 use crate::dialect::body::read;
+use crate::dialect::cost;
 use crate::dialect::counts::{Details, Told, count, error_text};
 use crate::dialect::json::raw;
 use crate::domain::{Mark, Usage};
@@ -180,6 +181,7 @@ pub fn read_answer(body: &[u8]) -> Answer {
         is_answer: error.is_none() && response.is_answer(),
         error,
         usage: response.usage(),
+        cost: response.usage.and_then(cost::told),
         service_tier: response.service_tier(),
         text,
         marks: if response.is("response.input_tokens") { Vec::new() } else { response.marks() },
@@ -238,6 +240,7 @@ fn told(response: &Response<'_>) -> Piece {
     Piece {
         has_usage_field: response.usage.is_some(),
         usage: response.usage().map(Into::into),
+        cost: response.usage.and_then(cost::told),
         service_tier: response.service_tier(),
         marks: response.marks(),
         ..Piece::default()
