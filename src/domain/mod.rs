@@ -37,4 +37,5 @@ pub use prompt::{Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, R
 pub use scope::{Dimension, Scope};
 pub use secret::Secret;
 pub use unit_price::{Discount, UnitPrice};
+pub use secret::{Digest, Secret, digest, from_hex, hex};
 pub use usage::{Usage, UsageSource, UsageUpdate};
