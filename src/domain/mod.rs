@@ -35,7 +35,6 @@ pub use name::{BudgetName, EndpointName, IssuerName, KeyName, LimitName, NameErr
 pub use price::{Price, Rates, Temporary};
 pub use prompt::{Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
 pub use scope::{Dimension, Scope};
-pub use secret::Secret;
-pub use unit_price::{Discount, UnitPrice};
 pub use secret::{Digest, Secret, digest, from_hex, hex};
+pub use unit_price::{Discount, UnitPrice};
 pub use usage::{Usage, UsageSource, UsageUpdate};

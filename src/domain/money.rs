@@ -25,6 +25,12 @@ impl Pico {
         Self(pico)
     }
 
+    /// An amount given in dollars as a configuration writes it: the decimal that prints as this float, to the nearest
+    /// pico-dollar; `None` if it is not finite or beyond a billion USD.
+    pub fn from_usd(usd: f64) -> Option<Self> {
+        Self::parse_usd(&usd.to_string())
+    }
+
     /// An amount given in dollars as decimal text such as `0.00123` or `1.2e-5`, to the nearest pico-dollar, half to
     /// even; `None` if it is no number or beyond a billion USD.
     pub fn parse_usd(text: &str) -> Option<Self> {
@@ -118,5 +124,7 @@ mod tests {
         check("1e9", Some(1_000_000_000_000_000_000_000));
         check("1e10", None);
         check("$1", None);
+        assert_eq!(Pico::from_usd(0.1), Some(Pico::new(100_000_000_000)));
+        assert_eq!(Pico::from_usd(f64::INFINITY), None);
     }
 }

@@ -46,6 +46,11 @@ struct Conversation<'a> {
 /// An item of an answer. What it says is read leniently: it counts only where there is no usage.
 #[derive(Deserialize)]
 struct Item<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    /// What a call to the provider's search did.
+    #[serde(borrow, default)]
+    action: Option<&'a RawValue>,
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -73,7 +78,19 @@ fn add(value: Option<&RawValue>, text: &mut String) {
     text.push_str(&value.and_then(read::<Cow<'_, str>>).unwrap_or_default());
 }
 
+#[derive(Deserialize)]
+struct Action<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+}
+
 impl<'a> Item<'a> {
+    /// Whether the provider searched the web, which it charges; pages that it opened or looked through it does not.
+    fn is_search(&self) -> bool {
+        let is_search = |action: &'a RawValue| read::<Action<'_>>(action).is_none_or(|action| action.kind == "search");
+        self.kind.as_deref() == Some("web_search_call") && self.action.is_none_or(is_search)
+    }
+
     fn write_to(&self, text: &mut String) {
         for parts in [self.summary, self.content].into_iter().flatten().filter_map(read::<Vec<Part<'a>>>) {
             for part in parts {
@@ -99,7 +116,9 @@ impl<'a> Response<'a> {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.usage.and_then(read::<Counts<'_>>).and_then(|counts| counts.usage())
+        let usage = self.usage.and_then(read::<Counts<'_>>).and_then(|counts| counts.usage())?;
+        let searches = self.items().iter().filter(|item| item.is_search()).count();
+        Some(Usage { web_searches: searches as u64, ..usage })
     }
 
     /// The tier that served; as long as it is only asked for, it may still read `auto`.
