@@ -1,14 +1,14 @@
 //! Admission decides whether a caller may ask now.
 //!
 //! A caller is who its key says; a key is found by the SHA-256 of its secret, so the table that is searched holds
-//! nothing that could be stolen, and how long a search takes tells nothing about a secret. Rates live in memory, so that
-//! refusing costs no round trip; after a restart a caller may exceed a minute's share once. Admission knows no models
-//! and no prices.
+//! nothing that could be stolen, and how long a search takes tells nothing about a secret. What
+//! is used of limits lives in memory, so that refusing costs no round trip; after a restart a caller may exceed a minute's
+//! share once. Admission knows no models and no prices.
 
 mod auth;
-mod rate;
+mod limits;
 
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hyper::HeaderMap;
@@ -16,7 +16,9 @@ use hyper::HeaderMap;
 use crate::domain::{App, Caller, Failure, FailureKind, Label};
 
 pub use auth::{Digest, KEY_HEADER, Key, Keys, digest};
-pub use rate::Rates;
+pub use limits::{
+    Allowance, Amount, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Standing, What,
+};
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
 pub const FEATURE_HEADER: &str = "x-weighbridge-feature";
@@ -37,8 +39,8 @@ pub struct Admitted {
     pub caller: Caller,
     /// Whether it may name a tier or an endpoint itself.
     pub may_choose: bool,
-    /// Requests a minute; `None`: no limit.
-    pub requests_per_minute: Option<NonZeroU32>,
+    /// The limit that the key has of its own.
+    pub limit: Option<Arc<Limit>>,
 }
 
 /// Says who asks, by the key in the headers.
@@ -66,7 +68,7 @@ pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Adm
     Ok(Admitted {
         caller,
         may_choose: key.is_none_or(|key| key.may_choose),
-        requests_per_minute: key.and_then(|key| key.requests_per_minute),
+        limit: key.and_then(|key| key.limit.clone()),
     })
 }
 
@@ -105,7 +107,7 @@ mod tests {
             feature: Label::parse("checkout"),
             tiers: None,
             may_choose: false,
-            requests_per_minute: None,
+            limit: None,
             expires_millis: Some(2_000),
         }
     }

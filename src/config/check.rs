@@ -4,6 +4,7 @@
 mod endpoints;
 mod keys;
 mod ledger;
+mod limits;
 mod prices;
 mod rules;
 mod scope;
@@ -95,9 +96,10 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
+        let limits = self.limits(&raw.limits, &declared);
         let log = self.log(&raw.log);
-        let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
-        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
+        let depth = crate::dialect::Limits { max_depth: bounds.max_depth };
+        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits: depth });
         let (conditional, last) = rules?;
         let mut endpoints: Vec<&CheckedEndpoint> = declared.endpoints.values().collect();
         endpoints.sort_by_key(|endpoint| endpoint.target.name.clone());
@@ -112,6 +114,7 @@ impl Checker<'_, '_> {
             ping_interval,
             cors,
             keys: crate::admit::Keys::new(keys),
+            limits,
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,

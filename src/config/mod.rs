@@ -49,6 +49,8 @@ pub struct Config {
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
+    /// How often, how much and how many at once.
+    pub limits: admit::LimitList,
     /// Where requests go.
     pub rules: route::Rules,
     /// Every endpoint.

@@ -9,6 +9,7 @@ mod doors;
 mod faults;
 mod floors;
 mod life;
+mod limits;
 mod local_models;
 mod recorded;
 mod refusals;

@@ -1,10 +1,9 @@
 //! Who may ask.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use super::Checker;
-use crate::admit::{Digest, Key};
+use crate::admit::{Digest, Key, Limit};
 use crate::config::located::Located;
 use crate::config::raw::{Named, RawFile, RawKey};
 use crate::config::text;
@@ -31,7 +30,7 @@ impl Checker<'_, '_> {
                 feature: self.label(key.feature.as_ref(), "feature"),
                 tiers: tiers.map(Into::into),
                 may_choose: key.may_choose.unwrap_or(true),
-                requests_per_minute: self.rate(key),
+                limit: Limit::of_key(self.allowance(&key.requests_per_minute, &key.tokens_per_minute, &key.concurrent)),
                 expires_millis: self.key_expiry(name, key),
             });
         }
@@ -75,11 +74,6 @@ impl Checker<'_, '_> {
             self.findings.error(written.span(), message).hint("1 to 96 printable ASCII characters without spaces");
         }
         label
-    }
-
-    fn rate(&mut self, key: &RawKey) -> Option<NonZeroU32> {
-        let written = key.requests_per_minute.as_ref()?;
-        NonZeroU32::new(self.count(Some(written), "requests_per_minute", 1))
     }
 
     fn key_expiry(&mut self, name: &Located<String>, key: &RawKey) -> Option<u64> {
