@@ -1,24 +1,15 @@
 //! Keys: by the hash of their secret, never the secret.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Limit;
-use crate::domain::{Failure, FailureKind, KeyName, Label, TierName};
-
-/// The SHA-256 of a key's secret. Secrets are 256 random bits, so a fast hash is enough: there is nothing to guess.
-pub type Digest = [u8; 32];
-
-/// The digest of a secret.
-pub fn digest(secret: &str) -> Digest {
-    Sha256::digest(secret.as_bytes()).into()
-}
+use crate::domain::{Digest, Failure, FailureKind, KeyName, Label, TierName, digest};
 
 /// One caller's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +28,12 @@ pub struct Key {
     pub tiers: Option<Arc<[TierName]>>,
     /// Whether it may wish for a tier with `x-weighbridge-tier`, or name a tier or an endpoint as the model.
     pub may_choose: bool,
-    /// How often, how much and how many at once it may ask; `None`: no limit of its own.
-    pub limit: Option<Arc<Limit>>,
+    /// Requests a minute; `None`: no limit.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens a minute; `None`: no limit.
+    pub tokens_per_minute: Option<NonZeroU32>,
+    /// Requests at once; `None`: no limit.
+    pub concurrent: Option<NonZeroU32>,
     /// From this moment (milliseconds since 1970 UTC) it is refused; `None`: never.
     pub expires_millis: Option<u64>,
 }

@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Admitted;
 use crate::domain::{Caller, Dimension, EndpointName, LimitName, Scope};
 
-pub use pass::{Amount, Estimate, Pass, Refused, Standing, What};
+pub use pass::{Amount, Estimate, Pass, Refused, Remainder, What};
 use requests::Requests;
 use tokens::Tokens;
 
@@ -57,6 +58,12 @@ pub struct Allowance {
 }
 
 impl Allowance {
+    /// What the key by which this caller is admitted allows by itself.
+    pub fn of(admitted: &Admitted) -> Self {
+        let Admitted { requests_per_minute, tokens_per_minute, concurrent, .. } = *admitted;
+        Self { requests_per_minute, tokens_per_minute, concurrent }
+    }
+
     fn is_empty(&self) -> bool {
         *self == Allowance::default()
     }

@@ -8,16 +8,16 @@
 mod auth;
 mod limits;
 
-use std::sync::Arc;
+use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 use hyper::HeaderMap;
 
 use crate::domain::{App, Caller, Failure, FailureKind, Label};
 
-pub use auth::{Digest, KEY_HEADER, Key, Keys, digest};
+pub use auth::{KEY_HEADER, Key, Keys};
 pub use limits::{
-    Allowance, Amount, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Standing, What,
+    Allowance, Amount, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
 };
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
@@ -39,8 +39,12 @@ pub struct Admitted {
     pub caller: Caller,
     /// Whether it may name a tier or an endpoint itself.
     pub may_choose: bool,
-    /// The limit that the key has of its own.
-    pub limit: Option<Arc<Limit>>,
+    /// Requests a minute; `None`: no limit.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens a minute; `None`: no limit.
+    pub tokens_per_minute: Option<NonZeroU32>,
+    /// Requests at once; `None`: no limit.
+    pub concurrent: Option<NonZeroU32>,
 }
 
 /// Says who asks, by the key in the headers.
@@ -68,7 +72,9 @@ pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Adm
     Ok(Admitted {
         caller,
         may_choose: key.is_none_or(|key| key.may_choose),
-        limit: key.and_then(|key| key.limit.clone()),
+        requests_per_minute: key.and_then(|key| key.requests_per_minute),
+        tokens_per_minute: key.and_then(|key| key.tokens_per_minute),
+        concurrent: key.and_then(|key| key.concurrent),
     })
 }
 
@@ -96,7 +102,7 @@ fn no_label(name: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::KeyName;
+    use crate::domain::{KeyName, digest};
 
     fn key(secret: &str) -> Key {
         Key {
@@ -107,7 +113,9 @@ mod tests {
             feature: Label::parse("checkout"),
             tiers: None,
             may_choose: false,
-            limit: None,
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            concurrent: None,
             expires_millis: Some(2_000),
         }
     }

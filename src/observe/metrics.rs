@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, process, trace};
+use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
 use crate::domain::{EndpointName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -114,11 +114,15 @@ pub struct Metrics {
     ledger_late: Gauge,
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
+    shipping: shipping::Shipping,
     panics: Counter,
     turned_away: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
+    /// The server that replicas share.
+    pub shared: SharedMetrics,
+    value: ValueMetrics,
 }
 
 /// 1 ms to about nine minutes, each bucket twice the one before.
@@ -147,6 +151,8 @@ impl Default for Metrics {
             }};
         }
         let usd = || Unit::Other("usd".to_owned());
+        let shared = SharedMetrics::default();
+        shared.register(&mut registry);
         Self {
             requests: register!("requests", "Requests that have ended", Family::default()),
             failures: register!("failures", "Requests that failed, by kind and whose fault", Family::default()),
@@ -228,6 +234,7 @@ impl Default for Metrics {
                 "Whether entries cannot be written at present",
                 Gauge::default()
             ),
+            shipping: shipping::Shipping::registered(&mut registry),
             panics: register!("panics", "Requests that ended in a panic", Counter::default()),
             turned_away: register!(
                 "turned_away_requests",
@@ -237,6 +244,8 @@ impl Default for Metrics {
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            shared,
+            value: ValueMetrics::registered(&mut registry),
             registry,
         }
     }
@@ -312,6 +321,11 @@ impl Metrics {
         }
     }
 
+    /// Outcomes and alerts.
+    pub fn value(&self) -> &ValueMetrics {
+        &self.value
+    }
+
     /// A request was refused without an entry.
     pub fn turned_away(&self) {
         self.turned_away.inc();
@@ -358,6 +372,7 @@ impl Metrics {
         self.ledger_late.set(whole(ledger.late));
         self.ledger_rejected.set(whole(ledger.rejected));
         self.ledger_failing.set(i64::from(ledger.failing));
+        self.shipping.set(&ledger.shipping);
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);
             self.resident.set(whole(process.resident_bytes));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Proxy;
 use super::trail::Trail;
-use crate::admit::{Admitted, Amount, Estimate, Limits, Pass, Refused, Standing};
+use crate::admit::{Admitted, Allowance, Amount, Estimate, Limit, Limits, Pass, Refused, Remainder};
 use crate::config::Config;
 use crate::domain::{Dialect, Door as Kind, EndpointName, Facts, Failure};
 use crate::forward::{Busy, Gate, Needs};
@@ -21,7 +21,8 @@ const FAMILIES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 impl Proxy {
     /// Counts the request, and that it is under way, under the limits of its caller.
     pub(super) fn enter(&self, config: &Config, trail: &mut Trail, admitted: &Admitted) -> Result<(), Failure> {
-        let limits = config.limits.of_callers.iter().chain(&admitted.limit);
+        let of_key = Limit::of_key(Allowance::of(admitted));
+        let limits = config.limits.of_callers.iter().chain(&of_key);
         let entered = self.limits.enter(limits, &admitted.caller, None, Instant::now());
         trail.pass = Some(entered.map_err(|refused| self.refused(trail, &refused))?);
         Ok(())
@@ -38,7 +39,7 @@ impl Proxy {
 
     fn refused(&self, trail: &mut Trail, refused: &Refused) -> Failure {
         self.books.metrics.limited(refused.limit.name(), refused.what.as_str());
-        trail.standing = Some(refused.standing);
+        trail.remainder = Some(refused.remainder);
         refused.failure()
     }
 
@@ -107,8 +108,8 @@ impl Gate for Gatekeeper<'_> {
 
 /// Tells a caller that has a limit what is left of it, in the headers of its dialect. What a provider tells of the limits
 /// of our account is not his then.
-pub(super) fn tell(standing: &Standing, dialect: Dialect, headers: &mut HeaderMap) {
-    if standing.requests.is_none() && standing.tokens.is_none() {
+pub(super) fn tell(remainder: &Remainder, dialect: Dialect, headers: &mut HeaderMap) {
+    if remainder.requests.is_none() && remainder.tokens.is_none() {
         return;
     }
     let of_provider = |name: &&HeaderName| FAMILIES.iter().any(|family| name.as_str().starts_with(family));
@@ -116,7 +117,7 @@ pub(super) fn tell(standing: &Standing, dialect: Dialect, headers: &mut HeaderMa
     for name in of_provider {
         headers.remove(name);
     }
-    let told = [("requests", &standing.requests), ("tokens", &standing.tokens)];
+    let told = [("requests", &remainder.requests), ("tokens", &remainder.tokens)];
     for (kind, amount) in told.into_iter().filter_map(|(kind, amount)| Some((kind, amount.as_ref()?))) {
         for (name, value) in in_words(kind, amount, dialect) {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -187,18 +188,18 @@ mod tests {
     #[test]
     fn our_limits_take_the_place_of_the_providers_in_the_callers_dialect() {
         let amount = Amount { limit: 10, remaining: 9, reset: Duration::from_secs(6) };
-        let standing = Standing { requests: Some(amount), tokens: None };
-        let names = |dialect, standing: &Standing| {
+        let remainder = Remainder { requests: Some(amount), tokens: None };
+        let names = |dialect, remainder: &Remainder| {
             let mut headers = HeaderMap::new();
             for name in ["x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-limit", "x-request-id"] {
                 headers.insert(name, HeaderValue::from_static("1"));
             }
-            tell(standing, dialect, &mut headers);
+            tell(remainder, dialect, &mut headers);
             let mut names: Vec<String> = headers.keys().map(ToString::to_string).collect();
             names.sort();
             (names, headers)
         };
-        let (openai, headers) = names(Dialect::OpenaiResponses, &standing);
+        let (openai, headers) = names(Dialect::OpenaiResponses, &remainder);
         assert_eq!(
             openai,
             [
@@ -209,11 +210,11 @@ mod tests {
             ]
         );
         assert_eq!(headers["x-ratelimit-reset-requests"], "6s");
-        let (anthropic, headers) = names(Dialect::AnthropicMessages, &standing);
+        let (anthropic, headers) = names(Dialect::AnthropicMessages, &remainder);
         assert_eq!(anthropic[..2], ["anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining"]);
         let reset: Timestamp =
             headers["anthropic-ratelimit-requests-reset"].to_str().expect("text").parse().expect("RFC 3339");
         assert!(SystemTime::from(reset) > SystemTime::now() + Duration::from_secs(5));
-        assert_eq!(names(Dialect::OpenaiChat, &Standing::default()).0.len(), 3, "without a limit the provider's pass");
+        assert_eq!(names(Dialect::OpenaiChat, &Remainder::default()).0.len(), 3, "without a limit the provider's pass");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
-use crate::admit::{Admitted, Pass, Standing};
+use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
 use crate::config::Config;
 use crate::domain::{
@@ -61,7 +61,7 @@ pub struct Trail {
     /// How many tokens were reserved; `None`: nothing limits them.
     pub tokens_reserved: Option<u64>,
     /// What was left of the limit that refused it.
-    pub standing: Option<Standing>,
+    pub remainder: Option<Remainder>,
     /// What the rules saw.
     pub facts: Option<Arc<Facts>>,
     /// Why the assessment says what it says.
@@ -152,7 +152,7 @@ impl Trail {
             pass: None,
             endpoint_pass: None,
             tokens_reserved: None,
-            standing: None,
+            remainder: None,
             facts: None,
             evidence: Vec::new(),
             decision: None,
@@ -204,13 +204,13 @@ impl Trail {
             self.books.metrics.tokens_settled(reserved, used);
         }
         // The figures for the headers are read before; from now on the request is no longer under way.
-        self.standing = self.standing.or(self.pass.take().map(|pass| pass.standing(now)));
+        self.remainder = self.remainder.or(self.pass.take().map(|pass| pass.remainder(now)));
         self.endpoint_pass = None;
     }
 
     /// What is left of the limits that it counts under.
-    pub fn standing(&self) -> Standing {
-        self.standing.or(self.pass.as_ref().map(|pass| pass.standing(Instant::now()))).unwrap_or_default()
+    pub fn remainder(&self) -> Remainder {
+        self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
     }
 
     /// Takes note of who holds what later requests may go on from.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::Method;
-use weighbridge::admit::digest;
+use weighbridge::domain::digest;
 
 use crate::support::proxy::routes;
 use crate::support::upstream::{chunk, content, stream_head};

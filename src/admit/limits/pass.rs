@@ -61,7 +61,7 @@ impl Amount {
 
 /// How much is left of the tightest limits: of requests, and of tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Standing {
+pub struct Remainder {
     /// Requests; `None`: nothing limits them.
     pub requests: Option<Amount>,
     /// Tokens; `None`: nothing limits them.
@@ -95,7 +95,7 @@ pub struct Refused {
     /// After how long it is worth asking again; `None`: never, it is more than the limit ever allows.
     pub wait: Option<Duration>,
     /// What is left, for the headers of the refusal.
-    pub standing: Standing,
+    pub remainder: Remainder,
 }
 
 impl fmt::Display for Refused {
@@ -239,7 +239,7 @@ impl Pass {
             allowed,
             wanted,
             wait,
-            standing: self.standing_at(now),
+            remainder: self.remainder_at(now),
         })
     }
 
@@ -304,12 +304,12 @@ impl Pass {
     }
 
     /// What is left of the tightest limits.
-    pub fn standing(&self, now: Instant) -> Standing {
-        self.standing_at(moment(self.began, now))
+    pub fn remainder(&self, now: Instant) -> Remainder {
+        self.remainder_at(moment(self.began, now))
     }
 
-    fn standing_at(&self, now: Moment) -> Standing {
-        let mut standing = Standing::default();
+    fn remainder_at(&self, now: Moment) -> Remainder {
+        let mut remainder = Remainder::default();
         let tightest = |known: &mut Option<Amount>, found: Amount| {
             if known.is_none_or(|known| found.remaining < known.remaining) {
                 *known = Some(found);
@@ -317,13 +317,13 @@ impl Pass {
         };
         for held in &self.held {
             if let Some(per_minute) = held.limit.allowance().requests_per_minute {
-                tightest(&mut standing.requests, held.account.requests.amount(per_minute, now));
+                tightest(&mut remainder.requests, held.account.requests.amount(per_minute, now));
             }
             if let Some(per_minute) = held.limit.allowance().tokens_per_minute {
-                tightest(&mut standing.tokens, held.account.tokens().amount(per_minute, now));
+                tightest(&mut remainder.tokens, held.account.tokens().amount(per_minute, now));
             }
         }
-        standing
+        remainder
     }
 }
 

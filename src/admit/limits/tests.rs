@@ -23,8 +23,8 @@ fn ana(feature: &str) -> Caller {
 }
 
 fn remaining(limits: &Limits, limit: &Arc<Limit>, now: Instant) -> u64 {
-    let standing = limits.enter([limit], &ana("x"), None, now).expect("room").standing(now);
-    standing.requests.or(standing.tokens).expect("limited").remaining
+    let remainder = limits.enter([limit], &ana("x"), None, now).expect("room").remainder(now);
+    remainder.requests.or(remainder.tokens).expect("limited").remaining
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_request_counts_under_all_of_its_limits_or_none() {
     assert!(enter().is_ok() && enter().is_ok());
     let refused = enter().expect_err("the third");
     assert_eq!((refused.limit.name().as_str(), &*refused.holder, refused.used), ("narrow", "ana", 2));
-    assert_eq!(refused.standing.requests.map(|amount| amount.remaining), Some(0));
+    assert_eq!(refused.remainder.requests.map(|amount| amount.remaining), Some(0));
     let failure = refused.failure();
     let wait = failure.retry_after.expect("a time").as_secs_f64();
     assert!((29.9..=30.0).contains(&wait), "{wait}");
@@ -170,7 +170,7 @@ proptest! {
         drop(holders);
         // Passes are dropped by the real clock, and some tokens have come back by then.
         let later = Instant::now();
-        let left = pass.standing(later).tokens.expect("limited").remaining;
+        let left = pass.remainder(later).tokens.expect("limited").remaining;
         let came_back = u64::try_from((later - now).as_millis()).expect("short") / 60 + 1;
         prop_assert!((1000 - used..=1000 - used + came_back).contains(&left), "{} {} {}", left, used, came_back);
     }

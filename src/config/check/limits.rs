@@ -1,7 +1,6 @@
 //! How often, how much and how many at once.
 
 use std::collections::HashSet;
-use std::num::NonZeroU32;
 
 use super::{Checker, Declared};
 use crate::admit::{Allowance, Limit, LimitList};
@@ -55,21 +54,16 @@ impl Checker<'_, '_> {
         limit.ok()
     }
 
-    /// How much is allowed.
-    pub(super) fn allowance(
+    fn allowance(
         &mut self,
         requests_per_minute: &Option<Located<u32>>,
         tokens_per_minute: &Option<Located<u32>>,
         concurrent: &Option<Located<u32>>,
     ) -> Allowance {
-        let mut figure = |written: &Option<Located<u32>>, key: &str| {
-            let written = written.as_ref()?;
-            NonZeroU32::new(self.count(Some(written), key, 1))
-        };
         Allowance {
-            requests_per_minute: figure(requests_per_minute, "requests_per_minute"),
-            tokens_per_minute: figure(tokens_per_minute, "tokens_per_minute"),
-            concurrent: figure(concurrent, "concurrent"),
+            requests_per_minute: self.rate(requests_per_minute.as_ref(), "requests_per_minute"),
+            tokens_per_minute: self.rate(tokens_per_minute.as_ref(), "tokens_per_minute"),
+            concurrent: self.rate(concurrent.as_ref(), "concurrent"),
         }
     }
 }
