@@ -15,9 +15,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::Limits;
+use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::forward::Pool;
@@ -77,6 +78,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    /// Keeps the public keys of issuers fresh, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    issuers: AbortOnDropHandle<()>,
     drain_timeout: Duration,
 }
 
@@ -104,6 +108,7 @@ impl App {
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
             issued: Arc::default(),
+            issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
@@ -112,6 +117,7 @@ impl App {
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
+        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -126,7 +132,17 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, people, watch, drain_timeout })
+        Ok(Self {
+            proxy,
+            config_path: config_path.to_owned(),
+            data,
+            admin,
+            serving,
+            people,
+            watch,
+            issuers,
+            drain_timeout,
+        })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -202,6 +218,12 @@ impl App {
             })
             .ok()
     }
+}
+
+/// Keeps the public keys of those fresh who sign callers' tokens.
+async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
+    let issuers = Arc::clone(&proxy.issuers);
+    issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
 }
 
 /// What the ledger remembers of who holds what.

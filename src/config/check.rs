@@ -4,6 +4,7 @@
 mod admin;
 mod alerts;
 mod endpoints;
+mod issuers;
 mod keys;
 mod ledger;
 mod limits;
@@ -91,8 +92,12 @@ impl Checker<'_, '_> {
     /// The configuration, or `None` if there are errors; they are in the findings.
     pub(super) fn config(&mut self, raw: &RawFile, version: RulesVersion) -> Option<Config> {
         let keys = self.keys(&raw.keys, raw);
+        let issuers = self.issuers(&raw.issuers, raw);
         let admin_tokens = self.admin_tokens(&raw.admin);
-        let has = server::Logins { keys: !raw.keys.is_empty(), admin_tokens: !raw.admin.tokens.is_empty() };
+        let has = server::Logins {
+            keys: !raw.keys.is_empty() || !raw.issuers.is_empty(),
+            admin_tokens: !raw.admin.tokens.is_empty(),
+        };
         let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
@@ -123,6 +128,7 @@ impl Checker<'_, '_> {
             ping_interval,
             cors,
             keys: crate::admit::Keys::new(keys),
+            issuers,
             limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
-use crate::domain::{EndpointName, LimitName, RuleName, TierName, Usage};
+use crate::domain::{EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
     ($($name:ty),+) => {$(
@@ -22,7 +22,7 @@ macro_rules! label_value {
         }
     )+};
 }
-label_value!(EndpointName, LimitName, RuleName, TierName);
+label_value!(EndpointName, IssuerName, LimitName, RuleName, TierName);
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 struct RequestLabels {
@@ -79,6 +79,17 @@ struct LimitLabels {
     dimension: &'static str,
 }
 
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct FetchLabels {
+    issuer: IssuerName,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct IssuerLabel {
+    issuer: IssuerName,
+}
+
 type Usd = Counter<f64, AtomicU64>;
 
 /// Every metric.
@@ -99,6 +110,8 @@ pub struct Metrics {
     tokens_reserved: Counter,
     tokens_settled: Counter,
     left_alone: Family<EndpointLabel, Counter>,
+    issuer_fetches: Family<FetchLabels, Counter>,
+    issuer_failing: Family<IssuerLabel, Gauge>,
     in_flight: Gauge,
     connections: Gauge,
     breakers: Family<EndpointLabel, Gauge>,
@@ -196,6 +209,12 @@ impl Default for Metrics {
             left_alone: register!(
                 "provider_limit_skips",
                 "Times an endpoint was left alone because its provider's limits were used up",
+                Family::default()
+            ),
+            issuer_fetches: register!("issuer_fetches", "Fetches of an issuer's public keys", Family::default()),
+            issuer_failing: register!(
+                "issuer_failing",
+                "Whether an issuer's public keys could not be fetched the last time",
                 Family::default()
             ),
             in_flight: register!("in_flight_requests", "Requests under way", Gauge::default()),
@@ -347,6 +366,13 @@ impl Metrics {
     pub fn tokens_settled(&self, reserved: u64, used: u64) {
         self.tokens_reserved.inc_by(reserved);
         self.tokens_settled.inc_by(used);
+    }
+
+    /// An issuer's public keys were fetched, or could not be.
+    pub fn issuer_fetched(&self, issuer: &IssuerName, is_ok: bool) {
+        let (issuer, outcome) = (issuer.clone(), if is_ok { "ok" } else { "failed" });
+        self.issuer_failing.get_or_create(&IssuerLabel { issuer: issuer.clone() }).set(i64::from(!is_ok));
+        self.issuer_fetches.get_or_create(&FetchLabels { issuer, outcome }).inc();
     }
 
     /// An endpoint was left alone because its provider's limits were used up.
