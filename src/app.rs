@@ -16,9 +16,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::Rates;
+use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
@@ -79,6 +80,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    /// Keeps the public keys of issuers fresh, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    issuers: AbortOnDropHandle<()>,
     drain_timeout: Duration,
 }
 
@@ -108,7 +112,8 @@ impl App {
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
             issued: Arc::default(),
-            rates: Rates::default(),
+            issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
+            limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
             shared,
@@ -116,6 +121,7 @@ impl App {
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
+        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -130,7 +136,17 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, people, watch, drain_timeout })
+        Ok(Self {
+            proxy,
+            config_path: config_path.to_owned(),
+            data,
+            admin,
+            serving,
+            people,
+            watch,
+            issuers,
+            drain_timeout,
+        })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -210,6 +226,12 @@ impl App {
     }
 }
 
+/// Keeps the public keys of those fresh who sign callers' tokens.
+async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
+    let issuers = Arc::clone(&proxy.issuers);
+    issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
+}
+
 /// What the ledger remembers of who holds what.
 fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     let recall = Recall::default();
@@ -234,6 +256,7 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             if let Err(error) = budgets::restore(&proxy.books.budgets, &config, changed, SystemTime::now()) {
                 tracing::error!(%error, "what was spent in new budgets before this moment is not known");
             }
+            proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
             rules.are(&version);

@@ -11,6 +11,7 @@ mod faults;
 mod floors;
 mod ledger_postgres;
 mod life;
+mod limits;
 mod local_models;
 mod recorded;
 mod recorded_usage;
