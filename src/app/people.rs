@@ -11,7 +11,7 @@ use super::{AppError, issued};
 use crate::config::Config;
 use crate::domain::RulesVersion;
 use crate::proxy::Proxy;
-use crate::registry::Registry;
+use crate::registry::{Registry, Snapshot};
 use crate::store::Store;
 
 /// How long the start waits for a database that may be gone: a proxy with keys in its file can serve without it.
@@ -60,18 +60,19 @@ pub(super) struct People {
 impl People {
     /// Brings what is known already to the proxy, and from now on every change.
     pub(super) fn begin(proxy: &Arc<Proxy>, registry: &Registry) -> Self {
-        let store = {
-            let issued_keys = Arc::clone(&proxy.issued);
-            move |snapshot: &crate::registry::Snapshot| issued_keys.store(Some(Arc::new(issued::issued(snapshot))))
+        let (issued, budgets) = (Arc::clone(&proxy.issued), proxy.books.budgets.clone());
+        let bring = move |snapshot: &Snapshot| {
+            issued.store(Some(Arc::new(issued::issued(snapshot))));
+            budgets.set_overrides(issued::made_later(snapshot));
         };
         if let Some(snapshot) = registry.snapshot() {
-            store(&snapshot);
+            bring(&snapshot);
         }
         let (tell, told) = unbounded_channel();
         let rules = Rules { registry: registry.clone(), tell };
         rules.are(&proxy.config.snapshot().version);
         Self {
-            following: tokio::spawn(registry.clone().follow(store)),
+            following: tokio::spawn(registry.clone().follow(bring)),
             noting: tokio::spawn(note(registry.clone(), told)),
             rules,
         }
