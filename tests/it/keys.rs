@@ -171,6 +171,14 @@ async fn two_proxies_on_one_database_know_of_each_key_within_a_second_and_outliv
     assert_eq!(ask(&two.client(), &secrets[2]).await.status, 401, "and so does what was revoked");
     let refused = post(&as_role(one.admin(), "operator"), "/api/v1/keys", json!({"name": "cy"})).await;
     assert_eq!((refused.status.as_u16(), refused.json()["error"]["code"].as_str()), (503, Some("store")));
+    let text = std::fs::read_to_string(two.routes_path()).unwrap();
+    let ledger_path = two.ledger_path();
+    let (_, folder, app) = two.into_parts();
+    within(app.shut_down()).await.unwrap();
+    let here = format!("[ledger]\npath = \"{}\"", ledger_path.display());
+    let two = Proxy::start(&text.replace("[ledger]", &here)).await;
+    assert_eq!(ask(&two.client(), &good).await.status, 200, "what was copied counts after a start");
+    assert_eq!(ask(&two.client(), &secrets[2]).await.status, 401, "{}", folder.path().display());
     database.start_again().await;
     let again = within(async {
         loop {
@@ -377,6 +385,11 @@ async fn a_budget_has_another_limit_for_a_time() {
     let budget = "[[budgets]]\nname = \"all\"\nlimit = 0.000000001\nwindow = \"day\"\nowner = \"x\"\n";
     let proxy = started(&upstream, budget).await;
     let admin = as_role(proxy.admin(), "operator");
+    assert_eq!(
+        proxy.client().chat(chat("hello")).await.status,
+        200,
+        "nobody knows what it can cost, and nothing is used"
+    );
     let refused = proxy.client().chat(chat("hello")).await;
     assert!(refused.status.is_client_error() && refused.text().contains("all"), "{}", refused.text());
     let until = Moment::from_millis(Moment::now().millis() + 3_600_000);
