@@ -5,6 +5,7 @@ mod api;
 mod budgets;
 mod keys;
 mod login;
+mod overrides;
 mod reply;
 mod table;
 
@@ -91,6 +92,9 @@ impl AdminPort {
             Asked::CreateToken => self.create_token(&who, &body).await,
             Asked::RevokeToken => self.revoke_token(&who, named(0)).await,
             Asked::Budgets => self.budgets(),
+            Asked::Overrides => self.overrides(named(0)).await,
+            Asked::OverrideBudget => self.override_budget(&who, named(0), &body).await,
+            Asked::EndOverride => self.end_override(&who, named(0), named(1)).await,
             Asked::Audit => self.audit(head.uri.query().unwrap_or_default()).await,
         }
     }

@@ -9,6 +9,7 @@ mod dialects;
 mod doors;
 mod faults;
 mod floors;
+mod keys;
 mod ledger_postgres;
 mod life;
 mod limits;
