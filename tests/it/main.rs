@@ -8,6 +8,7 @@ mod dialects;
 mod doors;
 mod faults;
 mod floors;
+mod jwt;
 mod ledger_postgres;
 mod life;
 mod limits;
