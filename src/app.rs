@@ -1,5 +1,6 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
+pub mod budgets;
 mod issued;
 mod people;
 pub mod spend;
@@ -20,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::admin::AdminPort;
 use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
+use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
@@ -98,6 +100,8 @@ impl App {
         metrics.started(true, unix_seconds());
         let shared =
             config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
+        let purse = Budgets::new(shared.as_ref().map(|shared| shared.leases.clone()));
+        budgets::restore(&purse, &config, config.budgets.iter(), SystemTime::now())?;
         if let Some(shared) = &shared {
             shared.begin().await;
         }
@@ -113,7 +117,7 @@ impl App {
             assessor: Assessor::new(),
             pool: Pool::default(),
             shared,
-            books: Books { ledger, metrics, recall, lifecycle: lifecycle.clone() },
+            books: Books { ledger, metrics, budgets: purse, recall, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
@@ -211,7 +215,9 @@ impl App {
     fn watch(&self) -> Option<crate::config::Watcher> {
         let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
         let rules = self.people.rules.clone();
-        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &rules, &path));
+        let catalogue = self.proxy.config.snapshot().catalogue_path.clone();
+        let files: Vec<&Path> = std::iter::once(&self.config_path).chain(&catalogue).map(PathBuf::as_path).collect();
+        let watcher = crate::config::watch(&files, move || reload(&proxy, &rules, &path));
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
@@ -239,6 +245,7 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
 fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
     let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
+    let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
     let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
         ReloadEvent::Unchanged => return,
@@ -246,6 +253,10 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             let config = proxy.config.snapshot();
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
             proxy.limits.retain(|name| config.limits.has(name));
+            let changed = budgets::changed(&before.budgets, &config.budgets);
+            if let Err(error) = budgets::restore(&proxy.books.budgets, &config, changed, SystemTime::now()) {
+                tracing::error!(%error, "what was spent in new budgets before this moment is not known");
+            }
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
             rules.are(&version);

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
+use super::{BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
 use crate::domain::{EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -105,6 +105,10 @@ pub struct Metrics {
     cost: Family<SpendLabels, Usd>,
     savings: Family<SpendLabels, Gauge<f64, AtomicU64>>,
     unpriced: Family<EndpointLabel, Counter>,
+    told_cost: Family<EndpointLabel, Usd>,
+    compared_cost: Family<EndpointLabel, Usd>,
+    drift: Family<EndpointLabel, Usd>,
+    web_searches: Family<EndpointLabel, Counter>,
     estimated: Family<EndpointLabel, Counter>,
     limited: Family<LimitLabels, Counter>,
     tokens_reserved: Counter,
@@ -134,6 +138,8 @@ pub struct Metrics {
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
+    /// Budgets.
+    pub budgets: BudgetMetrics,
     /// The server that replicas share.
     pub shared: SharedMetrics,
     value: ValueMetrics,
@@ -197,6 +203,25 @@ impl Default for Metrics {
                 usd(),
                 Family::default()
             ),
+            told_cost: register!(
+                "provider_cost",
+                "What answers cost by their provider's own word, where it tells",
+                usd(),
+                Family::default()
+            ),
+            compared_cost: register!(
+                "provider_cost_ours",
+                "What the same answers cost by our prices",
+                usd(),
+                Family::default()
+            ),
+            drift: register!(
+                "cost_drift",
+                "How far the two are apart, summed answer by answer whichever is more",
+                usd(),
+                Family::default()
+            ),
+            web_searches: register!("web_searches", "Searches that providers made and charge", Family::default()),
             unpriced: register!("unpriced_requests", "Answers whose cost is unknown", Family::default()),
             estimated: register!("estimated_requests", "Answers whose tokens were counted here", Family::default()),
             limited: register!("limited", "Requests or tries that a limit of ours refused", Family::default()),
@@ -270,6 +295,7 @@ impl Default for Metrics {
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            budgets: BudgetMetrics::registered(&mut registry),
             shared,
             value: ValueMetrics::registered(&mut registry),
             registry,
@@ -319,6 +345,14 @@ impl Metrics {
         let endpoint_label = EndpointLabel { endpoint: endpoint.clone() };
         if event.usage_source == Some(crate::domain::UsageSource::Estimated) {
             self.estimated.get_or_create(&endpoint_label).inc();
+        }
+        if usage.web_searches > 0 {
+            self.web_searches.get_or_create(&endpoint_label).inc_by(usage.web_searches);
+        }
+        if let (Some(ours), Some(theirs)) = (event.cost, event.provider_cost) {
+            self.told_cost.get_or_create(&endpoint_label).inc_by(theirs.usd());
+            self.compared_cost.get_or_create(&endpoint_label).inc_by(ours.usd());
+            self.drift.get_or_create(&endpoint_label).inc_by((ours - theirs).usd().abs());
         }
         let Some(cost) = event.cost else {
             self.unpriced.get_or_create(&endpoint_label).inc();

@@ -68,9 +68,10 @@ impl Proxy {
         };
         // How much it will use is not known before; who owes tokens waits all the same.
         let estimate = Estimate { prompt: 0, max_output: Some(0) };
-        self.reserve(trail, estimate)?;
+        self.reserve_tokens(trail, estimate)?;
         let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
+        self.reserve(config, trail, &admitted.caller, decision.ceiling).await?;
         let passage = Passage {
             method: head.method,
             door: asked.kind,
