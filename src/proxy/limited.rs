@@ -29,7 +29,7 @@ impl Proxy {
     }
 
     /// Reserves the tokens that the request is expected to have.
-    pub(super) fn reserve(&self, trail: &mut Trail, estimate: Estimate) -> Result<(), Failure> {
+    pub(super) fn reserve_tokens(&self, trail: &mut Trail, estimate: Estimate) -> Result<(), Failure> {
         let Some(mut pass) = trail.pass.take() else { return Ok(()) };
         let reserved = pass.reserve(estimate, Instant::now());
         trail.pass = Some(pass);

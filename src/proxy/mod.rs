@@ -180,7 +180,7 @@ impl Proxy {
         }
         let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
-            self.reserve(trail, estimate)?;
+            self.reserve_tokens(trail, estimate)?;
             self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let gate = self.gate(config, &admitted, estimate);

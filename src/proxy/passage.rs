@@ -68,7 +68,7 @@ impl Proxy {
         };
         // How much it will use is not known before; who owes tokens waits all the same.
         let estimate = Estimate { prompt: 0, max_output: Some(0) };
-        self.reserve(trail, estimate)?;
+        self.reserve_tokens(trail, estimate)?;
         let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
         self.hold(config, trail, &admitted.caller, decision.ceiling).await?;

@@ -10,6 +10,7 @@ mod doors;
 mod faults;
 mod floors;
 mod keys;
+mod jwt;
 mod ledger_postgres;
 mod life;
 mod limits;
