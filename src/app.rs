@@ -199,7 +199,9 @@ impl App {
     fn watch(&self) -> Option<crate::config::Watcher> {
         let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
         let rules = self.people.rules.clone();
-        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &rules, &path));
+        let catalogue = self.proxy.config.snapshot().catalogue_path.clone();
+        let files: Vec<&Path> = std::iter::once(&self.config_path).chain(&catalogue).map(PathBuf::as_path).collect();
+        let watcher = crate::config::watch(&files, move || reload(&proxy, &rules, &path));
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");

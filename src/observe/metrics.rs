@@ -88,6 +88,10 @@ pub struct Metrics {
     cost: Family<SpendLabels, Usd>,
     savings: Family<SpendLabels, Gauge<f64, AtomicU64>>,
     unpriced: Family<EndpointLabel, Counter>,
+    told_cost: Family<EndpointLabel, Usd>,
+    compared_cost: Family<EndpointLabel, Usd>,
+    drift: Family<EndpointLabel, Usd>,
+    web_searches: Family<EndpointLabel, Counter>,
     estimated: Family<EndpointLabel, Counter>,
     in_flight: Gauge,
     connections: Gauge,
@@ -176,6 +180,25 @@ impl Default for Metrics {
                 usd(),
                 Family::default()
             ),
+            told_cost: register!(
+                "provider_cost",
+                "What answers cost by their provider's own word, where it tells",
+                usd(),
+                Family::default()
+            ),
+            compared_cost: register!(
+                "provider_cost_ours",
+                "What the same answers cost by our prices",
+                usd(),
+                Family::default()
+            ),
+            drift: register!(
+                "cost_drift",
+                "How far the two are apart, summed answer by answer whichever is more",
+                usd(),
+                Family::default()
+            ),
+            web_searches: register!("web_searches", "Searches that providers made and charge", Family::default()),
             unpriced: register!("unpriced_requests", "Answers whose cost is unknown", Family::default()),
             estimated: register!("estimated_requests", "Answers whose tokens were counted here", Family::default()),
             in_flight: register!("in_flight_requests", "Requests under way", Gauge::default()),
@@ -281,6 +304,14 @@ impl Metrics {
         let endpoint_label = EndpointLabel { endpoint: endpoint.clone() };
         if event.usage_source == Some(crate::domain::UsageSource::Estimated) {
             self.estimated.get_or_create(&endpoint_label).inc();
+        }
+        if usage.web_searches > 0 {
+            self.web_searches.get_or_create(&endpoint_label).inc_by(usage.web_searches);
+        }
+        if let (Some(ours), Some(theirs)) = (event.cost, event.provider_cost) {
+            self.told_cost.get_or_create(&endpoint_label).inc_by(theirs.usd());
+            self.compared_cost.get_or_create(&endpoint_label).inc_by(ours.usd());
+            self.drift.get_or_create(&endpoint_label).inc_by((ours - theirs).usd().abs());
         }
         let Some(cost) = event.cost else {
             self.unpriced.get_or_create(&endpoint_label).inc();

@@ -20,7 +20,7 @@ use crate::listen::{Lifecycle, Phase};
 use crate::meter::Tally;
 use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
-use crate::record::entry::{Attempt, Ending, Entry};
+use crate::record::entry::{Attempt, Ending, Entry, TOLD};
 use crate::record::{Ledger, Receipt};
 
 /// What a trail reports to when it ends.
@@ -73,6 +73,8 @@ pub struct Trail {
     pub prompt_tokens: Option<u64>,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hides_usage: bool,
+    /// What the answer cost by the word of the gateway that sent it, if its headers say so.
+    pub told_cost: Option<Pico>,
     /// Whether the usage in the answer is this request's.
     pub billing: Billing,
     /// What the request holds in its budgets; comes back when it ends.
@@ -120,6 +122,10 @@ pub struct Spent {
     pub usage: Option<(Usage, UsageSource)>,
     /// What they cost; `None`: unpriced, or nothing was used.
     pub cost: Option<Pico>,
+    /// What they cost by the provider's own word.
+    pub provider_cost: Option<Pico>,
+    /// Whether the provider's word is all that is known of the cost.
+    pub is_told: bool,
     /// What they would have cost on the baseline tier.
     pub baseline: Option<Pico>,
 }
@@ -154,6 +160,7 @@ impl Trail {
             body_wait: Duration::ZERO,
             prompt_tokens: None,
             hides_usage: false,
+            told_cost: None,
             billing: Billing::Usual,
             reservation: None,
             has_ended: false,
@@ -248,9 +255,15 @@ impl Trail {
         };
         let tier = tally.service_tier.as_deref();
         let baseline = self.config.baseline.as_ref().and_then(|name| self.config.endpoints.get(name));
+        let ours = endpoint.price.cost(&usage, self.at, tier);
+        let provider_cost = tally.cost.or(self.told_cost);
+        // A gateway's word is better than none. A cost of 0 is no word: what nobody prices must not look free.
+        let told = provider_cost.filter(|cost| ours.is_none() && *cost > Pico::ZERO);
         Spent {
             usage: Some((usage, source)),
-            cost: endpoint.price.cost(&usage, self.at, tier),
+            cost: ours.or(told),
+            provider_cost,
+            is_told: told.is_some(),
             baseline: baseline.and_then(|baseline| baseline.price.cost(&usage, self.at, None)),
         }
     }
@@ -296,10 +309,13 @@ impl Trail {
             usage: spent.usage.map(|(usage, _)| usage),
             usage_source: spent.usage.map(|(_, source)| source),
             service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
-            price_version: is_paid.then(|| Arc::clone(&self.config.price_version)),
+            price_version: is_paid.then(|| match spent.is_told {
+                true => TOLD.into(),
+                false => Arc::clone(&self.config.price_version),
+            }),
             cost: spent.cost,
             reserved: self.reservation.as_ref().map(Reservation::amount),
-            provider_cost: None,
+            provider_cost: spent.provider_cost,
             baseline: spent.baseline,
             status: end.status,
             ending: end.ending,
@@ -366,6 +382,8 @@ impl Trail {
             usage: entry.usage,
             usage_source: entry.usage_source,
             cost: entry.cost,
+            // There is nothing to compare it with where it stands for our own.
+            provider_cost: entry.provider_cost.filter(|_| entry.price_version.as_deref() != Some(TOLD)),
             baseline: entry.baseline,
             total: Duration::from_micros(entry.total_us),
             first_byte: entry.first_byte_us.map(Duration::from_micros),

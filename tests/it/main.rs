@@ -13,6 +13,7 @@ mod ledger_postgres;
 mod life;
 mod local_models;
 mod recorded;
+mod recorded_usage;
 mod refusals;
 mod sdk;
 mod shares;
