@@ -111,6 +111,7 @@ impl Checker<'_, '_> {
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
         let budgets = self.budgets(raw);
+        self.unbounded(raw, &declared);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
         let depth = crate::dialect::Limits { max_depth: bounds.max_depth };
