@@ -20,6 +20,7 @@ use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
 use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
+use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
 
@@ -65,6 +66,7 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
+        let archive = Archive::of(&config.ledger)?;
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let lifecycle = Lifecycle::default();
@@ -82,7 +84,7 @@ impl App {
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections() };
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {

@@ -16,6 +16,7 @@ use crate::forward::BreakerState;
 use crate::listen::Answering;
 use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
+use crate::record::archive::Archive;
 
 /// The admin port.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct AdminPort {
     pub proxy: Arc<Proxy>,
     /// Open connections on the data port.
     pub connections: Arc<AtomicU64>,
+    /// The ledger, for those who ask.
+    pub archive: Archive,
 }
 
 type Reply = Response<Full<Bytes>>;
@@ -45,7 +48,7 @@ impl Answering for AdminPort {
             "/readyz" => self.ready(),
             "/metrics" => self.metrics(),
             path => match path.strip_prefix("/api/v1/requests/") {
-                Some(id) => api::request(self.proxy.config.snapshot().ledger.path.clone(), id).await,
+                Some(id) => api::request(&self.archive, id).await,
                 None => text(StatusCode::NOT_FOUND, "no such path\n"),
             },
         }

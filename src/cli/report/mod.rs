@@ -1,7 +1,7 @@
 //! `weighbridge report`: spend, savings and counts out of the ledger.
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::{NoMoment, Period};
-use crate::record::query::Reader;
 use crate::record::report::{Filter, GroupBy, Report, Totals};
 
 mod csv;
@@ -49,6 +49,18 @@ pub struct Args {
     /// Only requests that this rule decided.
     #[arg(long)]
     pub rule: Option<String>,
+    /// Only requests with this key, by its name.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Only requests that this endpoint answered.
+    #[arg(long)]
+    pub endpoint: Option<String>,
+    /// Only requests for this branch.
+    #[arg(long)]
+    pub branch: Option<String>,
+    /// Only requests for this pull request.
+    #[arg(long)]
+    pub pr: Option<String>,
     /// Print JSON; amounts are exact decimal text.
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
@@ -81,14 +93,15 @@ enum ReportError {
 
 /// Prints the report of the ledger that is named, or that the configuration names.
 pub fn run(args: &Args) -> ExitCode {
-    let ledger = match &args.ledger {
-        Some(ledger) => ledger.clone(),
+    let archive = match &args.ledger {
+        Some(ledger) => Ok(Archive::in_file(ledger)),
         None => match super::check::load(&args.config) {
-            Ok(config) => config.ledger.path,
+            Ok(config) => Archive::of(&config.ledger),
             Err(problems) => return super::cannot_run(&problems),
         },
     };
-    let printed = print(args, &ledger, Timestamp::now(), BufWriter::new(io::stdout().lock()));
+    let out = BufWriter::new(io::stdout().lock());
+    let printed = archive.map_err(ReportError::from).and_then(|archive| print(args, &archive, Timestamp::now(), out));
     match printed {
         Ok(()) => super::OK.into(),
         // Whoever reads, `head` for one, has read enough.
@@ -101,15 +114,16 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn print(args: &Args, ledger: &Path, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
+fn print(args: &Args, ledger: &Archive, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
     let filter = args.filter(now)?;
-    let report = Reader::open(ledger)?.report(&filter, &args.by)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(ledger.report(&filter, &args.by))?;
     if args.json {
         print_json(&report, &args.by, filter.period, &mut out)?;
     } else if args.csv {
         csv::print(&report, &args.by, &mut out)?;
     } else {
-        table::print(&report, &args.by, &filter, ledger, &mut out)?;
+        table::print(&report, &args.by, &filter, &ledger.place(), &mut out)?;
     }
     Ok(out.flush()?)
 }
@@ -125,6 +139,10 @@ impl Args {
             (GroupBy::Tier, &self.tier),
             (GroupBy::Model, &self.model),
             (GroupBy::Rule, &self.rule),
+            (GroupBy::Key, &self.key),
+            (GroupBy::Endpoint, &self.endpoint),
+            (GroupBy::Branch, &self.branch),
+            (GroupBy::Pr, &self.pr),
         ];
         let equal = equal.into_iter().filter_map(|(by, value)| Some((by, value.clone()?))).collect();
         Ok(Filter { period, equal })
@@ -206,7 +224,7 @@ mod tests {
         let (_folder, path) = ledger_of(entries);
         let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
         let mut out = Vec::new();
-        print(&args, &path, "2026-11-22T12:00:00Z".parse().unwrap(), &mut out)?;
+        print(&args, &Archive::in_file(&path), "2026-11-22T12:00:00Z".parse().unwrap(), &mut out)?;
         Ok(String::from_utf8(out).unwrap().replace(&path.display().to_string(), "ledger.db"))
     }
 
@@ -238,7 +256,7 @@ mod tests {
         assert!(Line::try_parse_from(["report", "--by", "mood"]).is_err());
         assert!(Line::try_parse_from(["report", "--json", "--csv"]).is_err());
         let nowhere =
-            print(&Line::parse_from(["report"]).args, Path::new("no/such/file"), Timestamp::now(), Vec::new());
+            print(&Line::parse_from(["report"]).args, &Archive::in_file("no/such/file"), Timestamp::now(), Vec::new());
         assert!(matches!(nowhere, Err(ReportError::Ledger(LedgerError::Missing(_)))));
     }
 }

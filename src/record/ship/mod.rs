@@ -4,14 +4,17 @@
 //! the place remembered. Between the two anything may be killed: what is sent twice is written once. While the database
 //! cannot be reached, entries wait in the file.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use deadpool_postgres::Transaction;
 use rusqlite::Connection;
 use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::cell::DAY;
+use super::cell::{Cells, DAY};
 use super::checkpoint::{self, Checkpoints};
 use super::file::{self, LedgerError};
 use super::meta;
@@ -34,6 +37,35 @@ pub const MIGRATIONS: &[Migration] =
 
 /// The name under which the database knows them.
 pub const ROOM: &str = "ledger";
+
+/// A condition on the day of entries whose ids are known: `$2` and `$3` are [`days_of`] them. An id begins with the moment
+/// of its making, and without a day every day there is would be searched.
+pub const NEAR_THEIR_IDS: &str = "day BETWEEN DATE '1970-01-01' + $2::int - 1 AND DATE '1970-01-01' + $3::int + 1";
+
+/// The first and the last day on which these ids were made, as days since 1970.
+pub fn days_of(ids: &[Uuid]) -> (i32, i32) {
+    let day =
+        |id: &Uuid| i32::try_from((id.as_u128() >> 80) / DAY.unsigned_abs() as u128).unwrap_or(LAST_DAY).min(LAST_DAY);
+    let (first, last) = (ids.iter().map(day).min(), ids.iter().map(day).max());
+    (first.unwrap_or(0), last.unwrap_or(0))
+}
+
+/// The last day but one of PostgreSQL's calendar as far as it is used here.
+const LAST_DAY: i32 = 2_932_895;
+
+/// Adds to cells: hours of each replica, and days. All writers take the lines in the same order, so none waits in a circle.
+pub async fn add_to_cells(
+    transaction: &Transaction<'_>,
+    hours: HashMap<String, Cells>,
+    days: Cells,
+) -> Result<(), tokio_postgres::Error> {
+    let mut hours: Vec<(String, Cells)> = hours.into_iter().collect();
+    hours.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (replica, cells) in hours {
+        write::add(transaction, &statement::HOURS, Some(&replica), cells).await?;
+    }
+    write::add(transaction, &statement::DAYS, None, days).await
+}
 
 /// The most entries in one transaction. More would gain nothing and hold the rollups' lines longer.
 const MOST: usize = 500;
