@@ -154,6 +154,12 @@ impl Args {
 struct JsonReport<'r> {
     since: Option<String>,
     until: Option<String>,
+    /// From when was counted, where that is not `since`: of deleted entries only whole hours are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_since: Option<String>,
+    /// Requests that wait here to be shipped.
+    #[serde(skip_serializing_if = "is_none")]
+    unshipped: u64,
     by: &'r [GroupBy],
     lines: Vec<JsonLine<'r>>,
     total: &'r Totals,
@@ -175,12 +181,19 @@ fn print_json(report: &Report, by: &[GroupBy], period: Period, mut out: impl Wri
     let json = JsonReport {
         since: period.since_millis.and_then(moment),
         until: period.until_millis.and_then(moment),
+        counted_since: report.widened.and_then(|wide| wide.since_millis).and_then(moment),
+        unshipped: report.unshipped,
         by,
         lines: lines.collect(),
         total: &report.total,
     };
     serde_json::to_writer_pretty(&mut out, &json)?;
     writeln!(out)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn moment(millis: i64) -> Option<String> {

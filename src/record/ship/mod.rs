@@ -133,6 +133,8 @@ pub struct Shipper {
     closing: watch::Receiver<bool>,
     /// The last entry that is shipped.
     cursor: i64,
+    /// The most entries in the next batch: fewer while one is looked for that PostgreSQL will not take.
+    most: usize,
     days: Days,
     is_migrated: bool,
     kept_house: Option<Instant>,
@@ -164,6 +166,7 @@ impl Shipper {
             standing: Arc::default(),
             closing,
             cursor,
+            most: MOST,
             days: Days::default(),
             is_migrated: false,
             kept_house: None,
@@ -191,8 +194,16 @@ impl Shipper {
                 Ok(shipped) => {
                     pause = PAUSES.0;
                     self.succeeded();
-                    if shipped < MOST {
+                    let is_all = shipped < self.most;
+                    self.most = (self.most * 2).min(MOST);
+                    if is_all {
                         self.rest(self.ship.interval).await;
+                    }
+                }
+                Err(ShipError::Database(error)) if is_an_entrys_fault(&error) => {
+                    if let Err(error) = self.look_closer(&error) {
+                        self.failed(&error);
+                        self.rest(shortened(pause)).await;
                     }
                 }
                 Err(error) => {
@@ -230,7 +241,7 @@ impl Shipper {
 
     /// Ships one batch. How many entries it had.
     async fn step(&mut self) -> Result<usize, ShipError> {
-        let batch = Batch::after(&self.file, self.cursor, MOST)?;
+        let batch = Batch::after(&self.file, self.cursor, self.most)?;
         let is_time = self.kept_house.is_none_or(|kept| kept.elapsed() >= HOUSEKEEPING);
         let Some(last) = batch.last_seq().or(is_time.then_some(self.cursor)) else { return Ok(0) };
         let mut connection = postgres::connection(&self.pool).await?;
@@ -282,6 +293,23 @@ impl Shipper {
         Ok(())
     }
 
+    /// One of the entries is not taken: tries fewer, and sets the one aside that is found.
+    fn look_closer(&mut self, error: &tokio_postgres::Error) -> Result<(), ShipError> {
+        if self.most > 1 {
+            self.most = self.most.div_ceil(4);
+            return Ok(());
+        }
+        let Some(seq) = Batch::after(&self.file, self.cursor, 1)?.last_seq() else { return Ok(()) };
+        let reason = postgres::words(error);
+        tracing::error!(seq, reason, "PostgreSQL does not take a ledger entry; it stays in the file, in `set_aside`");
+        let aside = "INSERT OR REPLACE INTO set_aside (seq, reason, at_millis) VALUES (?, ?, ?)";
+        {
+            let _turn = self.pen.take();
+            self.file.execute(aside, (seq, reason, unix_millis()))?;
+        }
+        self.remember(seq)
+    }
+
     /// Looks how much waits.
     fn measure(&mut self) -> Result<(), LedgerError> {
         let newest: Option<i64> = self.file.query_row("SELECT max(seq) FROM entries", [], |row| row.get(0))?;
@@ -294,6 +322,8 @@ impl Shipper {
         standing.oldest_millis.store(oldest.unwrap_or(0), Relaxed);
         let bytes = if waiting == 0 { 0 } else { file::bytes_after(&self.file, self.cursor)? };
         standing.spool_bytes.store(bytes, Relaxed);
+        let aside: i64 = self.file.query_row("SELECT count(*) FROM set_aside", [], |row| row.get(0))?;
+        standing.set_aside.store(aside.unsigned_abs(), Relaxed);
         let is_full = bytes >= self.ship.max_spool;
         if is_full != standing.is_full.swap(is_full, Relaxed) {
             if is_full {
@@ -309,6 +339,12 @@ impl Shipper {
         self.warned_of_spool = is_high;
         Ok(())
     }
+}
+
+/// Whether the error would come again with the same entries, whatever the database does: a value that no column takes.
+fn is_an_entrys_fault(error: &tokio_postgres::Error) -> bool {
+    let code = error.code().map(|code| code.code());
+    code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
 }
 
 /// The pause, less a random part of up to a half: replicas that lost the database together do not come back together.
