@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Everything that the gate runs: test.sh [MODELS_DIR]. Installs what the tests need into folders that git ignores.
+# Everything that the gate runs: test.sh [MODELS_DIR]. Installs what the tests need: into folders that git ignores,
+# and the servers that services.sh names from the system's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 models=${1:-.run/models}
 
 python3 deploy/local-models/install.py "$models"
 scripts/python-venv.sh .run/venv tests/sdk/requirements.txt
+scripts/services.sh
 
 cargo fmt --check
 cargo clippy --all-targets --locked -- -D warnings

@@ -2,21 +2,19 @@
 
 use hyper::StatusCode;
 
-use super::{Reply, reply, text};
+use super::reply::{Refusal, Reply, json};
 use crate::domain::RequestId;
 use crate::record::archive::Archive;
 
 /// One request's entry, as JSON.
-pub(super) async fn request(ledger: &Archive, id: &str) -> Reply {
+pub(super) async fn request(ledger: &Archive, id: &str) -> Result<Reply, Refusal> {
     let Some(id) = RequestId::parse(id) else {
-        return text(StatusCode::BAD_REQUEST, "that is no request id: it is in the header x-weighbridge-request-id\n");
+        return Err(Refusal::malformed("that is no request id: it is in the header x-weighbridge-request-id"));
     };
+    let failed = |message: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "ledger", message);
     match ledger.by_id(id).await {
-        Ok(Some(entry)) => match serde_json::to_vec(&entry) {
-            Ok(json) => reply(StatusCode::OK, "application/json", json),
-            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("the entry cannot be written: {error}\n")),
-        },
-        Ok(None) => text(StatusCode::NOT_FOUND, "no such request in the ledger: is it still under way?\n"),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("the ledger cannot be read: {error}\n")),
+        Ok(Some(entry)) => Ok(json(StatusCode::OK, &entry)),
+        Ok(None) => Err(Refusal::not_found("no such request in the ledger: is it still under way?")),
+        Err(error) => Err(failed(format!("the ledger cannot be read: {error}"))),
     }
 }

@@ -1,13 +1,17 @@
 //! The commands: each parses its arguments, calls a room and prints.
 
+pub mod alerts;
 pub mod assess;
+pub mod audit;
 pub mod check;
 pub mod connect;
 pub mod explain;
 pub mod keys;
+pub mod outcomes;
 pub mod report;
 pub mod schema;
 pub mod serve;
+mod store;
 pub mod test;
 
 use std::fmt;
@@ -51,8 +55,14 @@ enum Command {
     Schema(schema::Args),
     /// Report spend, savings and counts from the ledger.
     Report(report::Args),
-    /// Make keys for callers.
+    /// Tell what shipped, and list it.
+    Outcomes(outcomes::Args),
+    /// List the alerts that fire, and those that have.
+    Alerts(alerts::Args),
+    /// Make, list, rotate and revoke keys for callers and tokens for the admin port.
     Keys(keys::Args),
+    /// Print the audit log: who changed keys, tokens, budgets and rules, and how they were before.
+    Audit(audit::Args),
 }
 
 /// Runs the command that the process was called with.
@@ -66,7 +76,10 @@ pub fn run() -> ExitCode {
         Command::Assess(args) => assess::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Outcomes(args) => outcomes::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
     }
 }
 

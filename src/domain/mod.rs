@@ -23,7 +23,7 @@ pub use caller::{App, Caller, Label};
 pub use decision::{Candidate, Decision, Gate, GatedOut, Outcome, Reason};
 pub use dialect::{Dialect, Door};
 pub use facts::{Conversation, Facts, HeaderFacts, TurnKind};
-pub use failure::{Failure, FailureKind, Fault};
+pub use failure::{BudgetRefusal, Failure, FailureKind, Fault};
 pub use id::{RequestId, RulesVersion};
 pub use mark::Mark;
 pub use money::Pico;
@@ -31,5 +31,5 @@ pub use name::{BudgetName, EndpointName, IssuerName, KeyName, LimitName, NameErr
 pub use price::{CataloguePrice, Price, Rates};
 pub use prompt::{Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
 pub use scope::{Dimension, Scope};
-pub use secret::Secret;
+pub use secret::{Digest, Secret, digest, from_hex, hex};
 pub use usage::{Usage, UsageSource, UsageUpdate};

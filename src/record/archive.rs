@@ -1,7 +1,7 @@
 //! The ledger for those who look: PostgreSQL where entries are shipped there, the file otherwise. Same questions, same
 //! answers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use tokio_postgres::types::Json;
@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use super::file::LedgerError;
 use super::query::{self, Reader};
-use super::report::{Filter, GroupBy, Report, database};
+use super::report::gather::Tentative;
+use super::report::{Filter, GroupBy, Line, Report, Spent, database};
 use super::restate::{self, Restated};
 use super::settings::Settings;
 use super::ship;
-use crate::domain::{Pico, RequestId};
+use crate::domain::{Dimension, Pico, RequestId};
 use crate::store::postgres::{self, Pool};
 
 /// The ledger, for those who look. Clones look at the same one.
@@ -38,6 +39,11 @@ impl Archive {
         Self { path: path.into(), database: None }
     }
 
+    /// The file of this replica.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where it is, for people.
     pub fn place(&self) -> String {
         let path = self.path.display();
@@ -51,32 +57,56 @@ impl Archive {
     /// If the ledger cannot be read.
     pub async fn report(&self, filter: &Filter, by: &[GroupBy]) -> Result<Report, LedgerError> {
         let (its_filter, its_by) = (filter.clone(), by.to_vec());
-        let Some(pool) = &self.database else {
-            return self.in_the_file(move |reader| reader.report(&its_filter, &its_by)).await;
-        };
-        // First the file: an entry that is shipped between the two questions is found twice, which can be told, and not
-        // missed, which could not.
-        let unshipped = match self.in_the_file(move |reader| reader.unshipped(&its_filter, &its_by)).await {
-            // Whoever asks from another machine has no file of a replica.
-            Err(LedgerError::Missing(_)) => Vec::new(),
-            otherwise => otherwise?,
-        };
-        database::report(pool, filter, by, unshipped).await
+        match &self.database {
+            None => self.in_the_file(move |reader| reader.report(&its_filter, &its_by)).await,
+            Some(pool) => database::report(pool, filter, by, self.unshipped(filter, by).await?, None).await,
+        }
     }
 
-    /// What was spent in a period, by one thing; of requests whose cost is known.
+    /// As [`report`](Archive::report), for where blocking is allowed.
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub async fn spent(
+    pub fn report_blocking(&self, filter: &Filter, by: &[GroupBy]) -> Result<Report, LedgerError> {
+        wait(|| self.report(filter, by))
+    }
+
+    /// What requests that arrived from `since_millis` on cost, by whose they are; all together for everybody. Only entries
+    /// that ended before `ended_before_micros` count. Blocks.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn spent_since_blocking(
         &self,
-        filter: &Filter,
-        by: Option<GroupBy>,
+        since_millis: u64,
+        ended_before_micros: u64,
+        whose: Dimension,
     ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
-        let report = self.report(filter, by.as_slice()).await?;
-        let spent =
-            report.lines.into_iter().filter_map(|mut line| Some((line.keys.pop().flatten(), line.totals.cost?)));
-        Ok(spent.collect())
+        let bound = |moment: u64| i64::try_from(moment).unwrap_or(i64::MAX);
+        let spent = Spent { since_millis: bound(since_millis), ended_before_micros: bound(ended_before_micros) };
+        let by = Spent::by(whose);
+        let report = wait(|| self.spent(spent, by.as_slice()))?;
+        let line = |mut line: Line| Some((line.keys.pop().flatten(), line.totals.cost?));
+        Ok(report.lines.into_iter().filter_map(line).collect())
+    }
+
+    async fn spent(&self, spent: Spent, by: &[GroupBy]) -> Result<Report, LedgerError> {
+        let (filter, its_by) = (spent.filter(), by.to_vec());
+        match &self.database {
+            None => self.in_the_file(move |reader| reader.spent(spent, &its_by)).await,
+            Some(pool) => database::report(pool, &filter, by, self.unshipped(&filter, by).await?, Some(spent)).await,
+        }
+    }
+
+    /// What waits in the file. It is asked before the database: an entry that is shipped between the two questions is found
+    /// twice, which can be told, and not missed, which could not.
+    async fn unshipped(&self, filter: &Filter, by: &[GroupBy]) -> Result<Vec<Tentative>, LedgerError> {
+        let (filter, by) = (filter.clone(), by.to_vec());
+        match self.in_the_file(move |reader| reader.unshipped(&filter, &by)).await {
+            // Whoever asks from another machine has no file of a replica.
+            Err(LedgerError::Missing(_)) => Ok(Vec::new()),
+            otherwise => otherwise,
+        }
     }
 
     /// One entry with its attempts, as [`Reader::by_id`].
@@ -118,6 +148,20 @@ impl Archive {
         let asked = tokio::task::spawn_blocking(move || ask(&Reader::open(&path)?)).await;
         asked.map_err(|_| LedgerError::BrokenOff)?
     }
+}
+
+/// Waits for an answer on a thread and a runtime of its own: whoever calls may be on a thread that runs futures, where no
+/// other runtime may be entered.
+fn wait<T, F>(ask: impl FnOnce() -> F + Send) -> Result<T, LedgerError>
+where
+    T: Send,
+    F: Future<Output = Result<T, LedgerError>>,
+{
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(LedgerError::Thread)?.block_on(ask())
+    };
+    std::thread::scope(|scope| scope.spawn(work).join()).map_err(|_| LedgerError::BrokenOff)?
 }
 
 /// The entry in PostgreSQL: its id begins with the moment of its arrival, which is on its day or beside it.

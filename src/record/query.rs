@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Map, Value};
 
 use super::file::{self, LedgerError};
+
 use crate::domain::{EndpointName, KeyName, Mark, Pico, RequestId};
 
 /// What an endpoint holds for later requests.

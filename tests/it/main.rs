@@ -4,6 +4,7 @@
 
 use weighbridge::domain; // where the entries of the ledger's own tests look for it
 
+mod budgets;
 mod config;
 mod connect;
 mod dialects;
@@ -17,6 +18,7 @@ mod local_models;
 mod recorded;
 mod refusals;
 mod sdk;
+mod shares;
 mod support;
 mod upstream_protocols;
 mod way;

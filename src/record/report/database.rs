@@ -13,7 +13,7 @@ use super::super::file::LedgerError;
 use super::super::sums::{AMOUNTS, COUNTS};
 use super::gather::{Gathered, Question, Tentative};
 use super::plan::Plan;
-use super::{Filter, GroupBy, Report};
+use super::{Filter, GroupBy, Report, Spent};
 use crate::store::postgres::{self, Pool};
 
 /// How many ids are asked for at once.
@@ -25,6 +25,7 @@ pub async fn report(
     filter: &Filter,
     by: &[GroupBy],
     unshipped: Vec<Tentative>,
+    late: Option<Spent>,
 ) -> Result<Report, LedgerError> {
     let mut connection = postgres::connection(pool).await?;
     // One state of the database for all questions.
@@ -46,10 +47,16 @@ pub async fn report(
     for edge in &plan.edges {
         asked.entries(edge, &mut gathered).await?;
     }
+    if let Some(spent) = late {
+        asked.late(spent, &mut gathered).await?;
+    }
     let mut waiting = 0;
     for some in unshipped.chunks(MANY) {
         let there = there(&state, some).await?;
         for entry in some.iter().filter(|entry| !there.contains(&entry.id)) {
+            if late.is_some_and(|spent| entry.ended_micros >= spent.ended_before_micros) {
+                continue;
+            }
             gathered.tentative(entry)?;
             waiting += 1;
         }
@@ -66,6 +73,11 @@ async fn there(state: &Transaction<'_>, entries: &[Tentative]) -> Result<HashSet
                AND day = ANY (ARRAY (SELECT DATE '1970-01-01' + day FROM unnest($2::int[]) AS day))";
     let rows = state.query(sql, &[&ids, &days]).await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// A condition that spares PostgreSQL the days before a moment.
+fn since_day(place: u8) -> String {
+    format!("day >= DATE '1970-01-01' + (${place}::bigint / {DAY})::int")
 }
 
 struct Asked<'a> {
@@ -103,13 +115,23 @@ impl Asked<'_> {
         rows.iter().try_for_each(|row| gathered.cell(row, self.question.first_sum()))
     }
 
-    async fn entries(&self, moments: &Range<i64>, gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
-        let day = |place: u8, moment: &str| format!("day {moment} DATE '1970-01-01' + (${place}::bigint / {DAY})::int");
+    /// Takes away what ended too late.
+    async fn late(&self, spent: Spent, gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
         let sql = format!(
-            "SELECT {} FROM entries WHERE at_millis >= $1 AND at_millis < $2 AND {} AND {}{}",
+            "SELECT {} FROM entries WHERE at_millis >= $1 AND at_millis * 1000 + total_us >= $2 AND {}",
             self.question.of_entries(in_database),
-            day(1, ">="),
-            day(2, "<="),
+            since_day(1)
+        );
+        let rows = self.state.query(&sql, &[&spent.first_late_millis().max(0), &spent.ended_before_micros]).await?;
+        rows.iter().try_for_each(|row| gathered.without(row, self.question.first_sum()))
+    }
+
+    async fn entries(&self, moments: &Range<i64>, gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
+        let sql = format!(
+            "SELECT {} FROM entries WHERE at_millis >= $1 AND at_millis < $2 AND {} \
+             AND day <= DATE '1970-01-01' + ($2::bigint / {DAY})::int{}",
+            self.question.of_entries(in_database),
+            since_day(1),
             self.conditions(3, in_database)
         );
         // Beyond these no calendar of PostgreSQL has a day.

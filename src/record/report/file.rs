@@ -12,7 +12,7 @@ use super::super::meta;
 use super::super::query::Reader;
 use super::gather::{Gathered, Question, Tentative};
 use super::plan::Plan;
-use super::{Filter, GroupBy, Report};
+use super::{Filter, GroupBy, Report, Spent};
 
 impl Reader {
     /// Adds up the entries that count, by all of `by` together; with none, in one line.
@@ -20,6 +20,15 @@ impl Reader {
     /// # Errors
     /// If the file cannot be read.
     pub fn report(&self, filter: &Filter, by: &[GroupBy]) -> Result<Report, LedgerError> {
+        self.report_without(filter, by, None)
+    }
+
+    /// What was spent, of requests whose cost is known.
+    pub(in crate::record) fn spent(&self, spent: Spent, by: &[GroupBy]) -> Result<Report, LedgerError> {
+        self.report_without(&spent.filter(), by, Some(spent))
+    }
+
+    fn report_without(&self, filter: &Filter, by: &[GroupBy], late: Option<Spent>) -> Result<Report, LedgerError> {
         // One state of the file for all questions: an entry is in the rollups or beyond them, never both.
         let state = self.connection().unchecked_transaction()?;
         let question = Question::of(filter, by);
@@ -31,12 +40,20 @@ impl Reader {
         for hours in &plan.hours {
             asked.cells("rollup_hours", hours, &mut gathered)?;
         }
+        let first_sum = asked.question.first_sum();
         for edge in &plan.edges {
-            asked.entries("at_millis >= ? AND at_millis < ?", edge, None, &mut gathered)?;
+            let bounds = [edge.start, edge.end];
+            asked.entries("at_millis >= ? AND at_millis < ?", &bounds, |row| gathered.entry(row, first_sum))?;
         }
         // `+` keeps SQLite from finding the few new entries by their time, which all of them have.
         let new = "+at_millis >= ? AND +at_millis < ? AND seq > ?";
-        asked.entries(new, &plan.rolled, Some(meta::mark(&state, meta::ROLLED)?), &mut gathered)?;
+        let bounds = [plan.rolled.start, plan.rolled.end, meta::mark(&state, meta::ROLLED)?];
+        asked.entries(new, &bounds, |row| gathered.entry(row, first_sum))?;
+        if let Some(spent) = late {
+            let bounds = [spent.first_late_millis(), spent.ended_before_micros];
+            let late = "at_millis >= ? AND at_millis * 1000 + total_us >= ?";
+            asked.entries(late, &bounds, |row| gathered.without(row, first_sum))?;
+        }
         Ok(Report { widened: plan.widened, ..gathered.finished() })
     }
 
@@ -45,7 +62,8 @@ impl Reader {
         let question = Question::of(filter, by);
         let (conditions, mut values) = equal(&question, in_file);
         let sql = format!(
-            "SELECT {}, id FROM entries WHERE seq > ? AND +at_millis >= ? AND +at_millis < ?{conditions}",
+            "SELECT {}, id FROM entries WHERE (seq > ? OR seq IN (SELECT seq FROM set_aside)) \
+             AND +at_millis >= ? AND +at_millis < ?{conditions}",
             question.of_entries(in_file)
         );
         let state = self.connection().unchecked_transaction()?;
@@ -83,17 +101,14 @@ impl Asked<'_> {
     fn entries(
         &self,
         condition: &str,
-        moments: &Range<i64>,
-        after: Option<i64>,
-        gathered: &mut Gathered<'_>,
+        bounds: &[i64],
+        take: impl FnMut(&rusqlite::Row<'_>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let (conditions, mut values) = equal(&self.question, in_file);
         let columns = self.question.of_entries(in_file);
         let sql = format!("SELECT {columns} FROM entries WHERE {condition}{conditions}");
-        let bounds = [moments.start, moments.end].into_iter().chain(after).map(Value::from);
-        values.splice(0..0, bounds);
-        let first_sum = self.question.first_sum();
-        self.each(&sql, params_from_iter(values), |row| gathered.entry(row, first_sum))
+        values.splice(0..0, bounds.iter().copied().map(Value::from));
+        self.each(&sql, params_from_iter(values), take)
     }
 
     fn each(

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::super::cell::{DAY, start_of};
 use super::super::fields::Fields;
 use super::super::file::LedgerError;
+use super::super::latency::Latencies;
 use super::super::sums::{ADDED_UP, AMOUNTS, COUNTS, Sums};
 use super::{Filter, GroupBy, Line, Report, Totals};
 
@@ -65,14 +66,21 @@ pub struct Tentative {
     at_millis: i64,
     dimensions: Vec<Option<Box<str>>>,
     sums: Sums,
+    /// When it ended, in microseconds since 1970.
+    pub ended_micros: i64,
 }
+
+/// The place of the duration in [`ADDED_UP`].
+const TOTAL_US: usize = 15;
 
 impl Tentative {
     /// The entry with this id, from the columns that a question asks of entries.
     pub fn of(id: Uuid, row: &impl Fields, first_sum: usize) -> Result<Self, LedgerError> {
         let dimensions = (1..first_sum).map(|place| Ok::<_, LedgerError>(row.text(place)?.map(Into::into)));
         let (at_millis, dimensions) = (row.whole(0)?.unwrap_or(0), dimensions.collect::<Result<_, _>>()?);
-        Ok(Self { id, at_millis, dimensions, sums: Sums::of(row, first_sum)? })
+        let took = row.whole(first_sum + TOTAL_US)?.unwrap_or(0);
+        let ended_micros = at_millis.saturating_mul(1000).saturating_add(took);
+        Ok(Self { id, at_millis, dimensions, sums: Sums::of(row, first_sum)?, ended_micros })
     }
 
     /// Its day, as days since 1970.
@@ -121,6 +129,13 @@ impl<'q> Gathered<'q> {
     /// Adds an entry.
     pub fn entry(&mut self, row: &impl Fields, first_sum: usize) -> Result<(), LedgerError> {
         self.add(row, &Sums::of(row, first_sum)?)
+    }
+
+    /// Takes an entry away that was added with others; its duration stays.
+    pub fn without(&mut self, row: &impl Fields, first_sum: usize) -> Result<(), LedgerError> {
+        let mut sums = Sums::of(row, first_sum)?.negated();
+        sums.latencies = Latencies::default();
+        self.add(row, &sums)
     }
 
     /// Adds a cell.

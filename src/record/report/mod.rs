@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::cell::{DAY, HOUR};
 use super::period::Period;
 use super::sums::{Amount, Count, Sums};
-use crate::domain::Pico;
+use crate::domain::{Dimension, Pico};
 
 pub(super) mod database;
 pub(super) mod file;
@@ -120,6 +120,43 @@ pub struct Filter {
     pub period: Period,
     /// Values that they must have.
     pub equal: Vec<(GroupBy, String)>,
+}
+
+/// What was spent, by whom: the part of a report that budgets begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Spent {
+    /// Entries that arrived from then on count.
+    pub since_millis: i64,
+    /// Of these, those that ended before.
+    pub ended_before_micros: i64,
+}
+
+impl Spent {
+    /// The longest that a request takes: one that arrived earlier than this before the end has ended.
+    const LONGEST_MILLIS: i64 = 6 * HOUR;
+
+    /// What of entries is added up before those that ended too late are taken away.
+    pub fn filter(self) -> Filter {
+        let period = Period { since_millis: Some(self.since_millis), until_millis: None };
+        Filter { period, equal: Vec::new() }
+    }
+
+    /// From when on an entry that ended too late can have arrived.
+    pub fn first_late_millis(self) -> i64 {
+        (self.ended_before_micros / 1000).saturating_sub(Self::LONGEST_MILLIS).max(self.since_millis)
+    }
+
+    /// What lines are put together by.
+    pub fn by(whose: Dimension) -> Option<GroupBy> {
+        match whose {
+            Dimension::All => None,
+            Dimension::Key => Some(GroupBy::Key),
+            Dimension::Engineer => Some(GroupBy::Engineer),
+            Dimension::Team => Some(GroupBy::Team),
+            Dimension::Feature => Some(GroupBy::Feature),
+            Dimension::Endpoint => Some(GroupBy::Endpoint),
+        }
+    }
 }
 
 /// What a group of entries adds up to.
@@ -407,6 +444,38 @@ mod tests {
             if let Some(median) = durations.len().checked_sub(1).map(|last| durations[last / 2]) {
                 prop_assert!(total.median_ms.abs_diff(median) <= median / 31 + 1, "{} {median}", total.median_ms);
             }
+        }
+    }
+
+    #[test]
+    fn what_was_spent_until_a_moment_leaves_out_what_ended_later() {
+        let entries: Vec<Entry> = (0..200)
+            .map(|number| Entry {
+                at_millis: sample::MIDNIGHT + number * 120_000,
+                team: (number % 3 > 0).then(|| Label::parse(&format!("team-{}", number % 3))).flatten(),
+                cost: (number % 7 > 0).then(|| Pico::new(i128::from(number) + 1)),
+                total_us: number * 7_000_000 % 900_000_000,
+                ..sample::full(number)
+            })
+            .collect();
+        let (folder, reader) = reader(&entries);
+        let since = sample::MIDNIGHT + 45 * 60_000;
+        for (steps, minutes) in [(0, 200), (90, 200), (90, 390), (200, 300)] {
+            roll(&folder, &[steps]);
+            let ended_before = (sample::MIDNIGHT + minutes * 60_000) * 1000;
+            let spent = Spent { since_millis: since as i64, ended_before_micros: ended_before as i64 };
+            let mut found = reader.spent(spent, &[GroupBy::Team]).unwrap().lines;
+            found.sort_by(|one, other| one.keys.cmp(&other.keys));
+            let found: Vec<_> = found.into_iter().map(|line| (line.keys[0].clone(), line.totals.cost)).collect();
+            let counts =
+                |entry: &&Entry| entry.at_millis >= since && entry.at_millis * 1000 + entry.total_us < ended_before;
+            let cost = |team: Option<&str>| -> Pico {
+                let of_team = |entry: &&Entry| entry.team.as_ref().map(|team| team.as_str()) == team;
+                entries.iter().filter(counts).filter(of_team).filter_map(|entry| entry.cost).sum()
+            };
+            let expected =
+                [None, Some("team-1"), Some("team-2")].map(|team| (team.map(str::to_owned), Some(cost(team))));
+            assert_eq!(found, expected, "{steps} {minutes}");
         }
     }
 

@@ -6,12 +6,14 @@ pub mod old_ledger;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod redis;
 pub mod upstream;
 
 pub use client::Answer;
 pub use postgres::Postgres;
 pub use process::Process;
 pub use proxy::Proxy;
+pub use redis::Redis;
 pub use upstream::{Reply, Step, Upstream};
 
 /// A chat with one human turn.
