@@ -28,6 +28,7 @@ use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
 use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
+use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
 use crate::shared::{Shared, SharedError};
@@ -94,6 +95,7 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
+        let archive = Archive::of(&config.ledger)?;
         let book = value::open_book(&config.ledger.path).await?;
         let registry = people::registry(&config).await?;
         let metrics = Arc::new(Metrics::default());
@@ -125,7 +127,8 @@ impl App {
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), registry };
+        let admin_port =
+            AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), archive, registry };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let watch = value::Watch::begin(&proxy, &book);
         let data_port = DataPort(Arc::clone(&proxy));
