@@ -7,7 +7,11 @@ pub mod connect;
 pub mod explain;
 pub mod keys;
 pub mod outcomes;
+pub mod prices;
+mod pricing;
+pub mod reconcile;
 pub mod report;
+pub mod reprice;
 pub mod schema;
 pub mod serve;
 pub mod test;
@@ -57,6 +61,12 @@ enum Command {
     Outcomes(outcomes::Args),
     /// List the alerts that fire, and those that have.
     Alerts(alerts::Args),
+    /// Look at prices, and replace the catalogue.
+    Prices(prices::Args),
+    /// Say what past requests cost by today's prices.
+    Reprice(reprice::Args),
+    /// Compare the ledger with a provider's bill.
+    Reconcile(reconcile::Args),
     /// Make keys for callers.
     Keys(keys::Args),
 }
@@ -72,6 +82,9 @@ pub fn run() -> ExitCode {
         Command::Assess(args) => assess::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Prices(args) => prices::run(&args),
+        Command::Reprice(args) => reprice::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
         Command::Outcomes(args) => outcomes::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),

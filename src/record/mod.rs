@@ -32,6 +32,7 @@ pub mod period;
 pub mod query;
 mod queue;
 pub mod report;
+pub mod restate;
 #[cfg(test)]
 pub(crate) mod sample;
 mod schema;
@@ -40,6 +41,7 @@ mod ship;
 mod sums;
 #[cfg(test)]
 mod tests;
+pub mod used;
 mod writer;
 
 use checkpoint::{Checkpoints, Pace};

@@ -11,6 +11,7 @@ mod floors;
 mod ledger_postgres;
 mod life;
 mod local_models;
+mod prices;
 mod recorded;
 mod recorded_usage;
 mod refusals;
