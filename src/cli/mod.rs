@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod assess;
+pub mod audit;
 pub mod check;
 pub mod connect;
 pub mod explain;
@@ -14,6 +15,7 @@ pub mod report;
 pub mod reprice;
 pub mod schema;
 pub mod serve;
+mod store;
 pub mod test;
 
 use std::fmt;
@@ -68,7 +70,10 @@ enum Command {
     /// Compare the ledger with a provider's bill.
     Reconcile(reconcile::Args),
     /// Make keys for callers.
+    /// Make, list, rotate and revoke keys for callers and tokens for the admin port.
     Keys(keys::Args),
+    /// Print the audit log: who changed keys, tokens, budgets and rules, and how they were before.
+    Audit(audit::Args),
 }
 
 /// Runs the command that the process was called with.
@@ -88,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Outcomes(args) => outcomes::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod budgets;
 mod config;
 mod connect;
 mod dialects;
