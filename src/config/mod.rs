@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use catalogue::{MOST_BYTES, UnusableCatalogue, catalogue_from, catalogue_of};
 pub use check::Surroundings;
-pub use load::{Strictness, load, parse};
+pub use load::{Strictness, load, load_with, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;

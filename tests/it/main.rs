@@ -18,6 +18,7 @@ mod ledger_postgres;
 mod life;
 mod limits;
 mod local_models;
+mod prices;
 mod recorded;
 mod recorded_usage;
 mod refusals;
