@@ -90,9 +90,9 @@ impl App {
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections() };
-        let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let watch = value::Watch::begin(&proxy, &book);
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections: data_door.open_connections() };
+        let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {
             // The admin port outlives the data port, so that a drain can be watched.

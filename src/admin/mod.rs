@@ -1,6 +1,8 @@
 //! The operators' door, on a listener of its own: metrics, probes, and what a request cost.
 
+mod alerts;
 mod api;
+mod outcomes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,12 +18,15 @@ use crate::forward::BreakerState;
 use crate::listen::Answering;
 use crate::observe::{BreakerGauge, Gauges, LedgerGauges};
 use crate::proxy::Proxy;
+use crate::value::book::Book;
 
 /// The admin port.
 #[derive(Clone)]
 pub struct AdminPort {
     /// What is looked into.
     pub proxy: Arc<Proxy>,
+    /// What shipped, and which alerts fire.
+    pub book: Book,
     /// Open connections on the data port.
     pub connections: Arc<AtomicU64>,
 }
@@ -32,9 +37,15 @@ impl Answering for AdminPort {
     type Body = Full<Bytes>;
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {
+        if let Some(answer) = self.webhook(&request) {
+            return self.deliver(answer, request).await;
+        }
         if !names_this_machine(&request) {
             // A page elsewhere that has its own name resolve to this machine must not read what is here.
             return text(StatusCode::FORBIDDEN, "ask for this port by an IP address or as localhost\n");
+        }
+        if request.method() == Method::POST && request.uri().path() == "/api/v1/outcomes" {
+            return outcomes::post(&self.book, self.proxy.books.metrics.value(), request.into_body()).await;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "this path takes GET\n");
@@ -44,6 +55,11 @@ impl Answering for AdminPort {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.ready(),
             "/metrics" => self.metrics(),
+            "/api/v1/alerts" => alerts::list(&self.book).await,
+            "/api/v1/outcomes" => {
+                let config = self.proxy.config.snapshot();
+                outcomes::list(&config.outcomes, &self.book, request.uri().query()).await
+            }
             path => match path.strip_prefix("/api/v1/requests/") {
                 Some(id) => api::request(self.proxy.config.snapshot().ledger.path.clone(), id).await,
                 None => text(StatusCode::NOT_FOUND, "no such path\n"),
@@ -53,6 +69,19 @@ impl Answering for AdminPort {
 }
 
 impl AdminPort {
+    fn webhook(&self, request: &Request<Incoming>) -> Option<outcomes::Host> {
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, "/api/v1/webhooks/github") => Some(outcomes::Host::Github),
+            (&Method::POST, "/api/v1/webhooks/gitlab") => Some(outcomes::Host::Gitlab),
+            _ => None,
+        }
+    }
+
+    async fn deliver(&self, host: outcomes::Host, request: Request<Incoming>) -> Reply {
+        let config = self.proxy.config.snapshot();
+        outcomes::webhook(host, &config.outcomes, &self.book, self.proxy.books.metrics.value(), request).await
+    }
+
     fn ready(&self) -> Reply {
         match self.proxy.is_accepting() {
             Ok(()) => text(StatusCode::OK, "ready\n"),

@@ -15,4 +15,5 @@ mod refusals;
 mod sdk;
 mod support;
 mod upstream_protocols;
+mod value;
 mod way;
