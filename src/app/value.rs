@@ -1,5 +1,6 @@
 //! The book of outcomes beside the ledger, and the watch over what things cost.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,7 +18,7 @@ use crate::record::period::Period;
 use crate::record::query::Reader;
 use crate::store::{Place, Store, StoreError};
 use crate::value::alerts::delivery::deliver;
-use crate::value::alerts::judge::{Samples, cost_per_outcome};
+use crate::value::alerts::judge::cost_per_outcome;
 use crate::value::alerts::post::{Poster, address};
 use crate::value::alerts::register::{Changes, Look, Register};
 use crate::value::alerts::{CostAlert, Finding};
@@ -144,27 +145,25 @@ impl Looking {
         let (config, alert) = (Arc::clone(config), alert.clone());
         let read = move || -> Result<Vec<Finding>, LookError> {
             let reader = Reader::open(&config.ledger.path)?;
-            let sampled = |period: std::ops::Range<i64>| -> Result<Samples, LookError> {
+            let rows = |period: &Range<i64>| {
                 let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
-                let rows = spend(&reader, bounds, Vec::new(), Detail::Join)?;
-                let known = Known {
-                    spend: &[],
-                    earlier: &[],
-                    before: &[],
-                    outcomes: &outcomes,
-                    mapping: &config.outcomes.mapping,
-                };
+                spend(&reader, bounds, Vec::new(), Detail::Join)
+            };
+            let (window, baseline) = (window_from..now_millis, baseline_from..window_from);
+            let (new, old) = (rows(&window)?, rows(&baseline)?);
+            let mapping = &config.outcomes.mapping;
+            let known = Known { spend: &new, earlier: &old, before: &[], outcomes: &outcomes, mapping };
+            let sampled = |period: Range<i64>, rows| {
                 let question = Question {
                     per: Per::Feature,
                     period: period.clone(),
                     before: None,
-                    min_outcomes: alert.min_outcomes,
+                    min_outcomes: 0,
                     only: Vec::new(),
                 };
-                Ok(samples(&question, &period, &rows, &known))
+                samples(&question, &period, rows, &known)
             };
-            let (window, baseline) = (sampled(window_from..now_millis)?, sampled(baseline_from..window_from)?);
-            Ok(cost_per_outcome(&alert, &window, &baseline))
+            Ok(cost_per_outcome(&alert, &sampled(window, &new), &sampled(baseline, &old)))
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| LookError::BrokenOff)?
     }
