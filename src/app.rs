@@ -25,6 +25,10 @@ use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::registry::Registry;
+use crate::shared::{Shared, SharedError};
+use crate::store::{Store, StoreError};
+use crate::value::book::Book;
 
 /// How long the ledger may take to write what waits when the process ends.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
@@ -42,10 +46,13 @@ pub enum AppError {
     },
     /// The store beside the ledger cannot be opened.
     #[error("what is beside the ledger: {0}")]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
     /// The ledger cannot be opened, or could not be closed whole.
     #[error("the ledger: {0}")]
     Ledger(#[from] LedgerError),
+    /// What replicas share cannot be shared.
+    #[error("[shared]: {0}")]
+    Shared(#[from] SharedError),
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(#[source] io::Error),
@@ -72,9 +79,16 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
-        let book = value::open_book(&config.ledger.path).await?;
+        let store = Store::open(config.store()).await?;
+        let book = Book::new(store.clone());
+        let registry = Registry::new(store);
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
+        let shared =
+            config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
+        if let Some(shared) = &shared {
+            shared.begin().await;
+        }
         let lifecycle = Lifecycle::default();
         let settings = config.listen.clone();
         let (data_listener, data) = listen(settings.data).await?;
@@ -84,6 +98,7 @@ impl App {
             rates: Rates::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
+            shared,
             books: Books { ledger, metrics, recall, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
@@ -91,7 +106,8 @@ impl App {
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let watch = value::Watch::begin(&proxy, &book);
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections: data_door.open_connections() };
+        let connections = data_door.open_connections();
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {
@@ -148,6 +164,9 @@ impl App {
             lifecycle.advance(Phase::Stopping);
             // It ends within the grace that connections have; an error would be a panic that was logged already.
             let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
+        }
+        if let Some(shared) = &self.proxy.shared {
+            shared.end().await;
         }
         let ledger = self.proxy.books.ledger.clone();
         let closed = tokio::task::spawn_blocking(move || ledger.close(LEDGER_PATIENCE)).await;

@@ -1,7 +1,6 @@
 //! The book of outcomes beside the ledger, and the watch over what things cost.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +15,7 @@ use crate::proxy::Proxy;
 use crate::record::LedgerError;
 use crate::record::period::Period;
 use crate::record::query::Reader;
-use crate::store::{Place, Store, StoreError};
+use crate::store::StoreError;
 use crate::value::alerts::delivery::deliver;
 use crate::value::alerts::judge::cost_per_outcome;
 use crate::value::alerts::post::{Poster, address};
@@ -25,9 +24,6 @@ use crate::value::alerts::{CostAlert, Finding};
 use crate::value::book::Book;
 use crate::value::cost::{Known, Per, Question, samples};
 use crate::value::outcome::Outcome;
-
-/// The file that the store is in, beside the ledger.
-const FILE: &str = "registry.db";
 
 /// Looking may take one part in so many of the time, however large the ledger is.
 const LEAST_REST: u32 = 20;
@@ -42,19 +38,6 @@ const LONGEST_REST: Duration = Duration::from_secs(15);
 
 /// How long the end of the process waits for a message that is being sent.
 const LAST_PATIENCE: Duration = Duration::from_secs(12);
-
-/// Where outcomes are kept that belong to this ledger.
-pub fn store_path(ledger: &Path) -> PathBuf {
-    ledger.with_file_name(FILE)
-}
-
-/// Opens the book beside this ledger.
-///
-/// # Errors
-/// If the store cannot be opened.
-pub async fn open_book(ledger: &Path) -> Result<Book, StoreError> {
-    Book::open(Store::open(Place::File(store_path(ledger))).await?).await
-}
 
 /// Why a look found nothing out.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +62,7 @@ impl Watch {
         // Its own: alerts are sent until the process ends, also while it drains.
         let lifecycle = Lifecycle::default();
         let looking = Looking { proxy: Arc::clone(proxy), book: book.clone() };
-        let sending = Sending { proxy: Arc::clone(proxy), store: book.store().clone(), poster: None };
+        let sending = Sending { proxy: Arc::clone(proxy), book: book.clone(), poster: None };
         let tasks = [tokio::spawn(looking.run(lifecycle.clone())), tokio::spawn(sending.run(lifecycle.clone()))];
         Self { lifecycle, tasks }
     }
@@ -126,7 +109,7 @@ impl Looking {
         }
         let stale = STALE_LEAST.max(config.alerts.every * STALE_LOOKS);
         let look = Look { now_millis, stale_millis: millis(stale), posts: config.alerts.webhook.is_some() };
-        let changes = Register::new(self.book.store().clone()).take_in(&findings, look).await?;
+        let changes = Register::new(self.book.clone()).take_in(&findings, look).await?;
         tell(&changes, &self.proxy.books.metrics);
         Ok(())
     }
@@ -181,7 +164,7 @@ fn tell(changes: &Changes, metrics: &Metrics) {
 
 struct Sending {
     proxy: Arc<Proxy>,
-    store: Store,
+    book: Book,
     /// The receiver that messages were last sent to, and how.
     poster: Option<(Secret, Poster)>,
 }
@@ -215,7 +198,11 @@ impl Sending {
             let poster = poster.clone();
             async move { poster.post(&id, body).await }
         };
-        match deliver(&self.store, unix_millis, send).await {
+        let delivered = match self.book.store().await {
+            Ok(store) => deliver(store, unix_millis, send).await,
+            Err(error) => Err(error),
+        };
+        match delivered {
             Ok(delivered) => {
                 metrics.alerts_sent(delivered.sent, delivered.failed + delivered.given_up);
                 let next = delivered.next_millis.map(|next| next.saturating_sub(unix_millis()).max(0).unsigned_abs());

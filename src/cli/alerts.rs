@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use crate::app::value::open_book;
+use crate::store::Store;
 use crate::value::alerts::register::{Alert, Register};
+use crate::value::book::Book;
 
 /// What `alerts` is called with.
 #[derive(clap::Args, Debug)]
@@ -30,10 +31,8 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return super::cannot_run(&format!("error: {error}")),
     };
-    let alerts = runtime.block_on(async {
-        let book = open_book(&config.ledger.path).await?;
-        Register::new(book.store().clone()).alerts().await
-    });
+    let alerts =
+        runtime.block_on(async { Register::new(Book::new(Store::open(config.store()).await?)).alerts().await });
     let alerts = match alerts {
         Ok(alerts) => alerts,
         Err(error) => return super::cannot_run(&format!("error: {error}")),

@@ -1,6 +1,7 @@
 //! From the file as written to what is valid, collecting every problem on the way. Each concern has a file of its own;
 //! this one puts them together.
 
+mod admin;
 mod alerts;
 mod endpoints;
 mod keys;
@@ -11,6 +12,7 @@ mod rules;
 mod scope;
 mod secrets;
 mod server;
+mod shared;
 mod tests;
 mod tiers;
 mod when;
@@ -88,7 +90,9 @@ impl Checker<'_, '_> {
     /// The configuration, or `None` if there are errors; they are in the findings.
     pub(super) fn config(&mut self, raw: &RawFile, version: RulesVersion) -> Option<Config> {
         let keys = self.keys(&raw.keys, raw);
-        let (listen, bounds) = self.server(&raw.server, keys.is_empty());
+        let admin_tokens = self.admin_tokens(&raw.admin);
+        let has = server::Logins { keys: !raw.keys.is_empty(), admin_tokens: !raw.admin.tokens.is_empty() };
+        let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
         let mut declared = self.endpoints(&raw.endpoints);
@@ -97,6 +101,7 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
+        let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
@@ -116,10 +121,12 @@ impl Checker<'_, '_> {
             ping_interval,
             cors,
             keys: crate::admit::Keys::new(keys),
+            admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             ledger,
+            shared,
             outcomes,
             alerts,
             log,

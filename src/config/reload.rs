@@ -116,6 +116,7 @@ fn keep_fixed(config: Config, before: &Config, file: &str) -> (Config, Vec<Probl
     let changed = [
         ("server", config.listen != before.listen),
         ("ledger", config.ledger != before.ledger),
+        ("shared", config.shared != before.shared),
         ("log", config.log != before.log),
     ];
     let warnings = changed.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| Problem {
@@ -127,8 +128,13 @@ fn keep_fixed(config: Config, before: &Config, file: &str) -> (Config, Vec<Probl
         hint: None,
     });
     let warnings = warnings.collect();
-    let config =
-        Config { listen: before.listen.clone(), ledger: before.ledger.clone(), log: before.log.clone(), ..config };
+    let config = Config {
+        listen: before.listen.clone(),
+        ledger: before.ledger.clone(),
+        shared: before.shared.clone(),
+        log: before.log.clone(),
+        ..config
+    };
     (config, warnings)
 }
 

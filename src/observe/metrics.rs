@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, ValueMetrics, process, trace};
+use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
 use crate::domain::{EndpointName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -104,11 +104,14 @@ pub struct Metrics {
     ledger_late: Gauge,
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
+    shipping: shipping::Shipping,
     panics: Counter,
     turned_away: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
+    /// The server that replicas share.
+    pub shared: SharedMetrics,
     value: ValueMetrics,
 }
 
@@ -138,6 +141,8 @@ impl Default for Metrics {
             }};
         }
         let usd = || Unit::Other("usd".to_owned());
+        let shared = SharedMetrics::default();
+        shared.register(&mut registry);
         Self {
             requests: register!("requests", "Requests that have ended", Family::default()),
             failures: register!("failures", "Requests that failed, by kind and whose fault", Family::default()),
@@ -207,6 +212,7 @@ impl Default for Metrics {
                 "Whether entries cannot be written at present",
                 Gauge::default()
             ),
+            shipping: shipping::Shipping::registered(&mut registry),
             panics: register!("panics", "Requests that ended in a panic", Counter::default()),
             turned_away: register!(
                 "turned_away_requests",
@@ -216,6 +222,7 @@ impl Default for Metrics {
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            shared,
             value: ValueMetrics::registered(&mut registry),
             registry,
         }
@@ -327,6 +334,7 @@ impl Metrics {
         self.ledger_late.set(whole(ledger.late));
         self.ledger_rejected.set(whole(ledger.rejected));
         self.ledger_failing.set(i64::from(ledger.failing));
+        self.shipping.set(&ledger.shipping);
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);
             self.resident.set(whole(process.resident_bytes));

@@ -34,6 +34,7 @@ use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
 use crate::read;
 use crate::route::{self, Balance, Situation};
+use crate::shared::Shared;
 
 pub use body::Body;
 use door::{Door, Way};
@@ -67,6 +68,8 @@ pub struct Proxy {
     pub assessor: Assessor,
     /// Connections and breakers.
     pub pool: Pool,
+    /// What replicas share; `None`: this process is the only one.
+    pub shared: Option<Shared>,
     /// Ledger, metrics, phase.
     pub books: Books,
     /// How far the process is.

@@ -10,14 +10,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use hyper::{Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use weighbridge::config::{self, Strictness};
 
+use crate::support::client::Client;
 use crate::support::proxy::routes;
 use crate::support::upstream::within;
 use crate::support::{Answer, Proxy, Reply, Upstream, chat};
 
 const SECRET: &str = "a secret that both sides have";
+const TOKEN: &str = "wba-script";
 const DAY: i64 = 86_400_000;
 
 /// What one request of these tests costs: 10 tokens at 1 USD a million and 5 at 2 USD, in pico-dollars.
@@ -27,6 +29,22 @@ fn now_millis() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The admin port, asked by an operator.
+fn admin(proxy: &Proxy) -> Client {
+    proxy.admin().with("x-weighbridge-admin-token", TOKEN)
+}
+
+/// The value of a metric: the line that begins like this.
+async fn metric(proxy: &Proxy, line: &str) -> f64 {
+    let answer = admin(proxy).get("/metrics").await;
+    let found = answer.text().lines().find(|candidate| candidate.starts_with(line));
+    found.and_then(|found| found.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+}
+
 /// A configuration with a webhook's secret in a file and alerts that go to `receiver`.
 fn configured(upstream: &Upstream, secrets: &Path, receiver: &str) -> String {
     let url = upstream.url();
@@ -34,6 +52,10 @@ fn configured(upstream: &Upstream, secrets: &Path, receiver: &str) -> String {
     std::fs::write(&secret, SECRET).unwrap();
     format!(
         r#"{}
+[admin.tokens.script]
+sha256 = "{digest}"
+role = "operator"
+
 [outcomes]
 github = {{ secret = {{ file = "{secret}" }} }}
 gitlab = {{ token = {{ file = "{secret}" }} }}
@@ -46,6 +68,7 @@ every = "1s"
 cost_per_outcome = [{{ name = "dearer", feature = "*", window = "7d", baseline = "28d", factor = 1.5, min_outcomes = 2 }}]
 "#,
         routes(&url, &url),
+        digest = hex(&Sha256::digest(TOKEN)),
         secret = secret.display(),
     )
 }
@@ -65,8 +88,7 @@ fn merged(number: u64, branch: &str, at: &str) -> String {
 fn signature(secret: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    let digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={digits}")
+    format!("sha256={}", hex(&mac.finalize().into_bytes()))
 }
 
 async fn deliver(proxy: &Proxy, delivery: &str, event: &str, signature: &str, body: &str) -> Answer {
@@ -146,9 +168,9 @@ async fn merged_pull_requests_have_a_price_to_the_pico_dollar() {
     assert_eq!(ping.status, StatusCode::OK);
     let push = deliver(&proxy, "d-6", "push", &signature(SECRET, "{}"), "{}").await;
     assert_eq!(push.status, StatusCode::NO_CONTENT);
-    assert_eq!(proxy.metric(r#"weighbridge_outcomes_total{source="github",result="new"}"#).await, 3.0);
-    assert_eq!(proxy.metric(r#"weighbridge_outcomes_total{source="github",result="known"}"#).await, 2.0);
-    assert_eq!(proxy.metric(r#"weighbridge_outcomes_total{source="github",result="refused"}"#).await, 3.0);
+    assert_eq!(metric(&proxy, r#"weighbridge_outcomes_total{source="github",result="new"}"#).await, 3.0);
+    assert_eq!(metric(&proxy, r#"weighbridge_outcomes_total{source="github",result="known"}"#).await, 2.0);
+    assert_eq!(metric(&proxy, r#"weighbridge_outcomes_total{source="github",result="refused"}"#).await, 3.0);
 
     let by_pr = report(&proxy.routes_path(), &["--by", "pr", "--per", "merged-pr"]);
     for (number, requests) in [(1, 3), (2, 2), (3, 4)] {
@@ -191,11 +213,11 @@ async fn outcomes_come_from_gitlab_scripts_and_files_too() {
         json!({"new": 1, "known": 0})
     );
     assert_eq!(gitlab(SECRET).send(Method::POST, path, merge_request).await.json(), json!({"new": 0, "known": 1}));
-    let huge = gitlab(SECRET).send(Method::POST, path, vec![b' '; 5 << 20]).await;
-    assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let stranger = proxy.admin().send(Method::POST, "/api/v1/outcomes", "{}").await;
+    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED, "scripts need a token of the admin port");
 
     let post = |body: Value| {
-        let admin = proxy.admin();
+        let admin = admin(&proxy);
         async move { admin.send(Method::POST, "/api/v1/outcomes", body.to_string()).await }
     };
     let ticket = json!({"kind": "closed-ticket", "id": "PAY-7", "at": at(now_millis()), "feature": "checkout"});
@@ -207,7 +229,7 @@ async fn outcomes_come_from_gitlab_scripts_and_files_too() {
     let bad = post(json!([{"id": "PAY-9", "at": at(now_millis())}, {"id": "PAY-10"}])).await;
     assert_eq!(bad.status, StatusCode::BAD_REQUEST);
     assert!(bad.text().contains("outcome 2: it has no `at`"), "{}", bad.text());
-    let listed = proxy.admin().get("/api/v1/outcomes").await.json();
+    let listed = admin(&proxy).get("/api/v1/outcomes").await.json();
     let ids: Vec<&str> = listed["outcomes"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 3, "{ids:?}: nothing of what was refused");
 
@@ -249,7 +271,7 @@ fn backdate(ledger: &Path, feature: &str, at_millis: i64, cost_pico: i64) {
 
 async fn ship(proxy: &Proxy, feature: &str, id: &str, at_millis: i64) {
     let outcome = json!({"id": id, "at": at(at_millis), "feature": feature}).to_string();
-    let answer = proxy.admin().send(Method::POST, "/api/v1/outcomes", outcome).await;
+    let answer = admin(proxy).send(Method::POST, "/api/v1/outcomes", outcome).await;
     assert_eq!(answer.json(), json!({"new": 1, "known": 0}));
 }
 
@@ -302,7 +324,7 @@ impl Receiver {
         let before = self.told();
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(self.told(), before);
-        assert!(proxy.metric("weighbridge_alert_failures_total").await <= 2.0);
+        assert!(metric(proxy, "weighbridge_alert_failures_total").await <= 2.0);
     }
 }
 
@@ -333,9 +355,9 @@ async fn what_becomes_dearer_is_told_once_and_once_that_it_is_over() {
     receiver.stays_silent(&proxy).await;
     assert_eq!(*receiver.refused.lock().unwrap(), 2, "it was tried until it was taken");
     let firing = r#"weighbridge_alert_firing{kind="cost_per_outcome",alert="dearer"}"#;
-    assert_eq!(proxy.metric(firing).await, 1.0);
-    assert_eq!(proxy.metric("weighbridge_alerts_sent_total").await, 1.0);
-    assert_eq!(proxy.metric("weighbridge_alert_failures_total").await, 2.0);
+    assert_eq!(metric(&proxy, firing).await, 1.0);
+    assert_eq!(metric(&proxy, "weighbridge_alerts_sent_total").await, 1.0);
+    assert_eq!(metric(&proxy, "weighbridge_alert_failures_total").await, 2.0);
     let (code, said) = run(&proxy.routes_path(), &["alerts"]);
     assert!(code == 1 && said.contains("dearer  feature checkout  FIRES since"), "{code} {said}");
 
@@ -347,7 +369,7 @@ async fn what_becomes_dearer_is_told_once_and_once_that_it_is_over() {
     let app = weighbridge::app::App::start(&routes, config).await.unwrap();
     let proxy = Proxy::running(app, folder);
     receiver.stays_silent(&proxy).await;
-    assert_eq!(proxy.metric(firing).await, 1.0);
+    assert_eq!(metric(&proxy, firing).await, 1.0);
 
     // Two more outcomes at no more cost, and it is over.
     for number in 2..4 {
@@ -355,8 +377,8 @@ async fn what_becomes_dearer_is_told_once_and_once_that_it_is_over() {
     }
     receiver.has_told(&[("feature checkout", "firing"), ("feature checkout", "cleared")]).await;
     receiver.stays_silent(&proxy).await;
-    assert_eq!(proxy.metric(firing).await, 0.0);
-    let alerts = proxy.admin().get("/api/v1/alerts").await.json();
+    assert_eq!(metric(&proxy, firing).await, 0.0);
+    let alerts = admin(&proxy).get("/api/v1/alerts").await.json();
     assert_eq!((alerts["alerts"].as_array().unwrap().len(), &alerts["alerts"][0]["firing"]), (1, &json!(false)));
     let text = receiver.taken.lock().unwrap()[1]["text"].as_str().unwrap().to_owned();
     assert!(text.starts_with("Alert dearer is over: feature checkout (it is back below 95%"), "{text}");

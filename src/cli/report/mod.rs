@@ -97,11 +97,13 @@ pub fn run(args: &Args) -> ExitCode {
         (Err(_), Some(_)) => None,
         (Err(problems), None) => return super::cannot_run(&problems),
     };
-    let (path, mapping) = config.map(|config| (config.ledger.path, config.outcomes.mapping)).unzip();
-    let (ledger, mapping) = (args.ledger.clone().or(path).unwrap_or_default(), mapping.unwrap_or_default());
+    let ledger = args.ledger.clone().or(config.as_ref().map(|config| config.ledger.path.clone())).unwrap_or_default();
     let out = BufWriter::new(io::stdout().lock());
     let printed = match &args.per {
-        Some(kind) => per_outcome::print(args, kind, &ledger, &mapping, Timestamp::now(), out),
+        Some(kind) => {
+            let shelf = per_outcome::Shelf::of(config.as_ref(), args.ledger.as_deref());
+            per_outcome::print(args, kind, &ledger, &shelf, Timestamp::now(), out)
+        }
         None => print(args, &ledger, Timestamp::now(), out),
     };
     match printed {

@@ -10,15 +10,14 @@ use crate::value::book::Book;
 
 const MINUTE: i64 = 60_000;
 
-async fn store_in(folder: &tempfile::TempDir) -> Store {
-    let store = Store::open(Place::File(folder.path().join("registry.db"))).await.unwrap();
-    Book::open(store).await.unwrap().store().clone()
+async fn book_in(folder: &tempfile::TempDir) -> Book {
+    Book::new(Store::open(Place::File(folder.path().join("registry.db"))).await.unwrap())
 }
 
-async fn store() -> (tempfile::TempDir, Store) {
+async fn book() -> (tempfile::TempDir, Book) {
     let folder = tempfile::tempdir().unwrap();
-    let store = store_in(&folder).await;
-    (folder, store)
+    let book = book_in(&folder).await;
+    (folder, book)
 }
 
 fn finding(id: &str, condition: Condition) -> Finding {
@@ -47,10 +46,10 @@ async fn take_in(register: &Register, findings: &[Finding], now: i64) -> (usize,
 }
 
 /// What a round of sending tells, with a receiver that takes nothing while `refuses`.
-async fn round(store: &Store, now: i64, refuses: bool) -> (Vec<String>, Delivered) {
+async fn round(book: &Book, now: i64, refuses: bool) -> (Vec<String>, Delivered) {
     let told = RefCell::new(Vec::new());
     let delivered = deliver(
-        store,
+        book.store().await.unwrap(),
         || now,
         |id, body: String| {
             assert!(body.contains("blocks"));
@@ -64,8 +63,8 @@ async fn round(store: &Store, now: i64, refuses: bool) -> (Vec<String>, Delivere
 
 #[tokio::test]
 async fn an_alert_fires_once_clears_once_and_may_fire_again() {
-    let (_folder, store) = store().await;
-    let register = Register::new(store.clone());
+    let (_folder, book) = book().await;
+    let register = Register::new(book.clone());
     let bad = [finding("a", Condition::Bad)];
     assert_eq!(take_in(&register, &[finding("a", good())], 1).await, (0, 0, 0), "nothing was wrong");
     assert_eq!(take_in(&register, &[finding("a", Condition::Between)], 2).await, (0, 0, 0));
@@ -75,9 +74,9 @@ async fn an_alert_fires_once_clears_once_and_may_fire_again() {
     assert_eq!(take_in(&register, &[finding("a", good())], 6).await, (0, 1, 0));
     assert_eq!(take_in(&register, &[finding("a", good())], 7).await, (0, 0, 0));
     assert_eq!(take_in(&register, &bad, 8).await, (1, 0, 1));
-    let told = round(&store, 9, false).await.0;
+    let told = round(&book, 9, false).await.0;
     assert_eq!(told, ["a#1:firing", "a#1:cleared", "a#2:firing"], "in their order");
-    assert!(round(&store, 10, false).await.0.is_empty(), "each once");
+    assert!(round(&book, 10, false).await.0.is_empty(), "each once");
     let alert = &register.alerts().await.unwrap()[0];
     assert_eq!((alert.firing, alert.episode, alert.since_millis, alert.cleared_millis), (true, 2, 8, None));
 }
@@ -85,14 +84,14 @@ async fn an_alert_fires_once_clears_once_and_may_fire_again() {
 #[tokio::test]
 async fn of_several_replicas_one_tells_it() {
     let folder = tempfile::tempdir().unwrap();
-    let stores = [store_in(&folder).await, store_in(&folder).await, store_in(&folder).await];
+    let books = [book_in(&folder).await, book_in(&folder).await, book_in(&folder).await];
     let bad = [finding("a", Condition::Bad), finding("b", Condition::Bad)];
     let (mut fired, mut cleared, mut sent) = (0, 0, 0);
     for step in 0..6_i64 {
         let over = [finding("a", good()), finding("b", good())];
         let findings = if step % 2 == 0 { &bad } else { &over };
-        let looks = stores.iter().map(|store| {
-            let (register, findings) = (Register::new(store.clone()), findings.to_vec());
+        let looks = books.iter().map(|book| {
+            let (register, findings) = (Register::new(book.clone()), findings.to_vec());
             tokio::spawn(async move { register.take_in(&findings, look(step)).await.unwrap() })
         });
         for changes in looks.collect::<Vec<_>>() {
@@ -100,9 +99,11 @@ async fn of_several_replicas_one_tells_it() {
             fired += changes.fired.len();
             cleared += changes.cleared.len();
         }
-        let rounds = stores.each_ref().map(|store| {
-            let store = store.clone();
-            tokio::spawn(async move { deliver(&store, || step, |_, _| async { Ok(()) }).await.unwrap().sent })
+        let rounds = books.each_ref().map(|book| {
+            let book = book.clone();
+            tokio::spawn(async move {
+                deliver(book.store().await.unwrap(), || step, |_, _| async { Ok(()) }).await.unwrap().sent
+            })
         });
         for round in rounds {
             sent += round.await.unwrap();
@@ -113,14 +114,14 @@ async fn of_several_replicas_one_tells_it() {
 
 #[tokio::test]
 async fn what_is_not_taken_is_tried_again_later_and_given_up_after_a_day() {
-    let (_folder, store) = store().await;
-    take_in(&Register::new(store.clone()), &[finding("a", Condition::Bad)], 0).await;
+    let (_folder, book) = book().await;
+    take_in(&Register::new(book.clone()), &[finding("a", Condition::Bad)], 0).await;
     let (mut now, mut pauses) = (0, Vec::new());
     let gave_up = loop {
-        let (told, delivered) = round(&store, now, true).await;
+        let (told, delivered) = round(&book, now, true).await;
         assert_eq!(told.len(), 1);
         let Some(next) = delivered.next_millis else { break delivered };
-        assert!(round(&store, next - 1, true).await.0.is_empty(), "not before its time");
+        assert!(round(&book, next - 1, true).await.0.is_empty(), "not before its time");
         pauses.push(next - now);
         now = next;
     };
@@ -128,35 +129,35 @@ async fn what_is_not_taken_is_tried_again_later_and_given_up_after_a_day() {
     assert_eq!(pauses.iter().max(), Some(&(15 * MINUTE)));
     assert!(now >= 24 * 60 * MINUTE && now < 25 * 60 * MINUTE, "{now}");
     assert_eq!((gave_up.given_up, gave_up.failed), (1, 0));
-    assert!(round(&store, now * 2, false).await.0.is_empty());
+    assert!(round(&book, now * 2, false).await.0.is_empty());
 }
 
 #[tokio::test]
 async fn that_it_is_over_is_not_told_before_that_it_began() {
-    let (_folder, store) = store().await;
-    let register = Register::new(store.clone());
+    let (_folder, book) = book().await;
+    let register = Register::new(book.clone());
     take_in(&register, &[finding("a", Condition::Bad)], 0).await;
-    round(&store, 0, true).await;
+    round(&book, 0, true).await;
     take_in(&register, &[finding("a", good())], 10).await;
-    assert!(round(&store, 20, false).await.0.is_empty(), "the first waits, so the second does");
-    assert_eq!(round(&store, 1_000, false).await.0, ["a#1:firing", "a#1:cleared"]);
+    assert!(round(&book, 20, false).await.0.is_empty(), "the first waits, so the second does");
+    assert_eq!(round(&book, 1_000, false).await.0, ["a#1:firing", "a#1:cleared"]);
 }
 
 #[tokio::test]
 async fn a_sender_that_dies_leaves_its_message_to_others_once_its_claim_is_over() {
-    let (_folder, store) = store().await;
-    take_in(&Register::new(store.clone()), &[finding("a", Condition::Bad)], 0).await;
-    let dies = deliver(&store, || 0, |_, _| std::future::pending());
+    let (_folder, book) = book().await;
+    take_in(&Register::new(book.clone()), &[finding("a", Condition::Bad)], 0).await;
+    let dies = deliver(book.store().await.unwrap(), || 0, |_, _| std::future::pending());
     assert!(tokio::time::timeout(Duration::from_millis(200), dies).await.is_err());
-    let (told, delivered) = round(&store, 29_999, false).await;
+    let (told, delivered) = round(&book, 29_999, false).await;
     assert!(told.is_empty() && delivered.next_millis == Some(30_000), "{delivered:?}");
-    assert_eq!(round(&store, 30_000, false).await.0, ["a#1:firing"]);
+    assert_eq!(round(&book, 30_000, false).await.0, ["a#1:firing"]);
 }
 
 #[tokio::test]
 async fn an_alert_ends_with_its_window_or_when_nobody_looks_any_more() {
-    let (_folder, store) = store().await;
-    let register = Register::new(store.clone());
+    let (_folder, book) = book().await;
+    let register = Register::new(book.clone());
     let window = Finding { until_millis: Some(100), ..finding("window", Condition::Bad) };
     assert_eq!(take_in(&register, &[window.clone(), finding("taken out", Condition::Bad)], 0).await, (2, 0, 2));
     assert_eq!(take_in(&register, &[window.clone()], 99).await, (0, 0, 2));
@@ -166,7 +167,7 @@ async fn an_alert_ends_with_its_window_or_when_nobody_looks_any_more() {
     let bodies = RefCell::new(Vec::new());
     let sent = Cell::new(0);
     deliver(
-        &store,
+        book.store().await.unwrap(),
         || 11 * MINUTE,
         |_, body| {
             bodies.borrow_mut().push(body);
@@ -183,10 +184,10 @@ async fn an_alert_ends_with_its_window_or_when_nobody_looks_any_more() {
 
 #[tokio::test]
 async fn without_a_receiver_nothing_waits_to_be_sent() {
-    let (_folder, store) = store().await;
-    let register = Register::new(store.clone());
+    let (_folder, book) = book().await;
+    let register = Register::new(book.clone());
     let silent = |now_millis| Look { posts: false, ..look(now_millis) };
     register.take_in(&[finding("a", Condition::Bad)], silent(0)).await.unwrap();
     register.take_in(&[finding("a", good())], silent(1)).await.unwrap();
-    assert_eq!(round(&store, 2, false).await, (Vec::new(), Delivered::default()));
+    assert_eq!(round(&book, 2, false).await, (Vec::new(), Delivered::default()));
 }
