@@ -23,6 +23,7 @@ use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
 use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
+use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
 use crate::registry::Registry;
@@ -82,6 +83,7 @@ impl App {
         let store = Store::open(config.store()).await?;
         let book = Book::new(store.clone());
         let registry = Registry::new(store);
+        let archive = Archive::of(&config.ledger)?;
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let shared =
@@ -105,9 +107,9 @@ impl App {
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
-        let watch = value::Watch::begin(&proxy, &book);
+        let watch = value::Watch::begin(&proxy, &book, &archive);
         let connections = data_door.open_connections();
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry };
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {

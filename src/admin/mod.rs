@@ -24,6 +24,7 @@ use crate::listen::{Answering, guarded};
 use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
 use crate::read::{self, Bounds};
+use crate::record::archive::Archive;
 use crate::registry::{Moment, Registry};
 use crate::value::book::Book;
 pub use login::Authorized;
@@ -50,6 +51,8 @@ pub struct AdminPort {
     pub connections: Arc<AtomicU64>,
     /// What is changed here.
     pub registry: Registry,
+    /// The ledger, for those who ask.
+    pub archive: Archive,
 }
 
 impl Answering for AdminPort {
@@ -87,7 +90,7 @@ impl AdminPort {
             Asked::Health => Ok(text(StatusCode::OK, "ok\n")),
             Asked::Ready => Ok(self.ready()),
             Asked::Metrics => Ok(self.metrics()),
-            Asked::Request => api::request(self.proxy.config.snapshot().ledger.path.clone(), named(0)).await,
+            Asked::Request => api::request(&self.archive, named(0)).await,
             Asked::Keys => self.keys().await,
             Asked::CreateKey => self.create_key(&who, &body).await,
             Asked::RotateKey => self.rotate_key(&who, named(0), &body).await,

@@ -13,8 +13,8 @@ use crate::listen::{Lifecycle, Phase};
 use crate::observe::Metrics;
 use crate::proxy::Proxy;
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
 use crate::store::StoreError;
 use crate::value::alerts::delivery::deliver;
 use crate::value::alerts::judge::cost_per_outcome;
@@ -46,8 +46,6 @@ enum LookError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("reading the ledger broke off")]
-    BrokenOff,
 }
 
 /// The watch: it looks every so often, and sees to it that messages arrive.
@@ -58,10 +56,10 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch.
-    pub fn begin(proxy: &Arc<Proxy>, book: &Book) -> Self {
+    pub fn begin(proxy: &Arc<Proxy>, book: &Book, archive: &Archive) -> Self {
         // Its own: alerts are sent until the process ends, also while it drains.
         let lifecycle = Lifecycle::default();
-        let looking = Looking { proxy: Arc::clone(proxy), book: book.clone() };
+        let looking = Looking { proxy: Arc::clone(proxy), book: book.clone(), archive: archive.clone() };
         let sending = Sending { proxy: Arc::clone(proxy), book: book.clone(), poster: None };
         let tasks = [tokio::spawn(looking.run(lifecycle.clone())), tokio::spawn(sending.run(lifecycle.clone()))];
         Self { lifecycle, tasks }
@@ -82,6 +80,7 @@ impl Watch {
 struct Looking {
     proxy: Arc<Proxy>,
     book: Book,
+    archive: Archive,
 }
 
 impl Looking {
@@ -125,30 +124,20 @@ impl Looking {
         let outcomes = self.book.shipped(baseline_from, i64::MAX).await?;
         let outcomes: Vec<Outcome> =
             outcomes.into_iter().map(|outcome| config.outcomes.mapping.resolved(outcome)).collect();
-        let (config, alert) = (Arc::clone(config), alert.clone());
-        let read = move || -> Result<Vec<Finding>, LookError> {
-            let reader = Reader::open(&config.ledger.path)?;
-            let rows = |period: &Range<i64>| {
-                let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
-                spend(&reader, bounds, Vec::new(), Detail::Join)
-            };
-            let (window, baseline) = (window_from..now_millis, baseline_from..window_from);
-            let (new, old) = (rows(&window)?, rows(&baseline)?);
-            let mapping = &config.outcomes.mapping;
-            let known = Known { spend: &new, earlier: &old, before: &[], outcomes: &outcomes, mapping };
-            let sampled = |period: Range<i64>, rows| {
-                let question = Question {
-                    per: Per::Feature,
-                    period: period.clone(),
-                    before: None,
-                    min_outcomes: 0,
-                    only: Vec::new(),
-                };
-                samples(&question, &period, rows, &known)
-            };
-            Ok(cost_per_outcome(&alert, &sampled(window, &new), &sampled(baseline, &old)))
+        let (window, baseline) = (window_from..now_millis, baseline_from..window_from);
+        let rows = |period: &Range<i64>| {
+            let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
+            spend(&self.archive, bounds, Vec::new(), Detail::Join)
         };
-        tokio::task::spawn_blocking(read).await.map_err(|_| LookError::BrokenOff)?
+        let (new, old) = (rows(&window).await?, rows(&baseline).await?);
+        let mapping = &config.outcomes.mapping;
+        let known = Known { spend: &new, earlier: &old, before: &[], outcomes: &outcomes, mapping };
+        let sampled = |period: Range<i64>, rows| {
+            let question =
+                Question { per: Per::Feature, period: period.clone(), before: None, min_outcomes: 0, only: Vec::new() };
+            samples(&question, &period, rows, &known)
+        };
+        Ok(cost_per_outcome(alert, &sampled(window, &new), &sampled(baseline, &old)))
     }
 }
 

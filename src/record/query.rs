@@ -52,10 +52,7 @@ impl Reader {
         let Some(mut entry) = statement.query_row([id.as_bytes()], object).optional()? else {
             return Ok(None);
         };
-        for (column, name) in [("cost_pico", "cost_usd"), ("baseline_pico", "baseline_usd")] {
-            let dollars = entry.get(column).and_then(Value::as_i64).map(|pico| Pico::new(pico.into()).to_string());
-            entry.insert(name.into(), dollars.into());
-        }
+        add_dollars(&mut entry);
         let seq = entry.remove("seq");
         entry.insert("id".into(), id.to_string().into());
         entry.insert("attempts".into(), self.attempts(seq.as_ref().and_then(Value::as_i64))?.into());
@@ -94,6 +91,19 @@ impl Reader {
     }
 }
 
+/// Adds amounts as exact decimal text beside the pico-dollars.
+pub(super) fn add_dollars(entry: &mut Map<String, Value>) {
+    for (column, name) in [("cost_pico", "cost_usd"), ("baseline_pico", "baseline_usd")] {
+        let dollars = entry.get(column).and_then(Value::as_i64).map(|pico| Pico::new(pico.into()).to_string());
+        entry.insert(name.into(), dollars.into());
+    }
+}
+
+/// Words with commas between them.
+pub(super) fn words(text: &str) -> Value {
+    text.split(',').filter(|word| !word.is_empty()).collect()
+}
+
 /// A row as JSON: what a newer schema adds is shown too. Bytes other than an id are shown by their number.
 fn object(row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
     let columns = row.as_ref().column_names();
@@ -117,7 +127,7 @@ fn flag_or_whole(column: &str, whole: i64) -> Value {
 fn text_or_json(column: &str, text: &str) -> Value {
     match column {
         "facts" | "evidence" | "decision" => serde_json::from_str(text).unwrap_or(Value::Null),
-        "tags" | "content" => text.split(',').filter(|word| !word.is_empty()).collect(),
+        "tags" | "content" => words(text),
         _ => text.into(),
     }
 }

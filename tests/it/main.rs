@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use weighbridge::domain; // where the entries of the ledger's own tests look for it
+
 mod config;
 mod connect;
 mod dialects;
 mod doors;
 mod faults;
 mod floors;
+mod ledger_growth;
 mod ledger_postgres;
 mod life;
 mod local_models;

@@ -11,8 +11,8 @@ use super::{Args, ReportError, moment};
 use crate::app::spend::{Detail, spend};
 use crate::config::{Config, STORE};
 use crate::domain::Label;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
 use crate::record::report::GroupBy;
 use crate::store::{Place, Store, StoreError};
 use crate::value::book::Book;
@@ -48,9 +48,6 @@ pub enum PerOutcomeError {
     /// The outcomes cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The system has no runtime for us.
-    #[error("the outcomes cannot be read: {0}")]
-    Runtime(#[source] io::Error),
 }
 
 /// Where outcomes are, and what is known of their branches and authors.
@@ -71,15 +68,12 @@ impl Shelf {
     }
 
     /// The outcomes that are known, of those that shipped at `since` or later.
-    fn shipped(&self, since: i64) -> Result<Vec<Outcome>, PerOutcomeError> {
+    async fn shipped(&self, since: i64) -> Result<Vec<Outcome>, StoreError> {
         // A ledger of which no outcomes are known is looked at without leaving a file beside it.
         if matches!(&self.place, Place::File(path) if !path.exists()) {
             return Ok(Vec::new());
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(PerOutcomeError::Runtime)?;
-        let shipped = async { Book::new(Store::open(self.place.clone()).await?).shipped(since, i64::MAX).await };
-        let outcomes = runtime.block_on(shipped)?;
+        let outcomes = Book::new(Store::open(self.place.clone()).await?).shipped(since, i64::MAX).await?;
         Ok(outcomes.into_iter().map(|outcome| self.mapping.resolved(outcome)).collect())
     }
 }
@@ -88,7 +82,7 @@ impl Shelf {
 pub(super) fn print(
     args: &Args,
     kind: &str,
-    ledger: &Path,
+    ledger: &Archive,
     shelf: &Shelf,
     now: Timestamp,
     mut out: impl Write,
@@ -97,15 +91,13 @@ pub(super) fn print(
     let filter = args.filter(now)?;
     let asked = Asked::new(filter.period, by, args.min_outcomes, &filter.equal, now);
     let of_kind = kind_of(kind)?;
-    let mut outcomes = shelf.shipped(asked.first_millis())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut outcomes = runtime.block_on(shelf.shipped(asked.first_millis())).map_err(PerOutcomeError::Store)?;
     outcomes.retain(|outcome| of_kind.as_ref().is_none_or(|kind| outcome.kind == *kind));
-    let reader = Reader::open(ledger)?;
-    let rows = |period: Option<Range<Option<i64>>>| match period {
-        Some(Range { start, end }) => {
-            let period = Period { since_millis: start, until_millis: end };
-            spend(&reader, period, asked.equal.clone(), Detail::Drivers)
-        }
-        None => Ok(Vec::new()),
+    let rows = |period: Option<Range<Option<i64>>>| {
+        let Some(Range { start, end }) = period else { return Ok(Vec::new()) };
+        let period = Period { since_millis: start, until_millis: end };
+        runtime.block_on(spend(ledger, period, asked.equal.clone(), Detail::Drivers))
     };
     let known = Known {
         spend: &rows(Some(filter.period.since_millis..filter.period.until_millis))?,

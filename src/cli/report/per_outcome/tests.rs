@@ -5,6 +5,7 @@ use clap::Parser;
 use super::super::*;
 use super::{PerOutcomeError, Shelf};
 use crate::domain::{Label, Pico, TierName};
+use crate::record::archive::Archive;
 use crate::record::entry::Entry;
 use crate::record::{Ledger, Settings, sample};
 use crate::store::Store;
@@ -67,7 +68,7 @@ fn said(arguments: &str) -> Result<String, ReportError> {
     let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
     let mut out = Vec::new();
     let now = "2026-11-22T00:00:00Z".parse().unwrap();
-    super::print(&args, args.per.as_deref().unwrap(), &path, &shelf, now, &mut out)?;
+    super::print(&args, args.per.as_deref().unwrap(), &Archive::in_file(&path), &shelf, now, &mut out)?;
     Ok(String::from_utf8(out).unwrap())
 }
 
