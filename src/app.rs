@@ -1,5 +1,8 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
+pub mod budgets;
+mod issued;
+mod people;
 pub mod spend;
 pub mod value;
 
@@ -17,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::admin::AdminPort;
 use crate::admit::Rates;
 use crate::assess::Assessor;
+use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
@@ -26,10 +30,11 @@ use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
-use crate::registry::Registry;
 use crate::shared::{Shared, SharedError};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
+use crate::store::postgres::AddressError;
 use crate::value::book::Book;
+use people::{People, Rules};
 
 /// How long the ledger may take to write what waits when the process ends.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
@@ -45,6 +50,12 @@ pub enum AppError {
         /// Why not.
         source: io::Error,
     },
+    /// Where the store is cannot be said.
+    #[error("[ledger] url: {0}")]
+    Address(#[from] AddressError),
+    /// Two keys have one name.
+    #[error("{0}")]
+    Names(String),
     /// The store beside the ledger cannot be opened.
     #[error("what is beside the ledger: {0}")]
     Store(#[from] StoreError),
@@ -68,6 +79,7 @@ pub struct App {
     /// Where operators look.
     pub admin: SocketAddr,
     serving: JoinHandle<()>,
+    people: People,
     watch: value::Watch,
     drain_timeout: Duration,
 }
@@ -80,14 +92,15 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
-        let store = Store::open(config.store()).await?;
-        let book = Book::new(store.clone());
-        let registry = Registry::new(store);
+        let registry = people::registry(&config).await?;
+        let book = Book::new(registry.store().clone());
         let archive = Archive::of(&config.ledger)?;
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let shared =
             config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
+        let purse = Budgets::new(shared.as_ref().map(|shared| shared.leases.clone()));
+        budgets::restore(&purse, &config, config.budgets.iter(), SystemTime::now())?;
         if let Some(shared) = &shared {
             shared.begin().await;
         }
@@ -97,16 +110,18 @@ impl App {
         let (admin_listener, admin) = listen(settings.admin).await?;
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
+            issued: Arc::default(),
             rates: Rates::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
             shared,
-            books: Books { ledger, metrics, recall, lifecycle: lifecycle.clone() },
+            books: Books { ledger, metrics, budgets: purse, recall, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
+        let people = People::begin(&proxy, &registry);
         let watch = value::Watch::begin(&proxy, &book, &archive);
         let connections = data_door.open_connections();
         let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
@@ -119,7 +134,7 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, watch, drain_timeout })
+        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, people, watch, drain_timeout })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -174,19 +189,21 @@ impl App {
         let closed = tokio::task::spawn_blocking(move || ledger.close(LEDGER_PATIENCE)).await;
         // An error would be a panic, which was logged.
         let _ = watch.await;
+        self.people.end();
         tracing::info!("ended");
         closed.unwrap_or(Err(LedgerError::WriterGone)).map_err(AppError::Ledger)
     }
 
     /// Reads `routes.toml` again. A file that does not hold together is refused whole and the old rules stay.
     pub fn reload(&self) {
-        reload(&self.proxy, &self.config_path);
+        reload(&self.proxy, &self.people.rules, &self.config_path);
     }
 
     /// Reloads when the file changes, for as long as what it returns lives.
     fn watch(&self) -> Option<crate::config::Watcher> {
         let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
-        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &path));
+        let rules = self.people.rules.clone();
+        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &rules, &path));
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
@@ -205,16 +222,23 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     Ok(recall)
 }
 
-fn reload(proxy: &Proxy, path: &Path) {
+fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
     let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
-    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess) {
+    let before = proxy.config.snapshot();
+    let objects = |config: &Config| rules.objections(config);
+    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
         ReloadEvent::Unchanged => return,
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
+            let changed = budgets::changed(&before.budgets, &config.budgets);
+            if let Err(error) = budgets::restore(&proxy.books.budgets, &config, changed, SystemTime::now()) {
+                tracing::error!(%error, "what was spent in new budgets before this moment is not known");
+            }
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
+            rules.are(&version);
             ReloadResult::Accepted
         }
         ReloadEvent::Refused(problems) => {

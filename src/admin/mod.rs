@@ -3,6 +3,7 @@
 
 mod alerts;
 mod api;
+mod budgets;
 mod keys;
 mod login;
 mod outcomes;
@@ -102,6 +103,7 @@ impl AdminPort {
             Asked::TellOutcomes => self.tell_outcomes(&body).await,
             Asked::Webhook(host) => Ok(self.webhook(host, &head.headers, &body).await),
             Asked::Alerts => self.alerts().await,
+            Asked::Budgets => self.budgets(),
             Asked::Audit => self.audit(head.uri.query().unwrap_or_default()).await,
         }
     }
@@ -122,6 +124,7 @@ impl AdminPort {
             };
             BreakerGauge { endpoint, state }
         });
+        self.show_budgets();
         let stats = self.proxy.books.ledger.stats();
         let gauges = Gauges {
             breakers: breakers.collect(),
@@ -146,6 +149,7 @@ impl AdminPort {
                 }),
             },
             connections: self.connections.load(Ordering::Relaxed),
+            registry_stale: self.registry.staleness(),
         };
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         reply::reply(StatusCode::OK, kind, self.proxy.books.metrics.render(&gauges))

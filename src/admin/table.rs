@@ -43,6 +43,8 @@ pub(super) enum Asked {
     Webhook(Host),
     /// Which alerts fire.
     Alerts,
+    /// Every budget's accounts.
+    Budgets,
 }
 
 /// Who may ask.
@@ -91,6 +93,7 @@ const TABLE: &[Line] = &[
     line(Method::POST, "/api/v1/webhooks/github", Needs::Signature, Asked::Webhook(Host::Github)),
     line(Method::POST, "/api/v1/webhooks/gitlab", Needs::Signature, Asked::Webhook(Host::Gitlab)),
     line(Method::GET, "/api/v1/alerts", VIEWER, Asked::Alerts),
+    line(Method::GET, "/api/v1/budgets", VIEWER, Asked::Budgets),
 ];
 
 /// A line of the table that a request fits.

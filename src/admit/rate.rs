@@ -58,7 +58,15 @@ mod tests {
     fn the_request_over_the_limit_is_told_how_long_to_wait() {
         let key = KeyName::parse("ana").ok();
         let caller = Caller { key, ..Caller::unknown(App::OTHER) };
-        let admitted = Admitted { caller, may_choose: true, requests_per_minute: NonZeroU32::new(3) };
+        let admitted = Admitted {
+            caller,
+            may_choose: true,
+            models: None,
+            doors: None,
+            requests_per_minute: NonZeroU32::new(3),
+            tokens_per_minute: None,
+            concurrent: None,
+        };
         let rates = Rates::default();
         assert!((0..3).all(|_| rates.check(&admitted).is_ok()));
         let refused = rates.check(&admitted).expect_err("the fourth");

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
 
 use super::spend::{Detail, spend};
+use crate::budget::Status;
 use crate::config::Config;
-use crate::domain::Secret;
+use crate::domain::{Dimension, Secret};
 use crate::listen::{Lifecycle, Phase};
 use crate::observe::Metrics;
 use crate::proxy::Proxy;
@@ -17,7 +18,7 @@ use crate::record::archive::Archive;
 use crate::record::period::Period;
 use crate::store::StoreError;
 use crate::value::alerts::delivery::deliver;
-use crate::value::alerts::judge::cost_per_outcome;
+use crate::value::alerts::judge::{BudgetStanding, budgets, cost_per_outcome};
 use crate::value::alerts::post::{Poster, address};
 use crate::value::alerts::register::{Changes, Look, Register};
 use crate::value::alerts::{CostAlert, Finding};
@@ -106,11 +107,35 @@ impl Looking {
         for alert in &config.alerts.cost_per_outcome {
             findings.extend(self.cost_findings(config, alert, now_millis).await?);
         }
+        findings.extend(budgets(&self.standings(config)));
         let stale = STALE_LEAST.max(config.alerts.every * STALE_LOOKS);
         let look = Look { now_millis, stale_millis: millis(stale), posts: config.alerts.webhook.is_some() };
         let changes = Register::new(self.book.clone()).take_in(&findings, look).await?;
         tell(&changes, &self.proxy.books.metrics);
         Ok(())
+    }
+
+    /// How it stands with every budget that alerts are wanted of.
+    fn standings(&self, config: &Config) -> Vec<BudgetStanding> {
+        let now = u64::try_from(unix_millis()).unwrap_or(0);
+        let sees_all = config.shared.is_some() || config.ledger.ship.is_none();
+        let standing = |status: Status| BudgetStanding {
+            budget: status.budget.to_string(),
+            holder: match (&*status.holder, status.scope.dimension) {
+                (_, Dimension::All) => "everybody".to_owned(),
+                (holder, dimension) => format!("{} {holder}", dimension.as_str()),
+            },
+            limit: status.limit,
+            settled: status.balance.settled,
+            reserved: status.balance.reserved,
+            refused: status.refused,
+            refuses: status.refuses,
+            from_millis: i64::try_from(status.stretch.from_millis).unwrap_or(i64::MAX),
+            until_millis: status.stretch.until_millis.and_then(|until| i64::try_from(until).ok()),
+            percentages: status.alerts.to_vec(),
+            sees_all,
+        };
+        self.proxy.books.budgets.status(&config.budgets, now).into_iter().map(standing).collect()
     }
 
     async fn cost_findings(

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use crate::store::Store;
 use crate::value::alerts::register::{Alert, Register};
-use crate::value::book::Book;
 
 /// What `alerts` is called with.
 #[derive(clap::Args, Debug)]
@@ -31,8 +29,10 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return super::cannot_run(&format!("error: {error}")),
     };
-    let alerts =
-        runtime.block_on(async { Register::new(Book::new(Store::open(config.store()).await?)).alerts().await });
+    let alerts = runtime.block_on(async {
+        let book = super::store::book(&config).await?;
+        Register::new(book).alerts().await.map_err(|error| error.to_string())
+    });
     let alerts = match alerts {
         Ok(alerts) => alerts,
         Err(error) => return super::cannot_run(&format!("error: {error}")),

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::record::period::Period;
-use crate::store::Store;
 use crate::value::book::{Book, Kept};
 use crate::value::draft::{BadLine, read_csv};
 use crate::value::outcome::Outcome;
@@ -89,7 +88,7 @@ pub fn run(args: &Args) -> ExitCode {
         Err(error) => return super::cannot_run(&format!("error: {error}")),
     };
     let done = runtime.block_on(async {
-        let book = Book::new(Store::open(config.store()).await.map_err(|error| error.to_string())?);
+        let book = super::store::book(&config).await?;
         match &args.command {
             Command::Import(args) => import(args, &book).await,
             Command::List(args) => list(args, &book, &config).await,

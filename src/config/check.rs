@@ -3,6 +3,7 @@
 
 mod admin;
 mod alerts;
+mod budgets;
 mod endpoints;
 mod keys;
 mod ledger;
@@ -103,6 +104,7 @@ impl Checker<'_, '_> {
         let ledger = self.ledger(&raw.ledger);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
+        let budgets = self.budgets(raw);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
         let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
@@ -125,8 +127,10 @@ impl Checker<'_, '_> {
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
+            lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
             shared,
+            budgets: budgets.into(),
             outcomes,
             alerts,
             log,

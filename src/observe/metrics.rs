@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
+use super::{BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
 use crate::domain::{EndpointName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -105,11 +105,14 @@ pub struct Metrics {
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
     shipping: shipping::Shipping,
+    registry_stale: Gauge<f64, AtomicU64>,
     panics: Counter,
     turned_away: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
+    /// Budgets.
+    pub budgets: BudgetMetrics,
     /// The server that replicas share.
     pub shared: SharedMetrics,
     value: ValueMetrics,
@@ -213,6 +216,12 @@ impl Default for Metrics {
                 Gauge::default()
             ),
             shipping: shipping::Shipping::registered(&mut registry),
+            registry_stale: register!(
+                "registry_stale",
+                "How long ago keys, tokens and revocations were last compared with the store",
+                Unit::Seconds,
+                Gauge::default()
+            ),
             panics: register!("panics", "Requests that ended in a panic", Counter::default()),
             turned_away: register!(
                 "turned_away_requests",
@@ -222,6 +231,7 @@ impl Default for Metrics {
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            budgets: BudgetMetrics::registered(&mut registry),
             shared,
             value: ValueMetrics::registered(&mut registry),
             registry,
@@ -335,6 +345,7 @@ impl Metrics {
         self.ledger_rejected.set(whole(ledger.rejected));
         self.ledger_failing.set(i64::from(ledger.failing));
         self.shipping.set(&ledger.shipping);
+        self.registry_stale.set(gauges.registry_stale.as_secs_f64());
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);
             self.resident.set(whole(process.resident_bytes));

@@ -15,20 +15,21 @@ mod trail;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Rates};
+use crate::admit::{self, Admission, Admitted, Issued, Rates};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
-    Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
-    Prompt, RequestId, TokenCount,
+    Caller, Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts,
+    Outcome, Pico, Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -62,6 +63,8 @@ enum Answered {
 pub struct Proxy {
     /// The rules in use.
     pub config: Arc<Live>,
+    /// Keys that were made at run time; none before they could be read for the first time.
+    pub issued: Arc<ArcSwapOption<Issued>>,
     /// Request rates.
     pub rates: Rates,
     /// Judges prompts.
@@ -123,9 +126,10 @@ impl Proxy {
         head: Parts,
         body: Incoming,
     ) -> Result<Answered, Failure> {
-        let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
+        let admitted = trail.admitted.insert(self.admitted(config, &head.headers, trail.at)?).clone();
         self.rates.check(&admitted)?;
         let (asked, way) = door.asked(&head)?;
+        admitted.may_enter(asked.kind)?;
         if way == Way::Passage {
             return self.pass(config, trail, asked, head, body).await.map(Answered::ByUpstream);
         }
@@ -139,6 +143,7 @@ impl Proxy {
             let assessment = self.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
+        admitted.may_name(&prompt.model)?;
         let wish = header_text(&head.headers, TIER_HEADER);
         let headers = asked_headers(config, &head.headers);
         let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, headers);
@@ -146,6 +151,7 @@ impl Proxy {
         if route::needs_exact_tokens(&config.rules, &facts) {
             facts.tokens = exact(&prompt, facts.tokens);
         }
+        facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
         let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
         let situation = self.situation(config, &admitted, held_by);
@@ -163,6 +169,9 @@ impl Proxy {
         };
         if chosen.is_empty() {
             return Ok(Answered::Counted(facts.tokens.expected));
+        }
+        if !asked.kind.is_counting() {
+            self.reserve(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
         if !facts.tokens.is_exact() && candidates().any(|endpoint| self.pool.is_silent(endpoint)) {
@@ -191,6 +200,33 @@ impl Proxy {
         answered.map(Answered::ByUpstream)
     }
 
+    /// Who asks, by what is known at this moment.
+    fn admitted(&self, config: &Config, headers: &HeaderMap, at: SystemTime) -> Result<Admitted, Failure> {
+        let issued = self.issued.load();
+        admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref() }, at)
+    }
+
+    /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that is,
+    /// nothing is reserved, and only a budget that is used up refuses.
+    async fn reserve(
+        &self,
+        config: &Config,
+        trail: &mut Trail,
+        caller: &Caller,
+        ceiling: Option<Pico>,
+    ) -> Result<(), Failure> {
+        let needed = ceiling.unwrap_or(Pico::ZERO);
+        let reserved = self.books.budgets.reserve(&config.budgets, caller, needed, trail.at_millis()).await;
+        if let Err(Failure { budget: Some(refusal), .. }) = &reserved {
+            self.books.metrics.budgets.refused(&refusal.budget);
+        }
+        trail.reservation = reserved?;
+        if ceiling.is_none() && trail.reservation.is_some() {
+            self.books.metrics.budgets.unbounded();
+        }
+        Ok(())
+    }
+
     /// What an answer needs to know of its request, if it has to be translated.
     fn context(&self, prompt: &Prompt, id: RequestId, at_millis: u64, input_tokens: u64) -> Context {
         let context = translate::of_request(prompt, prompt.door.dialect());
@@ -213,7 +249,7 @@ impl Proxy {
     }
 
     /// What the moment adds to the facts.
-    fn situation(&self, config: &Config, admitted: &admit::Admitted, held_by: Option<EndpointName>) -> Situation {
+    fn situation(&self, config: &Config, admitted: &Admitted, held_by: Option<EndpointName>) -> Situation {
         let mut draw = [0; 8];
         // Without the system's randomness shares are drawn by turn instead.
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
@@ -242,10 +278,14 @@ impl Proxy {
                 Ok(()) => plain(StatusCode::OK, "ready\n"),
                 Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             }),
-            Door::Models => Some(models::list(config, &head.headers, None)),
-            Door::Model(id) => Some(models::list(config, &head.headers, Some(id))),
+            Door::Models => Some(self.models(config, &head.headers, None)),
+            Door::Model(id) => Some(self.models(config, &head.headers, Some(id))),
             Door::Ask(_) | Door::Unknown => None,
         }
+    }
+
+    fn models(&self, config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+        models::list(config, headers, self.admitted(config, headers, SystemTime::now()), id)
     }
 }
 

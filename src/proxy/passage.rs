@@ -40,6 +40,9 @@ impl Proxy {
             let message = "the form names no `model` in its first 64 KiB: put that field before the file";
             return Err(Failure::new(FailureKind::Malformed, message).with_param("model"));
         }
+        if let Some(model) = form.model() {
+            admitted.may_name(&model)?;
+        }
 
         let prompt = Prompt::passed(asked.kind, form.model().unwrap_or_default());
         let assessment = self.assessor.assess(&prompt);
@@ -63,6 +66,7 @@ impl Proxy {
             return Err(Failure::new(FailureKind::NoneCapable, "no endpoint serves this path"));
         };
         form.name(&endpoint.model);
+        self.reserve(config, trail, &admitted.caller, decision.ceiling).await?;
         let passage = Passage {
             method: head.method,
             door: asked.kind,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::door::Door;
 use crate::admit::Admitted;
 use crate::assess::tokens;
+use crate::budget::{Budgets, Reservation};
 use crate::config::Config;
 use crate::domain::{
     App, Decision, Dialect, Door as Kind, Evidence, Facts, Failure, FailureKind, Fault, Mark, Pico, RequestId,
@@ -29,6 +30,8 @@ pub struct Books {
     pub ledger: Ledger,
     /// Counts and tells.
     pub metrics: Arc<Metrics>,
+    /// Holds what requests under way may cost.
+    pub budgets: Budgets,
     /// Remembers which endpoint holds what later requests go on from.
     pub recall: Arc<Recall>,
     /// Knows whether the process is ending, which explains answers that break off.
@@ -72,6 +75,8 @@ pub struct Trail {
     pub hides_usage: bool,
     /// Whether the usage in the answer is this request's.
     pub billing: Billing,
+    /// What the request holds in its budgets; comes back when it ends.
+    pub reservation: Option<Reservation>,
     has_ended: bool,
 }
 
@@ -150,6 +155,7 @@ impl Trail {
             prompt_tokens: None,
             hides_usage: false,
             billing: Billing::Usual,
+            reservation: None,
             has_ended: false,
         }
     }
@@ -172,12 +178,25 @@ impl Trail {
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
         let entry = self.entry(&end, &spent, now);
+        self.settle(&spent);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
         self.books.metrics.request_ended(&self.event(&entry, &end));
         let receipt = self.books.ledger.append(entry);
         (spent, receipt)
+    }
+
+    /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
+    /// price is missing.
+    fn settle(&mut self, spent: &Spent) {
+        if let Some((reservation, cost)) = self.reservation.take().zip(spent.cost) {
+            if cost > reservation.amount() {
+                self.books.metrics.budgets.overrun(cost - reservation.amount());
+                tracing::warn!(request_id = %self.id, %cost, reserved = %reservation.amount(), "a request cost more than was reserved for it");
+            }
+            reservation.settle(cost);
+        }
     }
 
     /// Takes note of who holds what later requests may go on from.
@@ -279,7 +298,7 @@ impl Trail {
             service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
             price_version: is_paid.then(|| Arc::clone(&self.config.price_version)),
             cost: spent.cost,
-            reserved: None,
+            reserved: self.reservation.as_ref().map(Reservation::amount),
             provider_cost: None,
             baseline: spent.baseline,
             status: end.status,

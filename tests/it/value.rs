@@ -293,7 +293,7 @@ impl Receiver {
                 return Reply::json(500, &[], "{}");
             }
             assert_eq!(seen.header("content-type"), Some("application/json"));
-            assert!(seen.header("idempotency-key").is_some_and(|id| id.contains("cost_per_outcome/dearer/")));
+            assert!(seen.header("idempotency-key").is_some_and(|id| id.contains('#')));
             receiver.taken.lock().unwrap().push(seen.json());
             Reply::json(200, &[], "ok")
         })
@@ -382,4 +382,43 @@ async fn what_becomes_dearer_is_told_once_and_once_that_it_is_over() {
     assert_eq!((alerts["alerts"].as_array().unwrap().len(), &alerts["alerts"][0]["firing"]), (1, &json!(false)));
     let text = receiver.taken.lock().unwrap()[1]["text"].as_str().unwrap().to_owned();
     assert!(text.starts_with("Alert dearer is over: feature checkout (it is back below 95%"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_tells_each_percentage_once_and_that_its_limit_was_raised() {
+    let upstream = Upstream::start([Reply::chat("Done.")]).await;
+    let receiver = Receiver::default();
+    let far = receiver.start().await;
+    let secrets = tempfile::tempdir().unwrap();
+    let budget = |usd: &str| {
+        let routes = configured(&upstream, secrets.path(), &far.url());
+        format!("{routes}\n[[budgets]]\nname = \"tiny\"\nlimit = {usd}\nalerts = [50, 100]\non_exceeded = \"allow\"\n")
+    };
+    // Five requests' worth.
+    let proxy = Proxy::start(&budget("0.0001")).await;
+    let spend = async |count: usize| {
+        for _ in 0..count {
+            assert_eq!(proxy.client().chat(chat("Rename the variable.")).await.status, StatusCode::OK);
+        }
+    };
+    spend(3).await;
+    let firing = ("everybody", "firing");
+    receiver.has_told(&[firing]).await;
+    spend(3).await;
+    receiver.has_told(&[firing, firing]).await;
+    receiver.stays_silent(&proxy).await;
+    let gauge = r#"weighbridge_alert_firing{kind="budget",alert="tiny"}"#;
+    assert_eq!(metric(&proxy, gauge).await, 2.0);
+    let percent = |place: usize| {
+        let summary = receiver.taken.lock().unwrap()[place]["metadata"]["event_payload"]["summary"].clone();
+        summary.as_str().unwrap().rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!((percent(0), percent(1)), ("50%.".to_owned(), "100%.".to_owned()));
+
+    std::fs::write(proxy.routes_path(), budget("1")).unwrap();
+    proxy.app.reload();
+    let over = ("everybody", "cleared");
+    receiver.has_told(&[firing, firing, over, over]).await;
+    receiver.stays_silent(&proxy).await;
+    assert_eq!(metric(&proxy, gauge).await, 0.0);
 }

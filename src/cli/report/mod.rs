@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> ExitCode {
     let out = BufWriter::new(io::stdout().lock());
     let printed = archive.map_err(ReportError::from).and_then(|archive| match &args.per {
         Some(kind) => {
-            let shelf = per_outcome::Shelf::of(config.as_ref(), args.ledger.as_deref());
+            let shelf = per_outcome::Shelf::of(config.as_ref(), args.ledger.as_deref())?;
             per_outcome::print(args, kind, &archive, &shelf, Timestamp::now(), out)
         }
         None => print(args, &archive, Timestamp::now(), out),

@@ -14,6 +14,7 @@ use crate::domain::Label;
 use crate::record::archive::Archive;
 use crate::record::period::Period;
 use crate::record::report::GroupBy;
+use crate::store::postgres::AddressError;
 use crate::store::{Place, Store, StoreError};
 use crate::value::book::Book;
 use crate::value::cost::{Costs, Known, Line, Per, Question, costs};
@@ -45,6 +46,9 @@ pub enum PerOutcomeError {
     /// That is no kind.
     #[error("`{0}` is no kind of outcome: `outcome` means all, `merged-pr` one kind")]
     Kind(String),
+    /// There is no such database.
+    #[error("[ledger] url: {0}")]
+    Address(#[from] AddressError),
     /// The outcomes cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,13 +62,16 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// Those of the configuration; of a ledger that was named instead, those beside it.
-    pub(super) fn of(config: Option<&Config>, ledger: Option<&Path>) -> Self {
+    ///
+    /// # Errors
+    /// If the address of the configuration's database is none.
+    pub(super) fn of(config: Option<&Config>, ledger: Option<&Path>) -> Result<Self, PerOutcomeError> {
         let beside = |ledger: &Path| Place::File(ledger.with_file_name(STORE));
         let place = match (ledger, config) {
-            (None, Some(config)) => config.store(),
+            (None, Some(config)) => config.store()?,
             (ledger, _) => beside(ledger.unwrap_or(Path::new(STORE))),
         };
-        Self { place, mapping: config.map(|config| config.outcomes.mapping.clone()).unwrap_or_default() }
+        Ok(Self { place, mapping: config.map(|config| config.outcomes.mapping.clone()).unwrap_or_default() })
     }
 
     /// The outcomes that are known, of those that shipped at `since` or later.

@@ -62,7 +62,7 @@ fn said(arguments: &str) -> Result<String, ReportError> {
     let (outcomes, bad) = read_csv(OUTCOMES.as_bytes()).unwrap();
     assert!(bad.is_empty(), "{bad:?}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let shelf = Shelf::of(None, Some(&path));
+    let shelf = Shelf::of(None, Some(&path)).unwrap();
     let keep = async { Book::new(Store::open(shelf.place.clone()).await.unwrap()).keep(&outcomes, 0).await.unwrap() };
     assert_eq!(runtime.block_on(keep).new, 5);
     let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
