@@ -12,11 +12,15 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use weighbridge::config::{self, Strictness};
+use weighbridge::store::{self, Place, Store};
+use weighbridge::value::alerts::register::{Look, Register};
+use weighbridge::value::alerts::{Condition, Finding, Kind};
+use weighbridge::value::book::Book;
 
 use crate::support::client::Client;
 use crate::support::proxy::routes;
 use crate::support::upstream::within;
-use crate::support::{Answer, Proxy, Reply, Upstream, chat};
+use crate::support::{Answer, Postgres, Proxy, Reply, Upstream, chat};
 
 const SECRET: &str = "a secret that both sides have";
 const TOKEN: &str = "wba-script";
@@ -421,4 +425,72 @@ async fn a_budget_tells_each_percentage_once_and_that_its_limit_was_raised() {
     receiver.has_told(&[firing, firing, over, over]).await;
     receiver.stays_silent(&proxy).await;
     assert_eq!(metric(&proxy, gauge).await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_replicas_share_outcomes_and_alerts_in_postgres() {
+    let (upstream, database) = (Upstream::start([Reply::chat("Done.")]).await, Postgres::start().await);
+    let secrets = tempfile::tempdir().unwrap();
+    let replica = || {
+        let routes = configured(&upstream, secrets.path(), "http://127.0.0.1:9/");
+        format!("{routes}\n[ledger]\nurl = \"{}\"\nship_interval = \"20ms\"\n", database.address())
+    };
+    let (one, other) = (Proxy::start(&replica()).await, Proxy::start(&replica()).await);
+    for (proxy, count) in [(&one, 2), (&other, 3)] {
+        let caller =
+            proxy.client().with("x-weighbridge-feature", "checkout").with("x-weighbridge-branch", "checkout/a");
+        for _ in 0..count {
+            assert_eq!(caller.chat(chat("Rename the variable.")).await.status, StatusCode::OK);
+        }
+    }
+    within(async {
+        while database.number("SELECT count(*) FROM entries").await < 5 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let body = merged(1, "checkout/a", &at(now_millis()));
+    let mut told = Vec::new();
+    for proxy in [&one, &other] {
+        told.push(deliver(proxy, "d-1", "pull_request", &signature(SECRET, &body), &body).await.json());
+    }
+    assert_eq!(told, [json!({"new": 1, "known": 0}), json!({"new": 0, "known": 1})]);
+    for proxy in [&one, &other] {
+        let report = report(&proxy.routes_path(), &["--by", "feature", "--per", "outcome"]);
+        let checkout = line(&report, "feature", "checkout");
+        assert_eq!((&checkout["outcomes"], &checkout["direct_usd"]), (&json!(1), &json!(usd(5 * REQUEST))));
+    }
+
+    // An alert that both find at once fires once, and its message is sent once.
+    let pool = || store::postgres::pool(&database.address()).unwrap();
+    let mut books = Vec::new();
+    for _ in 0..3 {
+        books.push(Book::new(Store::open(Place::Postgres(pool())).await.unwrap()));
+    }
+    let finding = |condition| Finding {
+        id: "cost_per_outcome/theirs/checkout".into(),
+        name: "theirs".into(),
+        kind: Kind::CostPerOutcome,
+        subject: "feature checkout".into(),
+        condition,
+        summary: "Figures.".into(),
+        until_millis: None,
+    };
+    for (step, condition) in [Condition::Bad, Condition::Good("it is better".into())].into_iter().enumerate() {
+        let now_millis = now_millis() + step as i64;
+        let look = Look { now_millis, stale_millis: DAY, posts: true };
+        let looks = books.iter().map(|book| {
+            let (register, finding) = (Register::new(book.clone()), finding(condition.clone()));
+            tokio::spawn(async move { register.take_in(&[finding], look).await.unwrap() })
+        });
+        let mut moved = 0;
+        for changes in looks.collect::<Vec<_>>() {
+            let changes = changes.await.unwrap();
+            moved += changes.fired.len() + changes.cleared.len();
+        }
+        assert_eq!(moved, 1, "{condition:?}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM messages WHERE alert LIKE '%theirs%'").await, 2);
+    let alerts = Register::new(books[0].clone()).alerts().await.unwrap();
+    assert!(alerts.iter().any(|alert| alert.name == "theirs" && !alert.firing && alert.episode == 1), "{alerts:?}");
 }
