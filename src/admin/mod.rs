@@ -7,6 +7,7 @@ mod budgets;
 mod keys;
 mod login;
 mod outcomes;
+mod overrides;
 mod reply;
 mod table;
 
@@ -104,6 +105,9 @@ impl AdminPort {
             Asked::Webhook(host) => Ok(self.webhook(host, &head.headers, &body).await),
             Asked::Alerts => self.alerts().await,
             Asked::Budgets => self.budgets(),
+            Asked::Overrides => self.overrides(named(0)).await,
+            Asked::OverrideBudget => self.override_budget(&who, named(0), &body).await,
+            Asked::EndOverride => self.end_override(&who, named(0), named(1)).await,
             Asked::Audit => self.audit(head.uri.query().unwrap_or_default()).await,
         }
     }

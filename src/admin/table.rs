@@ -43,6 +43,12 @@ pub(super) enum Asked {
     Webhook(Host),
     /// Which alerts fire.
     Alerts,
+    /// Overrides of a budget.
+    Overrides,
+    /// A new override.
+    OverrideBudget,
+    /// The end of an override.
+    EndOverride,
     /// Every budget's accounts.
     Budgets,
 }
@@ -93,6 +99,9 @@ const TABLE: &[Line] = &[
     line(Method::POST, "/api/v1/webhooks/github", Needs::Signature, Asked::Webhook(Host::Github)),
     line(Method::POST, "/api/v1/webhooks/gitlab", Needs::Signature, Asked::Webhook(Host::Gitlab)),
     line(Method::GET, "/api/v1/alerts", VIEWER, Asked::Alerts),
+    line(Method::GET, "/api/v1/budgets/{name}/overrides", VIEWER, Asked::Overrides),
+    line(Method::POST, "/api/v1/budgets/{name}/overrides", OPERATOR, Asked::OverrideBudget),
+    line(Method::DELETE, "/api/v1/budgets/{name}/overrides/{id}", OPERATOR, Asked::EndOverride),
     line(Method::GET, "/api/v1/budgets", VIEWER, Asked::Budgets),
 ];
 
