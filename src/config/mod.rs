@@ -90,7 +90,7 @@ pub struct Config {
 }
 
 /// The file of the store, beside the ledger's.
-const STORE: &str = "registry.db";
+pub const STORE: &str = "registry.db";
 
 impl Config {
     /// Where keys, tokens, the audit log and what else people change at run time are kept: with the entries.

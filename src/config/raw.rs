@@ -17,9 +17,7 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
-pub use books::{
-    RawAlerts, RawBranchOf, RawCostPerOutcome, RawGithub, RawGitlab, RawOutcomes, RawShared, RawUrl, StanceWord,
-};
+pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawAdminToken, RawClaims, RawIssuer, RoleWord};
 pub use rules::{

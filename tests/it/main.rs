@@ -26,4 +26,5 @@ mod sdk;
 mod shares;
 mod support;
 mod upstream_protocols;
+mod value;
 mod way;
