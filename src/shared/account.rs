@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use super::amount::whole_nano;
 use crate::domain::Pico;
 
+/// Over which time demand is averaged.
+const LOOK_BACK: Duration = Duration::from_secs(2);
+
 /// For how long nothing is held ahead after somebody was refused for want of it.
 const LOW_WATER: Duration = Duration::from_secs(2);
 
@@ -153,8 +156,8 @@ impl Account {
     /// Half a second has passed.
     pub(super) fn beat(&mut self, passed: Duration) {
         let rate = self.demand.since_beat as f64 / passed.as_secs_f64().max(0.001);
-        // An average over about the last two seconds, up at once and down slowly: too large a share comes back.
-        self.demand.rate = if rate > self.demand.rate { rate } else { self.demand.rate * 0.8 + rate * 0.2 };
+        let weight = 1.0 - (-passed.as_secs_f64() / LOOK_BACK.as_secs_f64()).exp();
+        self.demand.rate += (rate - self.demand.rate) * weight;
         self.demand.since_beat = 0;
     }
 
@@ -163,7 +166,9 @@ impl Account {
         if is_strict || self.is_low(now) {
             return 0;
         }
-        let target = (self.demand.rate * lease.as_secs_f64()) as i64;
+        // What came since the last beat counts too: a burst does not wait for it.
+        let rate = self.demand.rate.max(self.demand.since_beat as f64 / LOOK_BACK.as_secs_f64());
+        let target = (rate * lease.as_secs_f64()) as i64;
         if target < self.demand.unit / 2 { 0 } else { target.max(self.demand.unit) }
     }
 
@@ -321,9 +326,13 @@ mod tests {
         let mut account = Account::new(1_000_000, LEASE, Some(Pico::ZERO), now);
         granted(&mut account, 1_000, 0, now);
         account.take(1_000, now);
-        account.beat(Duration::from_millis(500));
+        assert_eq!(account.tell(LEASE, now, false).want, 15_000, "a burst counts at once");
+        (0..60).for_each(|_| {
+            account.demand.since_beat = 1_000;
+            account.beat(Duration::from_millis(500));
+        });
         let told = account.tell(LEASE, now, false);
-        assert_eq!(told.want, 60_000, "2000 a second for 30 s");
+        assert!((59_900..=60_000).contains(&told.want), "2000 a second for 30 s: {}", told.want);
         assert_eq!(account.tell(LEASE, now, true).want, 0, "strict");
         (0..60).for_each(|_| account.beat(Duration::from_millis(500)));
         assert_eq!(account.tell(LEASE, now, false).want, 0, "nothing is asked for any more");

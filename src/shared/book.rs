@@ -272,12 +272,9 @@ impl Book {
         let mut holds = Vec::new();
         for waiting in self.waiting.iter().filter(|waiting| !(only_new && waiting.was_asked)) {
             for claim in waiting.claims.iter().filter(|claim| claim.window.id == id) {
-                let hold = claim.nano();
-                if hold <= told.idle {
+                if holds.len() < HOLDS {
                     asked.insert(waiting.number);
-                } else if holds.len() < HOLDS {
-                    asked.insert(waiting.number);
-                    holds.push((waiting.number, hold));
+                    holds.push((waiting.number, claim.nano()));
                 }
             }
         }

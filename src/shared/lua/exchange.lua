@@ -50,9 +50,9 @@ for number = 1, tonumber(ARGV[9]) do
   local id, limit, keep, spent = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local held, idle = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   local want, unit, holds = tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
-  local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me)
-  for field = 1, 7 do known[field] = tonumber(known[field] or '0') end
-  local total, leased, spare, low = known[1], known[2], known[3], known[4]
+  local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me, 'since')
+  for field = 1, 8 do known[field] = tonumber(known[field] or '0') end
+  local total, leased, spare, low, since = known[1], known[2], known[3], known[4], known[8]
 
   if not is_calm then
     for _, gone in ipairs(redis.call('ZRANGEBYSCORE', expiries, '-inf', whole(now), 'LIMIT', 0, 8)) do
@@ -74,12 +74,15 @@ for number = 1, tonumber(ARGV[9]) do
   local free = limit - total - leased
 
   local window = {0, 0, 0, 0, 0, 0, 0}
-  local granted, lacking = 0, nil
+  -- What it holds ahead is used first.
+  local pool, granted, lacking = idle, 0, nil
   for hold = 1, holds do
     local need = tonumber(ARGV[at + 8 + hold])
-    if not is_calm and need <= free then
-      free = free - need
-      granted = granted + need
+    local more = math.max(0, need - pool)
+    if more == 0 or (not is_calm and more <= free) then
+      pool = pool - need + more
+      free = free - more
+      granted = granted + more
       window[7 + hold] = 1
     else
       if not lacking or need < lacking then lacking = need end
@@ -87,13 +90,15 @@ for number = 1, tonumber(ARGV[9]) do
     end
   end
   local hint, ahead = 0, 0
+  local others = leased - held - idle
   if lacking and is_calm then
     hint = 2
-  elseif lacking and free + spare - idle >= lacking then
-    hint = 1
-    if low < now + 1900 then
-      redis.call('PUBLISH', channel, 'recall ' .. id)
-    end
+  elseif lacking and free + pool + others >= lacking then
+    -- The others are asked to tell at once what they hold ahead, and to give it back. When they have had the time to,
+    -- what they have told is how it is.
+    if low <= now then since = now end
+    if now - since < 25 or free + pool + spare - idle >= lacking then hint = 1 end
+    if low < now + 1900 then redis.call('PUBLISH', channel, 'recall ' .. id) end
     low = now + 2000
   elseif not lacking and not is_calm and low <= now then
     ahead = math.min(want, math.floor(free / (2 * replicas)))
@@ -102,12 +107,12 @@ for number = 1, tonumber(ARGV[9]) do
   end
   local share = held + idle + granted + ahead
   leased = leased + granted + ahead
-  spare = spare + ahead
+  spare = spare - idle + pool + ahead
 
   redis.call('HSET', hash, 'limit', whole(limit), 'spent', whole(total), 'leased', whole(leased), 'idle', whole(spare),
-    'low', whole(low), 's:' .. me, whole(spent))
+    'low', whole(low), 'since', whole(since), 's:' .. me, whole(spent))
   if share > 0 then
-    redis.call('HSET', hash, 'l:' .. me, whole(share), 'd:' .. me, whole(idle + ahead))
+    redis.call('HSET', hash, 'l:' .. me, whole(share), 'd:' .. me, whole(pool + ahead))
     redis.call('ZADD', expiries, whole(now + lease), me)
     redis.call('SADD', mine, id)
   else
