@@ -34,7 +34,6 @@ use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
 use crate::read;
 use crate::route::{self, Balance, Situation};
-use crate::shared::Shared;
 
 pub use body::Body;
 use door::{Door, Way};
@@ -68,8 +67,6 @@ pub struct Proxy {
     pub assessor: Assessor,
     /// Connections and breakers.
     pub pool: Pool,
-    /// What replicas share; `None`: this process is the only one.
-    pub shared: Option<Shared>,
     /// Ledger, metrics, phase.
     pub books: Books,
     /// How far the process is.
@@ -147,6 +144,7 @@ impl Proxy {
             facts.tokens = exact(&prompt, facts.tokens);
         }
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
+        held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt)).await;
         let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
         let situation = self.situation(config, &admitted, held_by);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, &facts, &situation)?)));

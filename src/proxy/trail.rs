@@ -21,6 +21,14 @@ use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
 use crate::record::entry::{Attempt, Ending, Entry};
 use crate::record::{Ledger, Receipt};
+use crate::shared::{Shared, Told};
+
+/// For how long other replicas know who holds a response. Providers keep them for a month; most are gone on from within
+/// a day.
+const KEEP_RESPONSES: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// For how long other replicas know whose signed reasoning is, which is worth something within a turn.
+const KEEP_SIGNATURES: Duration = Duration::from_secs(2 * 3600);
 
 /// What a trail reports to when it ends.
 #[derive(Clone)]
@@ -31,6 +39,8 @@ pub struct Books {
     pub metrics: Arc<Metrics>,
     /// Remembers which endpoint holds what later requests go on from.
     pub recall: Arc<Recall>,
+    /// What replicas share; `None`: this process is the only one.
+    pub shared: Option<Shared>,
     /// Knows whether the process is ending, which explains answers that break off.
     pub lifecycle: Lifecycle,
 }
@@ -82,6 +92,8 @@ pub enum Billing {
     Usual,
     /// An earlier request's, unless that one was answered before the model had worked: then it is told here, once.
     Once(Mark),
+    /// An earlier request's, and another replica tells it.
+    Elsewhere,
 }
 
 /// How a request ended, as far as its trail does not know.
@@ -186,14 +198,25 @@ impl Trail {
         let holder = Holder { endpoint: endpoint.name.clone(), key: entry.key.clone(), is_open: entry.is_open() };
         if self.billing == Billing::Usual {
             self.books.recall.learn(&tally.marks, &holder);
+            self.share(&tally.marks, &holder);
+        } else if let Some(mark) = entry.closes {
+            self.share(&[mark], &Holder { is_open: false, ..holder });
         }
+    }
+
+    /// Tells other replicas who holds what later requests may go on from.
+    fn share(&self, marks: &[Mark], holder: &Holder) {
+        let Some(shared) = self.books.shared.as_ref().filter(|_| !marks.is_empty()) else { return };
+        let Holder { endpoint, key, is_open } = holder.clone();
+        let keep = if self.kind == Some(Kind::Responses) { KEEP_RESPONSES } else { KEEP_SIGNATURES };
+        shared.recalled.tell(marks, &Told { endpoint, key, is_open }, keep);
     }
 
     /// The earlier answer whose usage is told here.
     fn closes(&self, spent: &Spent) -> Option<Mark> {
         match self.billing {
             Billing::Once(mark) => spent.usage.map(|_| mark),
-            Billing::Usual => None,
+            Billing::Usual | Billing::Elsewhere => None,
         }
     }
 
@@ -214,6 +237,7 @@ impl Trail {
             Billing::Usual if matches!(self.kind, Some(Kind::Files | Kind::Batches)) => false,
             Billing::Usual => tally.usage.is_some() || self.is_countable(tally),
             Billing::Once(mark) => tally.usage.is_some() && self.books.recall.close(mark),
+            Billing::Elsewhere => false,
         };
         if !is_told_here || self.kind.is_some_and(Kind::is_counting) {
             return Spent::default();

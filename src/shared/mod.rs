@@ -71,11 +71,12 @@ impl Shared {
     pub fn new(settings: &Settings, metrics: SharedMetrics) -> Result<Self, SharedError> {
         let replica = Replica::wake(&settings.replica)?;
         let link = Arc::new(Link::new(settings, metrics)?);
+        let recalled = Recalled::new(settings, &replica.name, Arc::clone(&link));
         Ok(Self {
             leases: Leases::new(settings, replica, Arc::clone(&link)),
             paces: Paces::new(settings, Arc::clone(&link)),
             revocations: Revocations::new(settings, Arc::clone(&link)),
-            recalled: Recalled::new(settings, Arc::clone(&link)),
+            recalled,
             link,
         })
     }
