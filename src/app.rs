@@ -1,5 +1,8 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
+pub mod spend;
+pub mod value;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,7 +25,9 @@ use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::registry::Registry;
 use crate::shared::{Shared, SharedError};
+use crate::store::{Store, StoreError};
 
 /// How long the ledger may take to write what waits when the process ends.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
@@ -38,6 +43,9 @@ pub enum AppError {
         /// Why not.
         source: io::Error,
     },
+    /// The store beside the ledger cannot be opened.
+    #[error("what is beside the ledger: {0}")]
+    Store(#[from] StoreError),
     /// The ledger cannot be opened, or could not be closed whole.
     #[error("the ledger: {0}")]
     Ledger(#[from] LedgerError),
@@ -58,6 +66,7 @@ pub struct App {
     /// Where operators look.
     pub admin: SocketAddr,
     serving: JoinHandle<()>,
+    watch: value::Watch,
     drain_timeout: Duration,
 }
 
@@ -69,9 +78,12 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
+        let book = value::open_book(&config.ledger.path).await?;
+        let registry = Registry::new(Store::open(config.store()).await?);
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
-        let shared = config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
+        let shared =
+            config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
         if let Some(shared) = &shared {
             shared.begin().await;
         }
@@ -90,8 +102,9 @@ impl App {
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections() };
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), registry };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
+        let watch = value::Watch::begin(&proxy, &book);
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {
             // The admin port outlives the data port, so that a drain can be watched.
@@ -100,7 +113,7 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, drain_timeout })
+        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, watch, drain_timeout })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -140,6 +153,7 @@ impl App {
         let lifecycle = &self.proxy.lifecycle;
         tracing::info!(limit_s = self.drain_timeout.as_secs(), "draining: answers under way may finish");
         lifecycle.advance(Phase::Draining);
+        let watch = tokio::spawn(self.watch.end());
         let mut serving = self.serving;
         if tokio::time::timeout(self.drain_timeout, &mut serving).await.is_err() {
             tracing::warn!("the time to drain is over: answers under way are ended now");
@@ -152,6 +166,8 @@ impl App {
         }
         let ledger = self.proxy.books.ledger.clone();
         let closed = tokio::task::spawn_blocking(move || ledger.close(LEDGER_PATIENCE)).await;
+        // An error would be a panic, which was logged.
+        let _ = watch.await;
         tracing::info!("ended");
         closed.unwrap_or(Err(LedgerError::WriterGone)).map_err(AppError::Ledger)
     }

@@ -1,6 +1,11 @@
-//! The operators' door, on a listener of its own: metrics, probes, and what a request cost.
+//! The operators' door, on a listener of its own: metrics, probes, what a request cost, and what people change while the
+//! proxy runs. A table has every path with who may ask; the handlers know that whoever asks may.
 
 mod api;
+mod keys;
+mod login;
+mod reply;
+mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,13 +14,26 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
 
 use crate::forward::BreakerState;
-use crate::listen::Answering;
-use crate::observe::{BreakerGauge, Gauges, LedgerGauges};
+use crate::listen::{Answering, guarded};
+use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
+use crate::read::{self, Bounds};
+use crate::registry::{Moment, Registry};
+pub use login::Authorized;
+use login::Logins;
+use reply::text;
+pub use reply::{Refusal, Reply};
+use table::{Asked, Needs};
+
+/// The most that a body may have: what people send here is small.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The most that a webhook's body may have: what GitHub sends at most.
+const MOST_WEBHOOK_BYTES: usize = 25 << 20;
 
 /// The admin port.
 #[derive(Clone)]
@@ -24,35 +42,57 @@ pub struct AdminPort {
     pub proxy: Arc<Proxy>,
     /// Open connections on the data port.
     pub connections: Arc<AtomicU64>,
+    /// What is changed here.
+    pub registry: Registry,
 }
-
-type Reply = Response<Full<Bytes>>;
 
 impl Answering for AdminPort {
     type Body = Full<Bytes>;
 
     async fn answer(&self, request: Request<Incoming>) -> Reply {
-        if !names_this_machine(&request) {
-            // A page elsewhere that has its own name resolve to this machine must not read what is here.
-            return text(StatusCode::FORBIDDEN, "ask for this port by an IP address or as localhost\n");
-        }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "this path takes GET\n");
-        }
-        match request.uri().path() {
-            "/" => text(StatusCode::OK, "weighbridge: /metrics, /readyz, /healthz, /api/v1/requests/{id}\n"),
-            "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/readyz" => self.ready(),
-            "/metrics" => self.metrics(),
-            path => match path.strip_prefix("/api/v1/requests/") {
-                Some(id) => api::request(self.proxy.config.snapshot().ledger.path.clone(), id).await,
-                None => text(StatusCode::NOT_FOUND, "no such path\n"),
-            },
-        }
+        let (head, body) = request.into_parts();
+        let answered = guarded(self.handle(&head, body)).await;
+        let fault = || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "a fault in the proxy: see its log");
+        answered.unwrap_or_else(|| Err(fault())).unwrap_or_else(Refusal::into_reply)
     }
 }
 
 impl AdminPort {
+    /// What happens to one request: who asks is known before its body is read.
+    async fn handle(&self, head: &Parts, body: Incoming) -> Result<Reply, Refusal> {
+        let found = table::find(&head.method, head.uri.path());
+        // What there is is not told to those who may not ask.
+        let needs = found.as_ref().map_or(Needs::Role(crate::registry::Role::Viewer), |found| found.needs);
+        let who = {
+            let (config, issued) = (self.proxy.config.snapshot(), self.registry.snapshot());
+            let logins = Logins { file: &config.admin_tokens, issued: issued.as_deref() };
+            logins.authorize(needs, &head.headers, &head.uri, Moment::now())?
+        };
+        let found = found?;
+        let body = if matches!(head.method, Method::GET | Method::HEAD) {
+            Bytes::new()
+        } else {
+            let most = if needs == Needs::Signature { MOST_WEBHOOK_BYTES } else { MOST_BYTES };
+            read::body(body, &head.headers, &Bounds { max_body_bytes: most, ..Bounds::default() }).await?.bytes
+        };
+        let named = |place: usize| found.named.get(place).copied().unwrap_or_default();
+        match found.asked {
+            Asked::Root => Ok(text(StatusCode::OK, table::list())),
+            Asked::Health => Ok(text(StatusCode::OK, "ok\n")),
+            Asked::Ready => Ok(self.ready()),
+            Asked::Metrics => Ok(self.metrics()),
+            Asked::Request => api::request(self.proxy.config.snapshot().ledger.path.clone(), named(0)).await,
+            Asked::Keys => self.keys().await,
+            Asked::CreateKey => self.create_key(&who, &body).await,
+            Asked::RotateKey => self.rotate_key(&who, named(0), &body).await,
+            Asked::RevokeKey => self.revoke_key(&who, named(0)).await,
+            Asked::Tokens => self.tokens().await,
+            Asked::CreateToken => self.create_token(&who, &body).await,
+            Asked::RevokeToken => self.revoke_token(&who, named(0)).await,
+            Asked::Audit => self.audit(head.uri.query().unwrap_or_default()).await,
+        }
+    }
+
     fn ready(&self) -> Reply {
         match self.proxy.is_accepting() {
             Ok(()) => text(StatusCode::OK, "ready\n"),
@@ -82,35 +122,19 @@ impl AdminPort {
                 failing: stats.failing,
                 oldest_queued: stats.oldest_queued,
                 wal_bytes: stats.log_bytes,
+                shipping: stats.shipping.map_or_else(ShippingGauges::default, |shipping| ShippingGauges {
+                    unshipped: shipping.unshipped,
+                    oldest_unshipped: shipping.oldest_unshipped,
+                    spool_bytes: shipping.spool_bytes,
+                    max_spool_bytes: shipping.max_spool,
+                    shipped: shipping.shipped,
+                    failures: shipping.failures,
+                    set_aside: shipping.set_aside,
+                }),
             },
             connections: self.connections.load(Ordering::Relaxed),
         };
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        reply(StatusCode::OK, kind, self.proxy.books.metrics.render(&gauges))
+        reply::reply(StatusCode::OK, kind, self.proxy.books.metrics.render(&gauges))
     }
-}
-
-/// Whether the request names this machine by an address or as localhost, and no other name.
-fn names_this_machine(request: &Request<Incoming>) -> bool {
-    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let Some(authority) = header.or_else(|| request.uri().authority().map(|authority| authority.as_str())) else {
-        return true;
-    };
-    let host = authority.rsplit_once(':').map_or(authority, |(host, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { authority }
-    });
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok()
-}
-
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
-    reply(status, "text/plain; charset=utf-8", text)
-}
-
-fn reply(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply
 }

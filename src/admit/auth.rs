@@ -7,18 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::domain::{Failure, FailureKind, KeyName, Label, TierName};
-
-/// The SHA-256 of a key's secret. Secrets are 256 random bits, so a fast hash is enough: there is nothing to guess.
-pub type Digest = [u8; 32];
-
-/// The digest of a secret.
-pub fn digest(secret: &str) -> Digest {
-    Sha256::digest(secret.as_bytes()).into()
-}
+use crate::domain::{Digest, Failure, FailureKind, KeyName, Label, TierName, digest};
 
 /// One caller's key.
 #[derive(Clone, Debug, PartialEq, Eq)]

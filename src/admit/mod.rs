@@ -15,7 +15,7 @@ use hyper::HeaderMap;
 
 use crate::domain::{App, Caller, Failure, FailureKind, Label};
 
-pub use auth::{Digest, KEY_HEADER, Key, Keys, digest};
+pub use auth::{KEY_HEADER, Key, Keys};
 pub use rate::Rates;
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
@@ -94,7 +94,7 @@ fn no_label(name: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::KeyName;
+    use crate::domain::{KeyName, digest};
 
     fn key(secret: &str) -> Key {
         Key {

@@ -8,8 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use crate::admit::digest;
-use crate::domain::{KeyName, Label};
+use crate::domain::{KeyName, Label, digest, hex};
 
 /// What `keys` is called with.
 #[derive(clap::Args, Debug)]
@@ -77,7 +76,7 @@ fn print(made: &Made) -> io::Result<()> {
 
 fn made(new: &New, random: [u8; 32]) -> Made {
     let key = format!("wb-{}", URL_SAFE_NO_PAD.encode(random));
-    let sha256: String = digest(&key).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&digest(&key));
     let name = new.name.as_str();
     let quoted = |text: &str| toml::Value::from(text).to_string();
     // A dot in a table's name would make it a table inside another.

@@ -1,10 +1,12 @@
 //! The commands: each parses its arguments, calls a room and prints.
 
+pub mod alerts;
 pub mod assess;
 pub mod check;
 pub mod connect;
 pub mod explain;
 pub mod keys;
+pub mod outcomes;
 pub mod report;
 pub mod schema;
 pub mod serve;
@@ -51,6 +53,10 @@ enum Command {
     Schema(schema::Args),
     /// Report spend, savings and counts from the ledger.
     Report(report::Args),
+    /// Tell what shipped, and list it.
+    Outcomes(outcomes::Args),
+    /// List the alerts that fire, and those that have.
+    Alerts(alerts::Args),
     /// Make keys for callers.
     Keys(keys::Args),
 }
@@ -66,6 +72,8 @@ pub fn run() -> ExitCode {
         Command::Assess(args) => assess::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Outcomes(args) => outcomes::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),
     }
 }

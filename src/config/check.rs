@@ -1,9 +1,12 @@
 //! From the file as written to what is valid, collecting every problem on the way. Each concern has a file of its own;
 //! this one puts them together.
 
+mod admin;
+mod alerts;
 mod endpoints;
 mod keys;
 mod ledger;
+mod outcomes;
 mod prices;
 mod rules;
 mod scope;
@@ -87,7 +90,9 @@ impl Checker<'_, '_> {
     /// The configuration, or `None` if there are errors; they are in the findings.
     pub(super) fn config(&mut self, raw: &RawFile, version: RulesVersion) -> Option<Config> {
         let keys = self.keys(&raw.keys, raw);
-        let (listen, bounds) = self.server(&raw.server, keys.is_empty());
+        let admin_tokens = self.admin_tokens(&raw.admin);
+        let has = server::Logins { keys: !raw.keys.is_empty(), admin_tokens: !raw.admin.tokens.is_empty() };
+        let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
         let mut declared = self.endpoints(&raw.endpoints);
@@ -98,6 +103,8 @@ impl Checker<'_, '_> {
         let ledger = self.ledger(&raw.ledger);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
+        let outcomes = self.outcomes(raw);
+        let alerts = self.alerts(&raw.alerts);
         let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
         let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
         let (conditional, last) = rules?;
@@ -114,11 +121,14 @@ impl Checker<'_, '_> {
             ping_interval,
             cors,
             keys: crate::admit::Keys::new(keys),
+            admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             ledger,
             shared,
+            outcomes,
+            alerts,
             log,
             tests,
             warnings: Vec::new(),

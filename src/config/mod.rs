@@ -29,7 +29,7 @@ pub use trial::{Assess, Trial};
 
 use crate::domain::{EndpointName, RulesVersion};
 use crate::observe::LogFormat;
-use crate::{admit, forward, listen, read, record, route, shared};
+use crate::{admit, forward, listen, read, record, registry, route, shared, store, value};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -49,6 +49,8 @@ pub struct Config {
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
+    /// Who may see and change what the admin port has.
+    pub admin_tokens: registry::AdminTokens,
     /// Where requests go.
     pub rules: route::Rules,
     /// Every endpoint.
@@ -59,12 +61,35 @@ pub struct Config {
     pub ledger: record::Settings,
     /// What several replicas share; `None`: this process is the only one.
     pub shared: Option<shared::Settings>,
+    /// Where it is told what shipped.
+    pub outcomes: value::Settings,
+    /// Who is told when something is wrong with the money.
+    pub alerts: value::alerts::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
     /// Requests, and what the rules must do with them.
     pub tests: Vec<RuleTest>,
     /// What is doubtful about the file, though it was accepted.
     pub warnings: Vec<Problem>,
+}
+
+/// The file of the store, beside the ledger's.
+const STORE: &str = "registry.db";
+
+impl Config {
+    /// Where keys, tokens, the audit log and what else people change at run time are kept.
+    pub fn store(&self) -> store::Place {
+        store::Place::File(self.ledger.path.with_file_name(STORE))
+    }
+
+    /// What is made at run time must fit this.
+    pub fn known(&self) -> registry::Known {
+        registry::Known {
+            file_keys: self.keys.iter().map(|key| key.name.clone()).collect(),
+            file_tokens: self.admin_tokens.iter().map(|token| token.name.clone()).collect(),
+            tiers: self.rules.tiers().iter().map(|tier| tier.name().clone()).collect(),
+        }
+    }
 }
 
 /// What is told on standard error.

@@ -122,6 +122,28 @@ impl Door {
         }
     }
 
+    /// The doors that a word names where somebody says what may be asked for: a conversation has one for each dialect.
+    pub fn named(word: &str) -> Option<&'static [Door]> {
+        Some(match word {
+            "chat" => {
+                &[Door::Chat, Door::Responses, Door::Messages, Door::CountTokens, Door::Compact, Door::InputTokens]
+            }
+            "completions" => &[Door::Completions],
+            "embeddings" => &[Door::Embeddings],
+            "rerank" => &[Door::Rerank],
+            "moderations" => &[Door::Moderations],
+            "images" => &[Door::Images],
+            "audio" => &[Door::Audio],
+            "files" => &[Door::Files],
+            "batches" => &[Door::Batches],
+            _ => return None,
+        })
+    }
+
+    /// The words that [`named`](Self::named) knows.
+    pub const WORDS: &'static [&'static str] =
+        &["chat", "completions", "embeddings", "rerank", "moderations", "images", "audio", "files", "batches"];
+
     /// Its path, as the ledger and metrics name it.
     pub fn path(self) -> &'static str {
         match self {

@@ -31,5 +31,5 @@ pub use name::{BudgetName, EndpointName, IssuerName, KeyName, LimitName, NameErr
 pub use price::{CataloguePrice, Price, Rates};
 pub use prompt::{Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
 pub use scope::{Dimension, Scope};
-pub use secret::Secret;
+pub use secret::{Digest, Secret, digest, from_hex, hex};
 pub use usage::{Usage, UsageSource, UsageUpdate};

@@ -103,6 +103,27 @@ pub struct LedgerGauges {
     pub oldest_queued: Duration,
     /// The size of the write-ahead log.
     pub wal_bytes: u64,
+    /// Shipping to PostgreSQL; all 0 where nothing is shipped.
+    pub shipping: ShippingGauges,
+}
+
+/// The ledger's way to PostgreSQL, now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ShippingGauges {
+    /// Entries that wait on disk.
+    pub unshipped: u64,
+    /// How long ago the oldest of them arrived.
+    pub oldest_unshipped: Duration,
+    /// About how many bytes they take.
+    pub spool_bytes: u64,
+    /// How many they may take.
+    pub max_spool_bytes: u64,
+    /// Entries shipped since the start.
+    pub shipped: u64,
+    /// Attempts that failed since the start.
+    pub failures: u64,
+    /// Entries that PostgreSQL would not take.
+    pub set_aside: u64,
 }
 
 /// What other rooms know at the moment the metrics are read.

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, process, trace};
+use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
 use crate::domain::{EndpointName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -104,6 +104,7 @@ pub struct Metrics {
     ledger_late: Gauge,
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
+    shipping: shipping::Shipping,
     panics: Counter,
     turned_away: Counter,
     cpu: Gauge<f64, AtomicU64>,
@@ -111,6 +112,7 @@ pub struct Metrics {
     open_fds: Gauge,
     /// The server that replicas share.
     pub shared: SharedMetrics,
+    value: ValueMetrics,
 }
 
 /// 1 ms to about nine minutes, each bucket twice the one before.
@@ -210,6 +212,7 @@ impl Default for Metrics {
                 "Whether entries cannot be written at present",
                 Gauge::default()
             ),
+            shipping: shipping::Shipping::registered(&mut registry),
             panics: register!("panics", "Requests that ended in a panic", Counter::default()),
             turned_away: register!(
                 "turned_away_requests",
@@ -220,6 +223,7 @@ impl Default for Metrics {
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
             shared,
+            value: ValueMetrics::registered(&mut registry),
             registry,
         }
     }
@@ -295,6 +299,11 @@ impl Metrics {
         }
     }
 
+    /// Outcomes and alerts.
+    pub fn value(&self) -> &ValueMetrics {
+        &self.value
+    }
+
     /// A request was refused without an entry.
     pub fn turned_away(&self) {
         self.turned_away.inc();
@@ -325,6 +334,7 @@ impl Metrics {
         self.ledger_late.set(whole(ledger.late));
         self.ledger_rejected.set(whole(ledger.rejected));
         self.ledger_failing.set(i64::from(ledger.failing));
+        self.shipping.set(&ledger.shipping);
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);
             self.resident.set(whole(process.resident_bytes));

@@ -7,9 +7,12 @@ mod event;
 mod metrics;
 mod process;
 mod shared;
+mod shipping;
 mod trace;
+mod value;
 
-pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, TriedEvent};
+pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, ShippingGauges, TriedEvent};
 pub use metrics::Metrics;
 pub use shared::SharedMetrics;
 pub use trace::{LogFormat, init as init_log};
+pub use value::ValueMetrics;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{self, SchemaError};
 use super::settings::{Settings, SettingsError, Synchronous};
+use crate::store::{StoreError, postgres};
 
 /// How long a connection waits for another's write to end. Readers never wait, nor does anyone wait for them.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,6 +51,21 @@ pub enum LedgerError {
     /// A question to the ledger failed.
     #[error("the ledger cannot be read: {0}")]
     Read(#[from] rusqlite::Error),
+    /// A question to the ledger in PostgreSQL failed.
+    #[error("the ledger in PostgreSQL cannot be read: {}", postgres::words(.0))]
+    Database(#[from] tokio_postgres::Error),
+    /// PostgreSQL cannot be reached, or its tables are not ours.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address of the database is none.
+    #[error("[ledger] url: {0}")]
+    Address(#[from] postgres::AddressError),
+    /// A sum is no number: somebody else wrote to the rollups.
+    #[error("a sum in the ledger's rollups is no number")]
+    Amount,
+    /// The thread that asked broke off: a fault of ours.
+    #[error("reading the ledger broke off")]
+    BrokenOff,
 }
 
 /// Creates the file and its folder if they are missing, readable by their owner alone. SQLite gives the files that it
@@ -132,4 +148,20 @@ pub fn log_path(path: &Path) -> PathBuf {
 /// The size of the log beside the file; 0 if there is none.
 pub fn log_bytes(log_path: &Path) -> u64 {
     std::fs::metadata(log_path).map_or(0, |log| log.len())
+}
+
+/// About how many bytes the entries after this one take: their share of what is used of the file.
+pub fn bytes_after(connection: &Connection, seq: i64) -> rusqlite::Result<u64> {
+    let used = "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count), \
+                       (SELECT page_size FROM pragma_page_size)";
+    let (pages, size): (i64, i64) =
+        connection.prepare_cached(used)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // Two questions, for each of which SQLite looks at one end of the table.
+    let end = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0));
+    let Some((first, last)) = end("SELECT min(seq) FROM entries")?.zip(end("SELECT max(seq) FROM entries")?) else {
+        return Ok(0);
+    };
+    let after = i128::from((last - seq).clamp(0, last - first + 1));
+    let bytes = i128::from(pages) * i128::from(size) * after / i128::from(last - first + 1);
+    Ok(u64::try_from(bytes).unwrap_or(0))
 }

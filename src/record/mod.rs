@@ -14,15 +14,20 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Sleep;
 
+mod cell;
 mod checkpoint;
 pub mod entry;
+mod fields;
 mod file;
 mod insert;
+mod latency;
+mod meta;
+mod pen;
 pub mod period;
 pub mod query;
 mod queue;
@@ -31,6 +36,8 @@ pub mod report;
 pub(crate) mod sample;
 mod schema;
 mod settings;
+mod ship;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -38,9 +45,11 @@ mod writer;
 use checkpoint::{Checkpoints, Pace};
 use entry::Entry;
 pub use file::LedgerError;
+use pen::Pen;
 use queue::{Queue, Waiting};
 pub use schema::SchemaError;
-pub use settings::{OnFailure, Settings, SettingsError, Synchronous};
+pub use settings::{OnFailure, Settings, SettingsError, Ship, Synchronous};
+use ship::{Shipper, Standing};
 use writer::{Arrivals, Writer};
 
 /// How long the writer may go on when the last handle is dropped and nobody called [`Ledger::close`].
@@ -56,6 +65,15 @@ struct Open {
     settings: Settings,
     queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    replica: String,
+    shipping: Option<Shipping>,
+}
+
+/// The thread that ships, and what is known of it.
+struct Shipping {
+    standing: Arc<Standing>,
+    close: watch::Sender<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Why no new request should be taken.
@@ -70,6 +88,12 @@ pub enum Backlog {
     /// Entries cannot be written at present.
     #[error("ledger entries cannot be written at present")]
     Failing,
+    /// As many wait on disk for PostgreSQL as may.
+    #[error("{unshipped} ledger entries wait on disk for PostgreSQL, as many as `max_spool` allows")]
+    Spool {
+        /// How many.
+        unshipped: u64,
+    },
 }
 
 /// What the ledger did and has to do.
@@ -93,6 +117,29 @@ pub struct Stats {
     pub failing: bool,
     /// The size of SQLite's log.
     pub log_bytes: u64,
+    /// How shipping stands; `None`: entries are not shipped.
+    pub shipping: Option<ShippingStats>,
+}
+
+/// How shipping to PostgreSQL stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ShippingStats {
+    /// Entries that wait.
+    pub unshipped: u64,
+    /// How long ago the oldest of them arrived.
+    pub oldest_unshipped: Duration,
+    /// About how many bytes of the file they take.
+    pub spool_bytes: u64,
+    /// How many they may take.
+    pub max_spool: u64,
+    /// Entries shipped.
+    pub shipped: u64,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// Entries that PostgreSQL would not take, which stay in the file.
+    pub set_aside: u64,
+    /// Whether the last attempt failed.
+    pub failing: bool,
 }
 
 impl Ledger {
@@ -117,13 +164,19 @@ impl Ledger {
         connect: writer::Connect,
         insert: writer::Insert,
     ) -> Result<Ledger, LedgerError> {
-        let queue = Arc::new(Queue::default());
+        let failed = |source| LedgerError::Schema { path: settings.path.clone(), source };
+        let connection = connection.map_or_else(&connect, Ok).map_err(failed)?;
+        let replica = meta::replica(&connection)?;
+        let (queue, pen) = (Arc::new(Queue::default()), Pen::default());
         let checkpoints = Arc::new(Checkpoints::new(Pace::default()));
+        let ship = settings.ship.as_ref();
+        let shipping = ship.map(|ship| Shipping::start(settings, ship, &pen, &checkpoints)).transpose()?;
         let writer = Writer {
             queue: Arc::clone(&queue),
             checkpoints: Arc::clone(&checkpoints),
+            pen,
             arrivals: Arrivals::new(settings.commit_interval),
-            connection,
+            connection: Some(connection),
             connect,
             insert,
             rejected: Vec::new(),
@@ -131,8 +184,13 @@ impl Ledger {
         let path = settings.path.clone();
         let write = move || keep(writer, &checkpoints, path);
         let thread = thread::Builder::new().name("ledger".into()).spawn(write).map_err(LedgerError::Thread)?;
-        let open = Open { settings: settings.clone(), queue, writer: Mutex::new(Some(thread)) };
+        let open = Open { settings: settings.clone(), queue, writer: Mutex::new(Some(thread)), replica, shipping };
         Ok(Ledger { open: Arc::new(open) })
+    }
+
+    /// The name of this replica: made once, kept in the file, and written beside every entry that is shipped.
+    pub fn replica(&self) -> &str {
+        &self.open.replica
     }
 
     /// Takes an entry to be written. The entry is written whether or not anybody waits for the receipt.
@@ -156,10 +214,12 @@ impl Ledger {
         let waiting = counts.depth.load(Relaxed);
         if waiting > self.open.settings.max_queue {
             Err(Backlog::Full { waiting })
-        } else if counts.failing.load(Relaxed) && self.open.settings.on_failure == OnFailure::Refuse {
+        } else if self.open.settings.on_failure == OnFailure::Serve {
+            Ok(())
+        } else if counts.failing.load(Relaxed) {
             Err(Backlog::Failing)
         } else {
-            Ok(())
+            self.open.shipping.as_ref().map_or(Ok(()), Shipping::is_accepting)
         }
     }
 
@@ -176,6 +236,13 @@ impl Ledger {
             rejected: counts.rejected.load(Relaxed),
             failing: counts.failing.load(Relaxed),
             log_bytes: file::log_bytes(&file::log_path(&self.open.settings.path)),
+            shipping: self
+                .open
+                .settings
+                .ship
+                .as_ref()
+                .zip(self.open.shipping.as_ref())
+                .map(|(ship, shipping)| ShippingStats { max_spool: ship.max_spool, ..shipping.stats() }),
         }
     }
 
@@ -189,9 +256,53 @@ impl Ledger {
         if thread.is_some_and(|thread| thread.join().is_err()) {
             return Err(LedgerError::WriterGone);
         }
+        if let Some(shipping) = &self.open.shipping {
+            shipping.end();
+        }
         match self.open.queue.counts.depth.load(Relaxed) {
             0 => Ok(()),
             lost => Err(LedgerError::Undrained(lost)),
+        }
+    }
+}
+
+impl Shipping {
+    fn start(settings: &Settings, ship: &Ship, pen: &Pen, checkpoints: &Arc<Checkpoints>) -> Result<Self, LedgerError> {
+        let (close, closing) = watch::channel(false);
+        let shipper = Shipper::new(settings, ship, pen.clone(), Arc::clone(checkpoints), closing)?;
+        let standing = shipper.standing();
+        let thread = thread::Builder::new().name("ledger-ship".into()).spawn(|| shipper.run());
+        Ok(Self { standing, close, thread: Mutex::new(Some(thread.map_err(LedgerError::Thread)?)) })
+    }
+
+    fn is_accepting(&self) -> Result<(), Backlog> {
+        let unshipped = self.standing.unshipped.load(Relaxed);
+        if self.standing.is_full.load(Relaxed) { Err(Backlog::Spool { unshipped }) } else { Ok(()) }
+    }
+
+    fn stats(&self) -> ShippingStats {
+        let standing = &self.standing;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let oldest = standing.oldest_millis.load(Relaxed);
+        let since = Duration::from_millis(oldest.max(0).unsigned_abs());
+        ShippingStats {
+            unshipped: standing.unshipped.load(Relaxed),
+            oldest_unshipped: if oldest == 0 { Duration::ZERO } else { now.saturating_sub(since) },
+            spool_bytes: standing.spool_bytes.load(Relaxed),
+            max_spool: 0,
+            shipped: standing.shipped.load(Relaxed),
+            failures: standing.failures.load(Relaxed),
+            set_aside: standing.set_aside.load(Relaxed),
+            failing: standing.failing.load(Relaxed),
+        }
+    }
+
+    /// Ends the thread, which ships what it can in the time that it gives itself.
+    fn end(&self) {
+        self.close.send_replace(true);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that ships ledger entries broke off; they are shipped at the next start");
         }
     }
 }
@@ -232,6 +343,9 @@ impl Drop for EndBoth<'_> {
 
 impl Drop for Open {
     fn drop(&mut self) {
+        if let Some(shipping) = &self.shipping {
+            shipping.close.send_replace(true);
+        }
         self.queue.close(Instant::now() + UNCLOSED_PATIENCE);
     }
 }

@@ -34,6 +34,14 @@ pub enum GroupBy {
     Rule,
     /// The day of arrival, in UTC.
     Day,
+    /// The hour of arrival, in UTC.
+    Hour,
+    /// The branch that the work is done on.
+    Branch,
+    /// The pull request that the work is for.
+    Pr,
+    /// Whether another tier answered than the rule's.
+    Escalated,
 }
 
 impl GroupBy {
@@ -47,6 +55,10 @@ impl GroupBy {
         GroupBy::Model,
         GroupBy::Rule,
         GroupBy::Day,
+        GroupBy::Hour,
+        GroupBy::Branch,
+        GroupBy::Pr,
+        GroupBy::Escalated,
     ];
 
     /// The word's meaning; `None` if it is none of them.
@@ -54,7 +66,7 @@ impl GroupBy {
         Self::ALL.iter().copied().find(|by| by.as_str() == word)
     }
 
-    /// The word, which is also the name of the column.
+    /// The word, in arguments and in output.
     pub fn as_str(self) -> &'static str {
         match self {
             GroupBy::Engineer => "engineer",
@@ -65,6 +77,25 @@ impl GroupBy {
             GroupBy::Model => "model",
             GroupBy::Rule => "rule",
             GroupBy::Day => "day",
+            GroupBy::Hour => "hour",
+            GroupBy::Branch => "branch",
+            GroupBy::Pr => "pr",
+            GroupBy::Escalated => "escalated",
+        }
+    }
+
+    /// What gives it, as text, in SQL.
+    fn sql(self) -> &'static str {
+        match self {
+            GroupBy::Hour => "strftime('%Y-%m-%dT%H:00:00Z', at_millis / 1000, 'unixepoch')",
+            GroupBy::Pr => "pull_request",
+            // A tier that could not take the request handed it on, or none of its endpoints answered.
+            GroupBy::Escalated => {
+                "CASE WHEN decision IS NULL THEN NULL \
+                 WHEN tier IS NOT json_extract(decision, '$.tier') \
+                 OR instr(decision, '\"reason\":\"escalated\"') > 0 THEN 'yes' ELSE 'no' END"
+            }
+            column => column.as_str(),
         }
     }
 }
@@ -142,7 +173,7 @@ impl Reader {
     /// # Errors
     /// If the file cannot be read.
     pub fn report(&self, filter: &Filter, by: &[GroupBy]) -> Result<Report, LedgerError> {
-        let keys: String = by.iter().map(|by| format!("{}, ", by.as_str())).collect();
+        let keys: String = by.iter().map(|by| format!("{}, ", by.sql())).collect();
         let (condition, values) = condition(filter);
         let sql = format!("SELECT {keys}{COLUMNS} FROM entries WHERE {condition}");
         let mut statement = self.connection().prepare(&sql)?;
@@ -164,7 +195,7 @@ fn condition(filter: &Filter) -> (String, Vec<Value>) {
     let Period { since_millis, until_millis } = filter.period;
     let since = since_millis.map(|since| ("at_millis >= ?".to_owned(), since.into()));
     let until = until_millis.map(|until| ("at_millis < ?".to_owned(), until.into()));
-    let equal = filter.equal.iter().map(|(by, value)| (format!("{} = ?", by.as_str()), value.clone().into()));
+    let equal = filter.equal.iter().map(|(by, value)| (format!("{} = ?", by.sql()), value.clone().into()));
     let (mut conditions, values): (Vec<String>, Vec<Value>) = since.into_iter().chain(until).chain(equal).unzip();
     conditions.push("true".into());
     (conditions.join(" AND "), values)
@@ -267,7 +298,7 @@ fn pico(amount: i64) -> Pico {
 fn in_order(mut groups: Vec<Group>, by: &[GroupBy]) -> Report {
     let mut lines: Vec<Line> = groups.iter_mut().map(Group::finished).collect();
     lines.sort_by(|a, b| a.keys.cmp(&b.keys));
-    if by.len() == 1 && by != [GroupBy::Day] {
+    if by.len() == 1 && !matches!(by, [GroupBy::Day | GroupBy::Hour]) {
         lines.sort_by_key(|line| (std::cmp::Reverse(line.totals.cost), std::cmp::Reverse(line.totals.requests)));
     }
     let mut total = Totals::default();

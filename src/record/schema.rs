@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "entries", sql: include_str!("migrations/0001_entries.sql") },
     Migration { name: "held", sql: include_str!("migrations/0002_held.sql") },
     Migration { name: "money", sql: include_str!("migrations/0003_money.sql") },
+    Migration { name: "rollups", sql: include_str!("migrations/0004_rollups.sql") },
 ];
 
 /// The number of the newest migration that this binary knows.

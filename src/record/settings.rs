@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::Secret;
+
 /// What a commit waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Synchronous {
@@ -39,6 +41,28 @@ pub struct Settings {
     pub max_hold: Duration,
     /// What becomes of new requests while entries cannot be written.
     pub on_failure: OnFailure,
+    /// Where entries are shipped to; `None`: the file is the ledger.
+    pub ship: Option<Ship>,
+    /// How long entries are kept; `None`: for ever. Their sums by hour and day stay.
+    pub retention: Option<Duration>,
+}
+
+/// Where entries are shipped to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ship {
+    /// The address of a PostgreSQL database; it may hold a password.
+    pub address: Secret,
+    /// How often what was written is shipped.
+    pub interval: Duration,
+    /// How many bytes may wait in the file before `on_failure` counts.
+    pub max_spool: u64,
+}
+
+impl Ship {
+    /// To this database, as usual.
+    pub fn to(address: impl Into<Box<str>>) -> Self {
+        Self { address: Secret::new(address), interval: Duration::from_millis(250), max_spool: 2 << 30 }
+    }
 }
 
 impl Default for Settings {
@@ -50,6 +74,8 @@ impl Default for Settings {
             commit_interval: Duration::ZERO,
             max_hold: Duration::from_secs(5),
             on_failure: OnFailure::default(),
+            ship: None,
+            retention: None,
         }
     }
 }
@@ -69,6 +95,15 @@ pub enum SettingsError {
     /// Every answer would go out before its entry is written.
     #[error("max_hold must be longer than commit_interval, or no answer waits for its entry")]
     ShortHold,
+    /// Entries would be gone before anybody has looked at them.
+    #[error("retention must be at least a day (1d)")]
+    ShortRetention,
+    /// Shipping without a pause would keep a processor busy.
+    #[error("ship_interval must be from 10ms to 1 hour")]
+    ShipInterval,
+    /// Nothing could wait.
+    #[error("max_spool must be at least 1MiB")]
+    SmallSpool,
 }
 
 impl Settings {
@@ -90,6 +125,20 @@ impl Settings {
             Err(SettingsError::SlowCommits)
         } else if self.max_hold <= self.commit_interval {
             Err(SettingsError::ShortHold)
+        } else if self.retention.is_some_and(|retention| retention < Duration::from_secs(86_400)) {
+            Err(SettingsError::ShortRetention)
+        } else {
+            self.ship.as_ref().map_or(Ok(()), Ship::check)
+        }
+    }
+}
+
+impl Ship {
+    fn check(&self) -> Result<(), SettingsError> {
+        if !(Duration::from_millis(10)..=Duration::from_secs(3600)).contains(&self.interval) {
+            Err(SettingsError::ShipInterval)
+        } else if self.max_spool < 1 << 20 {
+            Err(SettingsError::SmallSpool)
         } else {
             Ok(())
         }
@@ -109,5 +158,12 @@ mod tests {
         check(Settings { max_queue: 0, ..usual() }, Err(SettingsError::NoQueue));
         check(Settings { commit_interval: Duration::from_secs(2), ..usual() }, Err(SettingsError::SlowCommits));
         check(Settings { max_hold: Duration::ZERO, ..usual() }, Err(SettingsError::ShortHold));
+        let hour = Duration::from_secs(3600);
+        check(Settings { retention: Some(hour), ..usual() }, Err(SettingsError::ShortRetention));
+        let ship = |ship| Settings { ship: Some(ship), ..usual() };
+        let to = || Ship::to("postgres://ledger@db/ledger");
+        check(ship(to()), Ok(()));
+        check(ship(Ship { interval: Duration::ZERO, ..to() }), Err(SettingsError::ShipInterval));
+        check(ship(Ship { max_spool: 1 << 10, ..to() }), Err(SettingsError::SmallSpool));
     }
 }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::checkpoint::{self, Checkpoints};
 use super::entry::Entry;
 use super::insert::Scratch;
+use super::pen::Pen;
 use super::queue::{Queue, Waiting};
 use super::schema::SchemaError;
 use crate::domain::RequestId;
@@ -34,6 +35,7 @@ pub type Insert = fn(&Connection, &Entry, &mut Scratch) -> rusqlite::Result<bool
 pub struct Writer {
     pub queue: Arc<Queue>,
     pub checkpoints: Arc<Checkpoints>,
+    pub pen: Pen,
     pub arrivals: Arrivals,
     pub connection: Option<Connection>,
     pub connect: Connect,
@@ -179,7 +181,9 @@ impl Writer {
         };
         let connection = self.connection.insert(connection);
         let insert = self.insert;
+        let turn = self.pen.take();
         let written = catch_unwind(AssertUnwindSafe(|| transact(connection, group, insert, scratch)));
+        drop(turn);
         let (new, rejected) = written.map_err(|_| WriteError::Panic)??;
         self.queue.counts.written.fetch_add(new, Relaxed);
         self.queue.counts.commits.fetch_add(1, Relaxed);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// A name, or the beginning or the end of one.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub enum Pattern {
@@ -60,6 +62,21 @@ impl fmt::Display for Pattern {
             Pattern::Prefix(beginning) => write!(f, "{beginning}*"),
             Pattern::Suffix(end) => write!(f, "*{end}"),
         }
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let no_pattern =
+            || serde::de::Error::custom(format!("`{text}` is no name: a star stands at its end or beginning"));
+        Self::parse(&text).ok_or_else(no_pattern)
     }
 }
 

@@ -271,13 +271,7 @@ mod tests {
         let told = account.tell(LEASE, now, false);
         let total = told.spent;
         let leased = told.held + told.idle + needs + ahead;
-        account.learn(
-            &told,
-            &Grant { granted: needs, ahead, total, leased, ..Grant::default() },
-            now,
-            LEASE,
-            now,
-        );
+        account.learn(&told, &Grant { granted: needs, ahead, total, leased, ..Grant::default() }, now, LEASE, now);
         told
     }
 

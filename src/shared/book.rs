@@ -30,11 +30,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn new(
-        claims: &[Claim],
-        deadline: Instant,
-        answer: oneshot::Sender<Result<Held, Refused>>,
-    ) -> Self {
+    pub(super) fn new(claims: &[Claim], deadline: Instant, answer: oneshot::Sender<Result<Held, Refused>>) -> Self {
         Self { number: 0, claims: claims.to_vec(), deadline, was_asked: false, so_far: Refused::Gone, answer }
     }
 }

@@ -197,7 +197,10 @@ impl Leases {
     ///
     /// # Errors
     /// If the server is gone.
-    pub async fn figures(&self, windows: &[Arc<str>]) -> Result<Vec<std::collections::HashMap<String, i64>>, super::Gone> {
+    pub async fn figures(
+        &self,
+        windows: &[Arc<str>],
+    ) -> Result<Vec<std::collections::HashMap<String, i64>>, super::Gone> {
         word::read(&self.inner.link, self.inner.speaker(Duration::ZERO), windows).await
     }
 }

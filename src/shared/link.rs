@@ -12,8 +12,8 @@ use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, P
 use redis::{PushInfo, PushKind, RedisError, RedisResult, ScriptInvocation, Value};
 use tokio::sync::{Notify, broadcast};
 
-use super::settings::{Settings, Stance};
 use super::SharedError;
+use super::settings::{Settings, Stance};
 use crate::observe::SharedMetrics;
 
 /// The server did not answer in time, or said that it cannot. What was asked may have been done all the same.
@@ -66,7 +66,11 @@ pub(super) fn client(url: &str) -> Result<Client, String> {
     let words = |error: RedisError| error.category().to_owned();
     let info = url.into_connection_info().map_err(words)?;
     // The third version of the protocol carries news and answers in one connection.
-    let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3).set_lib_name("weighbridge", env!("CARGO_PKG_VERSION"));
+    let redis = info
+        .redis_settings()
+        .clone()
+        .set_protocol(ProtocolVersion::RESP3)
+        .set_lib_name("weighbridge", env!("CARGO_PKG_VERSION"));
     Client::open(info.set_redis_settings(redis)).map_err(words)
 }
 

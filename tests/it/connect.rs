@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use weighbridge::admit::digest;
+use weighbridge::domain::digest;
 
 use crate::support::proxy::routes;
 use crate::support::{Proxy, Reply, Upstream};

@@ -1,9 +1,6 @@
 //! The life of a process: rules change under load, answers finish while it drains, and kill -9 loses no record.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,10 +8,10 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::Method;
 
-use crate::support::client::Client;
+use crate::support::process::ask;
 use crate::support::proxy::{read, routes};
 use crate::support::upstream::{DONE, FINISH, ROLE, Step, chunk, content, within};
-use crate::support::{Proxy, Reply, Upstream, chat, streamed};
+use crate::support::{Process, Proxy, Reply, Upstream, chat, streamed};
 
 /// A stream that stops in the middle until the test lets it go on.
 fn halting() -> Reply {
@@ -118,65 +115,6 @@ async fn a_hundred_changes_under_load_fail_no_request_and_each_sees_one_version(
     assert!(rules.values().all(|rules| rules.len() == 1), "one version, one rule: {rules:?}");
     assert_eq!(proxy.metric("weighbridge_config_reloads_total{result=\"accepted\"}").await, 67.0);
     assert_eq!(proxy.metric("weighbridge_config_reloads_total{result=\"refused\"}").await, 33.0);
-}
-
-/// A proxy in a process of its own, which can be killed.
-struct Process {
-    child: Child,
-    data: String,
-    admin: String,
-}
-
-impl Process {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_weighbridge"))
-            .args(["serve", "--config"])
-            .arg(folder.join("routes.toml"))
-            .env("RUST_LOG", "info")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let listening = lines.by_ref().map(|line| line.expect("text")).find(|line| line.contains("listening"));
-        let listening: serde_json::Value =
-            serde_json::from_str(&listening.expect("it listens")).expect("JSON, as this is no terminal");
-        // What it says from now on is read, so that it never waits for a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        let address = |name: &str| format!("http://{}", listening[name].as_str().expect("an address"));
-        Self { data: address("data"), admin: address("admin"), child }
-    }
-
-    fn client(&self) -> Client {
-        Client::new(self.data.clone(), false)
-    }
-
-    async fn metric(&self, line: &str) -> f64 {
-        let answer = Client::new(self.admin.clone(), false).get("/metrics").await;
-        let found = answer.text().lines().find(|candidate| candidate.starts_with(line)).map(str::to_owned);
-        found.and_then(|found| found.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Asks until it fails; the id of an answer that came whole.
-async fn ask(client: Client, number: usize) -> Option<String> {
-    let body = if number.is_multiple_of(2) { chat("hello") } else { streamed("hello") };
-    let response = client.try_open("/v1/chat/completions", body).await?;
-    let id = response.headers().get("x-weighbridge-request-id")?.to_str().ok()?.to_owned();
-    let body = response.into_body().collect().await.ok()?.to_bytes();
-    let is_whole = body.ends_with(DONE.as_bytes()) || serde_json::from_slice::<serde_json::Value>(&body).is_ok();
-    is_whole.then_some(id)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ mod dialects;
 mod doors;
 mod faults;
 mod floors;
+mod ledger_postgres;
 mod life;
 mod local_models;
 mod recorded;

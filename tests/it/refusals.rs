@@ -5,7 +5,7 @@ use std::io::Write;
 use hyper::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use weighbridge::admit::digest;
+use weighbridge::domain::digest;
 
 use crate::support::proxy::routes;
 use crate::support::upstream::within;

@@ -150,7 +150,10 @@ fn thirty_seven_of_two_hundred(is_strict: bool) {
     }
     eventually("what was not used comes back", || {
         let more = replicas[1].reserve(&[claim(&budget, 15.4)]);
-        more.is_ok_and(|more| { drop(more); true })
+        more.is_ok_and(|more| {
+            drop(more);
+            true
+        })
     });
     drop(held);
     eventually("nothing is left held", || field(&redis, "b:all", "leased") == 0);
@@ -421,8 +424,7 @@ fn turmoil(seed: u64) {
         if what < 550 {
             let chosen: Vec<usize> = (0..3).filter(|place| *place == 0 || dice.roll(2) == 0).collect();
             let hold = Pico::new(i128::from(dice.roll(400_000_000_000)) + 1);
-            let claims: Vec<_> =
-                chosen.iter().map(|place| Claim { window: all[*place].clone(), hold }).collect();
+            let claims: Vec<_> = chosen.iter().map(|place| Claim { window: all[*place].clone(), hold }).collect();
             if let Ok(held) = life.replica.reserve(&claims) {
                 life.held.push((held, chosen));
                 if dice.roll(2) == 0 {

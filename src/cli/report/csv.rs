@@ -33,7 +33,7 @@ fn numbers(totals: &Totals, mut out: impl Write) -> io::Result<()> {
 }
 
 /// A text as a cell. Labels come from clients, and a spreadsheet would run `=HYPERLINK(…)`: an apostrophe makes it text.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\r', '\n', '\'', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }

@@ -14,14 +14,22 @@ use crate::record::query::Reader;
 use crate::record::report::{Filter, GroupBy, Report, Totals};
 
 mod csv;
+mod per_outcome;
 mod table;
 
 /// What `report` is called with.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// What entries are put together by; may be given several times.
-    #[arg(long, value_name = "WHAT", value_parser = group_by(), default_value = "tier")]
+    /// What entries are put together by; may be given several times [default: tier, with --per: feature].
+    #[arg(long, value_name = "WHAT", value_parser = group_by())]
     pub by: Vec<GroupBy>,
+    /// What an outcome costs: `outcome` for all of them, or those of one kind, such as `merged-pr`. With --by feature,
+    /// engineer, team, branch or pr.
+    #[arg(long, value_name = "KIND")]
+    pub per: Option<String>,
+    /// With --per: outcomes that there must be, in the period and in the one before, for a trend.
+    #[arg(long, value_name = "COUNT", default_value_t = 3, requires = "per")]
+    pub min_outcomes: u32,
     /// From when: a span back from now (`7d`, `24h`), a day in UTC or a moment.
     #[arg(long, value_name = "WHEN")]
     pub since: Option<String>,
@@ -75,20 +83,27 @@ enum ReportError {
     Time(#[from] NoMoment),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Outcomes(#[from] per_outcome::PerOutcomeError),
     #[error("the report cannot be written: {0}")]
     Output(#[from] io::Error),
 }
 
 /// Prints the report of the ledger that is named, or that the configuration names.
 pub fn run(args: &Args) -> ExitCode {
-    let ledger = match &args.ledger {
-        Some(ledger) => ledger.clone(),
-        None => match super::check::load(&args.config) {
-            Ok(config) => config.ledger.path,
-            Err(problems) => return super::cannot_run(&problems),
-        },
+    // What branches and authors are mapped to stands in the configuration; with --ledger it need not be there.
+    let config = match (super::check::load(&args.config), &args.ledger) {
+        (Ok(config), _) => Some(config),
+        (Err(_), Some(_)) => None,
+        (Err(problems), None) => return super::cannot_run(&problems),
     };
-    let printed = print(args, &ledger, Timestamp::now(), BufWriter::new(io::stdout().lock()));
+    let (path, mapping) = config.map(|config| (config.ledger.path, config.outcomes.mapping)).unzip();
+    let (ledger, mapping) = (args.ledger.clone().or(path).unwrap_or_default(), mapping.unwrap_or_default());
+    let out = BufWriter::new(io::stdout().lock());
+    let printed = match &args.per {
+        Some(kind) => per_outcome::print(args, kind, &ledger, &mapping, Timestamp::now(), out),
+        None => print(args, &ledger, Timestamp::now(), out),
+    };
     match printed {
         Ok(()) => super::OK.into(),
         // Whoever reads, `head` for one, has read enough.
@@ -103,13 +118,14 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn print(args: &Args, ledger: &Path, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
     let filter = args.filter(now)?;
-    let report = Reader::open(ledger)?.report(&filter, &args.by)?;
+    let by = if args.by.is_empty() { &[GroupBy::Tier] } else { args.by.as_slice() };
+    let report = Reader::open(ledger)?.report(&filter, by)?;
     if args.json {
-        print_json(&report, &args.by, filter.period, &mut out)?;
+        print_json(&report, by, filter.period, &mut out)?;
     } else if args.csv {
-        csv::print(&report, &args.by, &mut out)?;
+        csv::print(&report, by, &mut out)?;
     } else {
-        table::print(&report, &args.by, &filter, ledger, &mut out)?;
+        table::print(&report, by, &filter, ledger, &mut out)?;
     }
     Ok(out.flush()?)
 }

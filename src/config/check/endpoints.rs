@@ -104,8 +104,11 @@ impl Checker<'_, '_> {
         }
         for word in words.unwrap_or_default() {
             if **word != DoorWord::Chat && !dialect.is_openai() {
-                let message =
-                    format!("`{}` is served in OpenAI's manner only, not in `{}`", door_word(**word), dialect.as_str());
+                let message = format!(
+                    "`{}` is served in OpenAI's manner only, not in `{}`",
+                    super::when::door_word(**word),
+                    dialect.as_str()
+                );
                 self.findings.error(word.span(), message).hint("set `dialect = \"openai-chat\"` for such an endpoint");
             }
         }
@@ -276,10 +279,6 @@ impl Checker<'_, '_> {
         }
         Some(**written)
     }
-}
-
-fn door_word(word: DoorWord) -> &'static str {
-    super::when::door(word).first().map_or("", |door| door.as_str())
 }
 
 fn abilities(raw: &RawEndpoint) -> Abilities {

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 use super::Checker;
-use crate::admit::{Digest, Key};
+use crate::admit::Key;
 use crate::config::located::Located;
 use crate::config::raw::{Named, RawFile, RawKey};
 use crate::config::text;
-use crate::domain::{KeyName, Label, TierName};
+use crate::domain::{Digest, KeyName, Label, TierName, from_hex};
 
 impl Checker<'_, '_> {
     pub(super) fn keys(&mut self, raw: &Named<RawKey>, file: &RawFile) -> Vec<Key> {
@@ -16,7 +17,9 @@ impl Checker<'_, '_> {
         let mut keys = Vec::with_capacity(raw.len());
         for (name, key) in self.named(raw, "a key") {
             let tiers = self.key_tiers(name, key, file);
-            let Some(digest) = self.digest(name, key) else { continue };
+            let subject = format!("key `{}`", name.value());
+            let digest = self.digest(key.sha256.as_ref(), &key.span(), &subject, "weighbridge keys new");
+            let Some(digest) = digest else { continue };
             if let Some(other) = by_digest.insert(digest, name) {
                 let span = key.sha256.as_ref().map_or(key.span(), Located::span);
                 let message = format!("keys `{}` and `{other}` have the same `sha256`", name.value());
@@ -32,23 +35,25 @@ impl Checker<'_, '_> {
                 tiers: tiers.map(Into::into),
                 may_choose: key.may_choose.unwrap_or(true),
                 requests_per_minute: self.rate(key),
-                expires_millis: self.key_expiry(name, key),
+                expires_millis: self.expires(key.expires.as_ref(), &subject),
             });
         }
         keys
     }
 
-    fn digest(&mut self, name: &Located<String>, key: &Located<RawKey>) -> Option<Digest> {
-        let subject = format!("key `{}`", name.value());
-        let written = self.required(key.sha256.as_ref(), &key.span(), "sha256", &subject)?;
-        let bytes = written.as_bytes();
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let pairs = bytes.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?));
-        let decoded: Option<Vec<u8>> = pairs.collect();
-        let digest = decoded.filter(|_| bytes.len() == 64).and_then(|decoded| Digest::try_from(decoded).ok());
+    /// The hash of somebody's secret; `made_by` is the command that prints one.
+    pub(super) fn digest(
+        &mut self,
+        written: Option<&Located<String>>,
+        table: &Range<usize>,
+        subject: &str,
+        made_by: &str,
+    ) -> Option<Digest> {
+        let written = self.required(written, table, "sha256", subject)?;
+        let digest = from_hex(written);
         if digest.is_none() {
             let message = format!("`sha256` of {subject} is not 64 hexadecimal digits");
-            let hint = "it is the SHA-256 of the key, not the key itself; `weighbridge keys new` prints both";
+            let hint = format!("it is the SHA-256 of the secret, not the secret itself; `{made_by}` prints both");
             self.findings.error(written.span(), message).hint(hint);
         }
         digest
@@ -82,11 +87,12 @@ impl Checker<'_, '_> {
         NonZeroU32::new(self.count(Some(written), "requests_per_minute", 1))
     }
 
-    fn key_expiry(&mut self, name: &Located<String>, key: &RawKey) -> Option<u64> {
-        let written = key.expires.as_ref()?;
+    /// The date from which on somebody is refused; `subject` begins a sentence.
+    pub(super) fn expires(&mut self, written: Option<&Located<toml::value::Datetime>>, subject: &str) -> Option<u64> {
+        let written = written?;
         let expires = self.moment(written, "expires")?;
         if expires <= self.surroundings.now_millis() {
-            self.findings.warning(written.span(), format!("key `{}` has expired", name.value()));
+            self.findings.warning(written.span(), format!("{subject} has expired"));
         }
         Some(expires)
     }

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use super::Checker;
 use crate::config::raw::{OnFailureWord, RawLedger, SynchronousWord};
-use crate::record::{OnFailure, Settings, Synchronous};
+use crate::config::text;
+use crate::record::{OnFailure, Settings, SettingsError, Ship, Synchronous};
+use crate::store::postgres;
 
 /// Where the ledger is kept unless the file says otherwise. A folder of its own: the file's folder is watched for
 /// changes, and a ledger is written all the time.
 const PATH: &str = "ledger/weighbridge.db";
+
+/// Whoever keeps entries for longer than a century keeps them for ever, and need not say so.
+const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
 
 impl Checker<'_, '_> {
     pub(super) fn ledger(&mut self, raw: &RawLedger) -> Settings {
@@ -35,14 +40,50 @@ impl Checker<'_, '_> {
                 Some(OnFailureWord::Serve) => OnFailure::Serve,
                 None => default.on_failure,
             },
+            ship: self.ship(raw),
+            retention: raw
+                .retention
+                .as_ref()
+                .map(|written| self.duration_within(Some(written), "retention", Duration::ZERO..=LONGEST, LONGEST)),
         };
         if raw.path.as_ref().is_some_and(|path| path.is_empty()) {
             let span = raw.path.as_ref().map_or(0..0, |path| path.span());
             self.findings.error(span, "`ledger.path` is empty");
         } else if let Err(error) = settings.check() {
-            let written = raw.max_hold.as_ref().or(raw.commit_interval.as_ref()).map_or(0..0, |written| written.span());
+            let written = match error {
+                SettingsError::ShortRetention => raw.retention.as_ref(),
+                SettingsError::ShipInterval => raw.ship_interval.as_ref(),
+                _ => raw.max_hold.as_ref().or(raw.commit_interval.as_ref()),
+            };
+            let written = written.map_or(0..0, |written| written.span());
             self.findings.error(written, format!("[ledger] does not hold together: {error}"));
         }
         settings
+    }
+
+    /// Where entries are shipped to.
+    fn ship(&mut self, raw: &RawLedger) -> Option<Ship> {
+        let written = raw.url.as_ref()?;
+        let address = self.private_url("ledger.url", written)?;
+        if let Err(error) = postgres::pool(address.expose()) {
+            self.findings.error(written.span(), format!("`ledger.url`: {error}"));
+            return None;
+        }
+        let usual = Ship::to("");
+        let interval = self.duration(raw.ship_interval.as_ref(), "ship_interval", Duration::ZERO, usual.interval);
+        let max_spool = self.spool_size(raw, usual.max_spool);
+        Some(Ship { address, interval, max_spool })
+    }
+
+    fn spool_size(&mut self, raw: &RawLedger, default: u64) -> u64 {
+        let Some(written) = &raw.max_spool else { return default };
+        text::size(&written.0).map_or_else(
+            || {
+                let message = format!("`ledger.max_spool` cannot be `{}`, expected a size", written.0);
+                self.findings.error(written.span(), message).hint("such as `512MiB` or `2GiB`");
+                default
+            },
+            |size| size as u64,
+        )
     }
 }

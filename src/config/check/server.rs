@@ -18,21 +18,34 @@ const PING_INTERVAL: Duration = Duration::from_secs(12);
 /// The shortest limit that leaves an honest client a chance.
 const LEAST: Duration = Duration::from_millis(100);
 
+/// Whether the file says who may ask.
+#[derive(Clone, Copy)]
+pub(super) struct Logins {
+    pub(super) keys: bool,
+    pub(super) admin_tokens: bool,
+}
+
 impl Checker<'_, '_> {
-    pub(super) fn server(&mut self, raw: &RawServer, open: bool) -> (listen::Settings, read::Bounds) {
+    pub(super) fn server(&mut self, raw: &RawServer, has: Logins) -> (listen::Settings, read::Bounds) {
         let doors = listen::Settings::default();
         let data = self.address(raw.listen.as_ref(), "server.listen", doors.data);
-        if let Some(written) = raw.listen.as_ref().filter(|_| open && !data.ip().is_loopback()) {
+        if let Some(written) = raw.listen.as_ref().filter(|_| !has.keys && !data.ip().is_loopback()) {
             let message = format!("`server.listen` is `{}` and there are no keys", written.value());
-            let hint = "without keys only an address on loopback may be opened; `weighbridge keys new` makes a key";
+            let hint = "without keys in this file only an address on loopback may be opened, since those made at run time \
+                        are not known here; `weighbridge keys new` makes a key and prints its lines";
             self.findings.error(written.span(), message).hint(hint);
         }
         let admin = self.address(raw.admin.as_ref(), "server.admin", doors.admin);
         if let Some(written) = raw.admin.as_ref().filter(|_| !admin.ip().is_loopback()) {
             let message = format!("`server.admin` is `{}`, which is not on loopback", written.value());
-            let hint =
-                "the admin port has no login in this version: put it behind your own reverse proxy or an SSH tunnel";
-            self.findings.error(written.span(), message).hint(hint);
+            if has.admin_tokens {
+                let hint = "it speaks no TLS: let only a network that you trust reach it, or a reverse proxy that does";
+                self.findings.warning(written.span(), message).hint(hint);
+            } else {
+                let hint = "without [admin.tokens] only an address on loopback may be opened, since tokens made at run \
+                            time are not known here; `weighbridge keys new --admin` makes one and prints its lines";
+                self.findings.error(written.span(), message).hint(hint);
+            }
         }
         if let Some(written) = raw.listen.as_ref().or(raw.admin.as_ref()).filter(|_| data == admin && data.port() != 0)
         {

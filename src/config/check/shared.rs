@@ -10,7 +10,8 @@ impl Checker<'_, '_> {
     /// `ledger` is the file beside which the replica's name is kept.
     pub(super) fn shared(&mut self, raw: &RawShared, ledger: &std::path::Path, books: &RawLedger) -> Option<Settings> {
         let Some(written) = &raw.url else {
-            let others = [raw.prefix.as_ref().map(|prefix| prefix.span()), raw.lease.as_ref().map(|lease| lease.span())];
+            let others =
+                [raw.prefix.as_ref().map(|prefix| prefix.span()), raw.lease.as_ref().map(|lease| lease.span())];
             if let Some(place) = others.into_iter().flatten().next() {
                 let message = "[shared] has no `url`, so nothing is shared";
                 self.findings.error(place, message).hint("the address of a Redis server, or take the section out");

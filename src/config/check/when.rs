@@ -224,18 +224,20 @@ pub(super) fn dialect(word: DialectWord) -> Dialect {
 
 /// The doors that a word names: a conversation has one for each dialect.
 pub(super) fn door(word: DoorWord) -> &'static [Door] {
+    Door::named(door_word(word)).expect("every word of the file names doors: a test sees to it")
+}
+
+pub(super) fn door_word(word: DoorWord) -> &'static str {
     match word {
-        DoorWord::Chat => {
-            &[Door::Chat, Door::Responses, Door::Messages, Door::CountTokens, Door::Compact, Door::InputTokens]
-        }
-        DoorWord::Completions => &[Door::Completions],
-        DoorWord::Embeddings => &[Door::Embeddings],
-        DoorWord::Rerank => &[Door::Rerank],
-        DoorWord::Moderations => &[Door::Moderations],
-        DoorWord::Images => &[Door::Images],
-        DoorWord::Audio => &[Door::Audio],
-        DoorWord::Files => &[Door::Files],
-        DoorWord::Batches => &[Door::Batches],
+        DoorWord::Chat => "chat",
+        DoorWord::Completions => "completions",
+        DoorWord::Embeddings => "embeddings",
+        DoorWord::Rerank => "rerank",
+        DoorWord::Moderations => "moderations",
+        DoorWord::Images => "images",
+        DoorWord::Audio => "audio",
+        DoorWord::Files => "files",
+        DoorWord::Batches => "batches",
     }
 }
 
@@ -271,5 +273,21 @@ fn weekday(word: DayWord) -> jiff::civil::Weekday {
         DayWord::Fri => Weekday::Friday,
         DayWord::Sat => Weekday::Saturday,
         DayWord::Sun => Weekday::Sunday,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_for_a_door_is_one_of_the_domains() {
+        for word in Door::WORDS {
+            let parsed: DoorWord = serde_json::from_value((*word).into()).expect(word);
+            assert_eq!(door_word(parsed), *word);
+            assert!(!door(parsed).is_empty());
+        }
+        let schema = serde_json::to_value(schemars::schema_for!(DoorWord)).expect("a schema");
+        assert_eq!(schema["oneOf"].as_array().expect("a choice").len(), Door::WORDS.len());
     }
 }

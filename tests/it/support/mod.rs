@@ -2,11 +2,15 @@
 //! Only the far side is scripted; everything between is the real thing.
 
 pub mod client;
+pub mod postgres;
+pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod upstream;
 
 pub use client::Answer;
+pub use postgres::Postgres;
+pub use process::Process;
 pub use proxy::Proxy;
 pub use redis::Redis;
 pub use upstream::{Reply, Step, Upstream};

@@ -1,0 +1,250 @@
+//! The book of outcomes beside the ledger, and the watch over what things cost.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::task::JoinHandle;
+
+use super::spend::{Detail, spend};
+use crate::config::Config;
+use crate::domain::Secret;
+use crate::listen::{Lifecycle, Phase};
+use crate::observe::Metrics;
+use crate::proxy::Proxy;
+use crate::record::LedgerError;
+use crate::record::period::Period;
+use crate::record::query::Reader;
+use crate::store::{Place, Store, StoreError};
+use crate::value::alerts::delivery::deliver;
+use crate::value::alerts::judge::{Samples, cost_per_outcome};
+use crate::value::alerts::post::{Poster, address};
+use crate::value::alerts::register::{Changes, Look, Register};
+use crate::value::alerts::{CostAlert, Finding};
+use crate::value::book::Book;
+use crate::value::cost::{Known, Per, Question, samples};
+use crate::value::outcome::Outcome;
+
+/// The file that the store is in, beside the ledger.
+const FILE: &str = "registry.db";
+
+/// Looking may take one part in so many of the time, however large the ledger is.
+const LEAST_REST: u32 = 20;
+
+/// After how many looks, and how long at least, an alert is over that nobody finds any more.
+const STALE_LOOKS: u32 = 10;
+const STALE_LEAST: Duration = Duration::from_secs(600);
+
+/// Between two rounds of sending.
+const SHORTEST_REST: Duration = Duration::from_millis(50);
+const LONGEST_REST: Duration = Duration::from_secs(15);
+
+/// How long the end of the process waits for a message that is being sent.
+const LAST_PATIENCE: Duration = Duration::from_secs(12);
+
+/// Where outcomes are kept that belong to this ledger.
+pub fn store_path(ledger: &Path) -> PathBuf {
+    ledger.with_file_name(FILE)
+}
+
+/// Opens the book beside this ledger.
+///
+/// # Errors
+/// If the store cannot be opened.
+pub async fn open_book(ledger: &Path) -> Result<Book, StoreError> {
+    Book::open(Store::open(Place::File(store_path(ledger))).await?).await
+}
+
+/// Why a look found nothing out.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("reading the ledger broke off")]
+    BrokenOff,
+}
+
+/// The watch: it looks every so often, and sees to it that messages arrive.
+pub struct Watch {
+    lifecycle: Lifecycle,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Watch {
+    /// Begins to watch.
+    pub fn begin(proxy: &Arc<Proxy>, book: &Book) -> Self {
+        // Its own: alerts are sent until the process ends, also while it drains.
+        let lifecycle = Lifecycle::default();
+        let looking = Looking { proxy: Arc::clone(proxy), book: book.clone() };
+        let sending = Sending { proxy: Arc::clone(proxy), store: book.store().clone(), poster: None };
+        let tasks = [tokio::spawn(looking.run(lifecycle.clone())), tokio::spawn(sending.run(lifecycle.clone()))];
+        Self { lifecycle, tasks }
+    }
+
+    /// Ends the watch. A message that is being sent is sent to its end, so that it is known whether it was.
+    pub async fn end(self) {
+        self.lifecycle.advance(Phase::Stopping);
+        for task in self.tasks {
+            let stop = task.abort_handle();
+            if tokio::time::timeout(LAST_PATIENCE, task).await.is_err() {
+                stop.abort();
+            }
+        }
+    }
+}
+
+struct Looking {
+    proxy: Arc<Proxy>,
+    book: Book,
+}
+
+impl Looking {
+    async fn run(self, mut lifecycle: Lifecycle) {
+        loop {
+            let config = self.proxy.config.snapshot();
+            let began = Instant::now();
+            if let Err(error) = self.look(&config).await {
+                tracing::warn!(%error, "alerts could not be looked after");
+                self.proxy.books.metrics.value().alert_failed();
+            }
+            let rest = config.alerts.every.max(began.elapsed() * LEAST_REST);
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = lifecycle.reached(Phase::Stopping) => return,
+            }
+        }
+    }
+
+    async fn look(&self, config: &Arc<Config>) -> Result<(), LookError> {
+        let now_millis = unix_millis();
+        let mut findings = Vec::new();
+        for alert in &config.alerts.cost_per_outcome {
+            findings.extend(self.cost_findings(config, alert, now_millis).await?);
+        }
+        let stale = STALE_LEAST.max(config.alerts.every * STALE_LOOKS);
+        let look = Look { now_millis, stale_millis: millis(stale), posts: config.alerts.webhook.is_some() };
+        let changes = Register::new(self.book.store().clone()).take_in(&findings, look).await?;
+        tell(&changes, &self.proxy.books.metrics);
+        Ok(())
+    }
+
+    async fn cost_findings(
+        &self,
+        config: &Arc<Config>,
+        alert: &CostAlert,
+        now_millis: i64,
+    ) -> Result<Vec<Finding>, LookError> {
+        let window_from = now_millis - millis(alert.window);
+        let baseline_from = window_from - millis(alert.baseline);
+        let outcomes = self.book.shipped(baseline_from, i64::MAX).await?;
+        let outcomes: Vec<Outcome> =
+            outcomes.into_iter().map(|outcome| config.outcomes.mapping.resolved(outcome)).collect();
+        let (config, alert) = (Arc::clone(config), alert.clone());
+        let read = move || -> Result<Vec<Finding>, LookError> {
+            let reader = Reader::open(&config.ledger.path)?;
+            let sampled = |period: std::ops::Range<i64>| -> Result<Samples, LookError> {
+                let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
+                let rows = spend(&reader, bounds, Vec::new(), Detail::Join)?;
+                let known = Known {
+                    spend: &[],
+                    earlier: &[],
+                    before: &[],
+                    outcomes: &outcomes,
+                    mapping: &config.outcomes.mapping,
+                };
+                let question = Question {
+                    per: Per::Feature,
+                    period: period.clone(),
+                    before: None,
+                    min_outcomes: alert.min_outcomes,
+                    only: Vec::new(),
+                };
+                Ok(samples(&question, &period, &rows, &known))
+            };
+            let (window, baseline) = (sampled(window_from..now_millis)?, sampled(baseline_from..window_from)?);
+            Ok(cost_per_outcome(&alert, &window, &baseline))
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| LookError::BrokenOff)?
+    }
+}
+
+fn tell(changes: &Changes, metrics: &Metrics) {
+    for finding in &changes.fired {
+        tracing::warn!(alert = finding.name, subject = finding.subject, "an alert fires: {}", finding.summary);
+    }
+    for finding in &changes.cleared {
+        tracing::info!(alert = finding.name, subject = finding.subject, "an alert is over: {}", finding.summary);
+    }
+    metrics.value().alerts_fire(changes.firing.iter().map(|(kind, name)| (kind.as_str(), name.as_str())));
+}
+
+struct Sending {
+    proxy: Arc<Proxy>,
+    store: Store,
+    /// The receiver that messages were last sent to, and how.
+    poster: Option<(Secret, Poster)>,
+}
+
+impl Sending {
+    async fn run(mut self, mut lifecycle: Lifecycle) {
+        loop {
+            let rest = self.round().await;
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = lifecycle.reached(Phase::Stopping) => return,
+            }
+        }
+    }
+
+    /// Sends what is due; how long nothing will be.
+    async fn round(&mut self) -> Duration {
+        let config = self.proxy.config.snapshot();
+        // Another replica, or the next look, may write a message at any time.
+        let rest = config.alerts.every.min(LONGEST_REST);
+        let Some(webhook) = &config.alerts.webhook else { return rest };
+        let poster = match self.poster(webhook) {
+            Ok(poster) => poster,
+            Err(error) => {
+                tracing::error!(error, "alerts cannot be sent");
+                return rest;
+            }
+        };
+        let metrics = self.proxy.books.metrics.value();
+        let send = |id: String, body: String| {
+            let poster = poster.clone();
+            async move { poster.post(&id, body).await }
+        };
+        match deliver(&self.store, unix_millis, send).await {
+            Ok(delivered) => {
+                metrics.alerts_sent(delivered.sent, delivered.failed + delivered.given_up);
+                let next = delivered.next_millis.map(|next| next.saturating_sub(unix_millis()).max(0).unsigned_abs());
+                next.map_or(rest, |next| Duration::from_millis(next).clamp(SHORTEST_REST, rest.max(SHORTEST_REST)))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "alerts that wait to be sent cannot be read");
+                metrics.alert_failed();
+                rest
+            }
+        }
+    }
+
+    fn poster(&mut self, webhook: &Secret) -> Result<Poster, String> {
+        if let Some((_, poster)) = self.poster.as_ref().filter(|(known, _)| known == webhook) {
+            return Ok(poster.clone());
+        }
+        let address = address(webhook).map_err(|error| error.to_string())?;
+        let poster = Poster::new(address).map_err(|error| error.to_string())?;
+        self.poster = Some((webhook.clone(), poster.clone()));
+        Ok(poster)
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn unix_millis() -> i64 {
+    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}

@@ -1,0 +1,95 @@
+//! A cell of the rollups: the entries of one hour or day that have everything in common that a report may ask for.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use super::fields::Fields;
+use super::file::LedgerError;
+use super::sums::Sums;
+
+/// An hour, in milliseconds.
+pub const HOUR: i64 = 3_600_000;
+
+/// A day, in milliseconds.
+pub const DAY: i64 = 24 * HOUR;
+
+/// What the entries of a cell have in common: columns of entries and of rollups alike.
+pub const DIMENSIONS: [&str; 11] =
+    ["key", "engineer", "team", "feature", "branch", "pull_request", "app", "rule", "tier", "endpoint", "model"];
+
+/// What tells a cell from others.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Place {
+    /// The beginning of its hour or day, in milliseconds since 1970 UTC.
+    pub start: i64,
+    /// A digest of everything below: NULL and the empty text are two things, and a primary key knows no NULL.
+    pub cell: [u8; 16],
+}
+
+/// A cell.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The values of [`DIMENSIONS`].
+    pub dimensions: Vec<Option<Box<str>>>,
+    pub sums: Sums,
+}
+
+/// Cells, in one order everywhere: whoever writes them in it waits for others without a deadlock.
+pub type Cells = BTreeMap<Place, Cell>;
+
+/// The dimensions of an entry, whose columns [`DIMENSIONS`] begin at `first`.
+pub fn dimensions(entry: &impl Fields, first: usize) -> Result<Vec<Option<Box<str>>>, LedgerError> {
+    (first..first + DIMENSIONS.len()).map(|place| Ok(entry.text(place)?.map(Into::into))).collect()
+}
+
+/// The beginning of the hour or day of a moment.
+pub fn start_of(span: i64, at_millis: i64) -> i64 {
+    at_millis.div_euclid(span).saturating_mul(span)
+}
+
+/// The digest of a cell's dimensions; `replica` is part of it where replicas are kept apart.
+pub fn digest(replica: Option<&str>, dimensions: &[Option<Box<str>>]) -> [u8; 16] {
+    let mut digest = Sha256::new();
+    for text in std::iter::once(replica).chain(dimensions.iter().map(|text| text.as_deref())) {
+        digest.update(text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+        digest.update(text.unwrap_or_default());
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    let mut cell = [0; 16];
+    cell.copy_from_slice(&digest[..16]);
+    cell
+}
+
+/// Adds sums to the cell with these dimensions.
+pub fn add(cells: &mut Cells, place: Place, dimensions: &[Option<Box<str>>], sums: &Sums) {
+    let new = || Cell { dimensions: dimensions.to_vec(), sums: Sums::default() };
+    cells.entry(place).or_insert_with(new).sums.merge(sums);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_and_the_empty_text_are_two_cells() {
+        let [none, empty, ab, a_b] = [
+            vec![None, None],
+            vec![None, Some("".into())],
+            vec![Some("ab".into()), Some("".into())],
+            vec![Some("a".into()), Some("b".into())],
+        ];
+        let digests = [&none, &empty, &ab, &a_b].map(|dimensions| digest(None, dimensions));
+        for (place, one) in digests.iter().enumerate() {
+            assert!(digests[place + 1..].iter().all(|other| other != one));
+        }
+        assert_ne!(digest(Some(""), &none), digest(None, &none));
+    }
+
+    #[test]
+    fn a_moment_before_1970_has_its_hour_too() {
+        assert_eq!(start_of(HOUR, -1), -HOUR);
+        assert_eq!(start_of(DAY, DAY), DAY);
+        assert_eq!(start_of(DAY, i64::MAX) % DAY, 0);
+    }
+}

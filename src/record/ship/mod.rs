@@ -1,0 +1,293 @@
+//! Ships entries from the file to PostgreSQL, on a thread of its own; the request path knows nothing of it.
+//!
+//! What is committed in the file is read in the order of its writing, written there in one transaction, and only then is
+//! the place remembered. Between the two anything may be killed: what is sent twice is written once. While the database
+//! cannot be reached, entries wait in the file.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::cell::DAY;
+use super::checkpoint::{self, Checkpoints};
+use super::file::{self, LedgerError};
+use super::meta;
+use super::pen::Pen;
+use super::settings::{Settings, Ship};
+use crate::store::postgres::{self, Pool};
+use crate::store::{Migration, StoreError, migration};
+
+mod batch;
+mod partition;
+mod statement;
+mod write;
+
+use batch::Batch;
+use partition::Days;
+
+/// The tables of the ledger in PostgreSQL.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { name: "ledger", sql: include_str!("../migrations/postgres/0001_ledger.sql") }];
+
+/// The name under which the database knows them.
+pub const ROOM: &str = "ledger";
+
+/// The most entries in one transaction. More would gain nothing and hold the rollups' lines longer.
+const MOST: usize = 500;
+
+/// How long one transaction may take before the connection is given up: a database that was stopped answers nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The pause after a failure, which doubles up to the second figure; a random part of it is left out.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How long the last entries may take when the process ends. What is not shipped then is shipped at the next start.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often days are made ahead and old ones dropped.
+const HOUSEKEEPING: Duration = Duration::from_secs(600);
+
+/// Where shipping stands; read by metrics and by whoever asks whether requests may be taken.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// Entries that wait.
+    pub unshipped: AtomicU64,
+    /// When the oldest of them arrived, in milliseconds since 1970; 0: none waits.
+    pub oldest_millis: AtomicI64,
+    pub shipped: AtomicU64,
+    pub failures: AtomicU64,
+    /// Entries that PostgreSQL would not take, which stay in the file.
+    pub set_aside: AtomicU64,
+    /// About how many bytes of the file wait.
+    pub spool_bytes: AtomicU64,
+    /// Whether more waits than may.
+    pub is_full: AtomicBool,
+    /// Whether the last attempt failed.
+    pub failing: AtomicBool,
+}
+
+/// Why entries were not shipped.
+#[derive(Debug, thiserror::Error)]
+enum ShipError {
+    #[error(transparent)]
+    File(#[from] LedgerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{}", postgres::words(.0))]
+    Database(#[from] tokio_postgres::Error),
+    #[error("PostgreSQL does not answer")]
+    Silent,
+}
+
+impl From<rusqlite::Error> for ShipError {
+    fn from(error: rusqlite::Error) -> Self {
+        ShipError::File(error.into())
+    }
+}
+
+/// The thread's own things.
+pub struct Shipper {
+    ship: Ship,
+    retention: Option<Duration>,
+    replica: String,
+    pool: Pool,
+    file: Connection,
+    pen: Pen,
+    checkpoints: Arc<Checkpoints>,
+    standing: Arc<Standing>,
+    closing: watch::Receiver<bool>,
+    /// The last entry that is shipped.
+    cursor: i64,
+    days: Days,
+    is_migrated: bool,
+    kept_house: Option<Instant>,
+    warned_of_spool: bool,
+}
+
+impl Shipper {
+    /// Ships what the file of these settings holds.
+    pub fn new(
+        settings: &Settings,
+        ship: &Ship,
+        pen: Pen,
+        checkpoints: Arc<Checkpoints>,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Self, LedgerError> {
+        let failed = |source| LedgerError::Schema { path: settings.path.clone(), source };
+        let file = file::connect(settings).map_err(failed)?;
+        let replica = meta::replica(&file)?;
+        let cursor = meta::mark(&file, meta::SHIPPED)?;
+        let pool = postgres::pool(ship.address.expose())?;
+        Ok(Self {
+            ship: ship.clone(),
+            retention: settings.retention,
+            replica,
+            pool,
+            file,
+            pen,
+            checkpoints,
+            standing: Arc::default(),
+            closing,
+            cursor,
+            days: Days::default(),
+            is_migrated: false,
+            kept_house: None,
+            warned_of_spool: false,
+        })
+    }
+
+    /// Where shipping stands.
+    pub fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing)
+    }
+
+    /// The thread: ends when the ledger is closed.
+    pub fn run(self) {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.ship_until_closed()),
+            Err(error) => tracing::error!(%error, "ledger entries are not shipped: no runtime can be started"),
+        }
+    }
+
+    async fn ship_until_closed(mut self) {
+        let mut pause = PAUSES.0;
+        while !*self.closing.borrow() {
+            match self.step().await {
+                Ok(shipped) => {
+                    pause = PAUSES.0;
+                    self.succeeded();
+                    if shipped < MOST {
+                        self.rest(self.ship.interval).await;
+                    }
+                }
+                Err(error) => {
+                    self.failed(&error);
+                    self.rest(shortened(pause)).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+            }
+            if let Err(error) = self.measure() {
+                tracing::warn!(%error, "it cannot be told how many ledger entries wait to be shipped");
+            }
+        }
+        // What came while the last answers ended.
+        let last = async { while self.step().await.is_ok_and(|shipped| shipped > 0) {} };
+        let _ = tokio::time::timeout(LAST_PATIENCE, last).await;
+    }
+
+    async fn rest(&mut self, pause: Duration) {
+        // An error means that the ledger is gone, which ends the loop as closing does.
+        let _ = tokio::time::timeout(pause, self.closing.wait_for(|closing| *closing)).await;
+    }
+
+    fn succeeded(&self) {
+        if self.standing.failing.swap(false, Relaxed) {
+            tracing::info!("ledger entries are shipped again");
+        }
+    }
+
+    fn failed(&self, error: &ShipError) {
+        self.standing.failures.fetch_add(1, Relaxed);
+        if !self.standing.failing.swap(true, Relaxed) {
+            tracing::error!(%error, "ledger entries cannot be shipped; they wait in the file and are tried again");
+        }
+    }
+
+    /// Ships one batch. How many entries it had.
+    async fn step(&mut self) -> Result<usize, ShipError> {
+        let batch = Batch::after(&self.file, self.cursor, MOST)?;
+        let is_time = self.kept_house.is_none_or(|kept| kept.elapsed() >= HOUSEKEEPING);
+        let Some(last) = batch.last_seq().or(is_time.then_some(self.cursor)) else { return Ok(0) };
+        let mut connection = postgres::connection(&self.pool).await?;
+        let written = tokio::time::timeout(PATIENCE, self.write(&mut connection, &batch)).await;
+        match written.unwrap_or(Err(ShipError::Silent)) {
+            Ok(()) => {}
+            Err(error) => {
+                // Nobody knows what it still waits for: closed, not kept.
+                drop(deadpool_postgres::Object::take(connection));
+                return Err(error);
+            }
+        }
+        if last > self.cursor {
+            self.remember(last)?;
+            self.standing.shipped.fetch_add(batch.len() as u64, Relaxed);
+        }
+        Ok(batch.len())
+    }
+
+    async fn write(&mut self, connection: &mut deadpool_postgres::Object, batch: &Batch) -> Result<(), ShipError> {
+        if !self.is_migrated {
+            migration::of_postgres(&self.pool, ROOM, MIGRATIONS).await?;
+            self.is_migrated = true;
+        }
+        let today = unix_millis() / DAY;
+        self.days.make(connection, today, batch.days()).await?;
+        if self.kept_house.is_none_or(|kept| kept.elapsed() >= HOUSEKEEPING) {
+            if let Some(retention) = self.retention {
+                let first_kept =
+                    (unix_millis() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX)).div_euclid(DAY);
+                self.days.drop_before(connection, first_kept).await?;
+            }
+            self.kept_house = Some(Instant::now());
+        }
+        if batch.len() > 0 {
+            write::write(connection, &self.replica, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers the last entry that is shipped.
+    fn remember(&mut self, seq: i64) -> Result<(), ShipError> {
+        let _turn = self.pen.take();
+        meta::set_mark(&self.file, meta::SHIPPED, seq)?;
+        self.cursor = seq;
+        if self.checkpoints.committed() {
+            checkpoint::empty(&self.file)?;
+        }
+        Ok(())
+    }
+
+    /// Looks how much waits.
+    fn measure(&mut self) -> Result<(), LedgerError> {
+        let newest: Option<i64> = self.file.query_row("SELECT max(seq) FROM entries", [], |row| row.get(0))?;
+        let waiting = newest.map_or(0, |newest| (newest - self.cursor).max(0));
+        let oldest = "SELECT at_millis FROM entries WHERE seq > ? ORDER BY seq LIMIT 1";
+        let oldest =
+            self.file.prepare_cached(oldest)?.query_map([self.cursor], |row| row.get(0))?.next().transpose()?;
+        let standing = &self.standing;
+        standing.unshipped.store(waiting.unsigned_abs(), Relaxed);
+        standing.oldest_millis.store(oldest.unwrap_or(0), Relaxed);
+        let bytes = if waiting == 0 { 0 } else { file::bytes_after(&self.file, self.cursor)? };
+        standing.spool_bytes.store(bytes, Relaxed);
+        let is_full = bytes >= self.ship.max_spool;
+        if is_full != standing.is_full.swap(is_full, Relaxed) {
+            if is_full {
+                tracing::error!(bytes, waiting, "as many ledger entries wait to be shipped as may: see max_spool");
+            } else {
+                tracing::info!(bytes, waiting, "there is room again for ledger entries that wait to be shipped");
+            }
+        }
+        let is_high = bytes >= self.ship.max_spool / 5 * 4;
+        if is_high && !self.warned_of_spool {
+            tracing::warn!(bytes, waiting, "ledger entries that wait to be shipped take 80 % of max_spool");
+        }
+        self.warned_of_spool = is_high;
+        Ok(())
+    }
+}
+
+/// The pause, less a random part of up to a half: replicas that lost the database together do not come back together.
+fn shortened(pause: Duration) -> Duration {
+    let mut random = [0; 2];
+    // Without chance the pause is whole.
+    let _ = getrandom::fill(&mut random);
+    pause - pause / 2 * u32::from(u16::from_le_bytes(random)) / u32::from(u16::MAX)
+}
+
+fn unix_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
