@@ -14,6 +14,7 @@ mod local_models;
 mod recorded;
 mod refusals;
 mod sdk;
+mod shared;
 mod shares;
 mod support;
 mod upstream_protocols;

@@ -1,0 +1,84 @@
+//! Several proxies on one real Redis: what one learned, spent or was told counts on every other.
+
+use hyper::Method;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::support::{Proxy, Redis, Reply, Upstream};
+
+fn sha256(key: &str) -> String {
+    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Two endpoints that keep responses, and two callers.
+fn keeping(url: &str, redis: &Redis) -> String {
+    let endpoint = |name: &str| {
+        format!(
+            "[endpoints.{name}]\nurl = \"{url}/{name}\"\nmodel = \"{name}-model\"\ndialect = \"openai-responses\"\n\
+             price = {{ input = 1, output = 2 }}\nretries = {{ max = 0 }}\n[tiers.of-{name}]\nendpoints = [\"{name}\"]\n"
+        )
+    };
+    [
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[routing]\nmodels = [\"auto\"]\n",
+        &endpoint("one"),
+        &endpoint("two"),
+        &format!("[shared]\nurl = \"{}\"\ntimeout = \"1s\"\n", redis.url()),
+        &format!("[keys.ana]\nsha256 = \"{}\"\n[keys.ben]\nsha256 = \"{}\"\n", sha256("wb-ana"), sha256("wb-ben")),
+        "[[rules]]\nname = \"risky\"\nwhen = { risk = \">= medium\" }\nroute = \"of-two\"\nwhy = \"x\"\nowner = \"x\"\n",
+        "[[rules]]\nname = \"all\"\nroute = \"of-one\"\nwhy = \"x\"\nowner = \"x\"\n",
+    ]
+    .concat()
+}
+
+fn whole(id: &str) -> Reply {
+    let body = json!({"id": id, "object": "response", "status": "completed", "output": [
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}],
+        "usage": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}});
+    Reply::json(200, &[], &body.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversation_goes_on_at_another_replica_for_the_same_caller_only() {
+    let redis = Redis::start();
+    let upstream =
+        Upstream::start_answering_each(|seen| whole(if seen.head.contains("/one/") { "resp_one" } else { "resp_two" }))
+            .await;
+    let routes = keeping(&upstream.url(), &redis);
+    let (here, there) = (Proxy::start(&routes).await, Proxy::start(&routes).await);
+    let ana = |proxy: &Proxy| proxy.client().with("authorization", "Bearer wb-ana");
+    let risky = json!({"model": "auto", "input": "Drop the customers table on prod, will we lose data?"}).to_string();
+    let first = ana(&here).send(Method::POST, "/v1/responses", risky).await;
+    assert_eq!((first.status.as_u16(), first.header("x-weighbridge-endpoint")), (200, "two"), "{}", first.text());
+
+    let goes_on = json!({"model": "auto", "input": "thanks", "previous_response_id": "resp_two"}).to_string();
+    let next = ana(&there).send(Method::POST, "/v1/responses", goes_on.clone()).await;
+    assert_eq!((next.status.as_u16(), next.header("x-weighbridge-endpoint")), (200, "two"), "{}", next.text());
+    let ben = Proxy::start(&routes).await.client().with("authorization", "Bearer wb-ben");
+    let refused = ben.send(Method::POST, "/v1/responses", goes_on).await;
+    assert_eq!((refused.status.as_u16(), refused.header("x-weighbridge-error")), (404, "not_held"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_made_in_the_background_is_charged_once_whoever_reads_it() {
+    let redis = Redis::start();
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let queued = r#"{"id":"resp_one","object":"response","status":"queued","background":true,"output":[],"usage":null}"#;
+    let upstream = Upstream::start_answering_each(move |_| {
+        let is_early = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3;
+        if is_early { Reply::json(200, &[], queued) } else { whole("resp_one") }
+    })
+    .await;
+    let routes = keeping(&upstream.url(), &redis);
+    let (here, there) = (Proxy::start(&routes).await, Proxy::start(&routes).await);
+    let [ana_here, ana_there] = [&here, &there].map(|proxy| proxy.client().with("authorization", "Bearer wb-ana"));
+    let body = json!({"model": "auto", "input": "hello", "background": true}).to_string();
+    assert_eq!(ana_here.send(Method::POST, "/v1/responses", body).await.status, 200);
+    for round in 0..4 {
+        assert_eq!(ana_there.get("/v1/responses/resp_one").await.status, 200, "round {round}");
+        assert_eq!(ana_here.get("/v1/responses/resp_one").await.status, 200, "round {round}");
+    }
+    let here = here.entries(5, "cost_pico").await.concat();
+    let there = there.entries(4, "cost_pico").await.concat();
+    assert_eq!(here, ["-"; 5], "the other replica asked first");
+    assert_eq!(there.iter().filter(|cost| *cost == "20000000").count(), 1, "{there:?}");
+}
