@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::Rates;
+use crate::admit::Limits;
 use crate::assess::Assessor;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::forward::Pool;
@@ -93,7 +93,7 @@ impl App {
         let (admin_listener, admin) = listen(settings.admin).await?;
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
-            rates: Rates::default(),
+            limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
             books: Books { ledger, metrics, recall, shared, lifecycle: lifecycle.clone() },
@@ -207,6 +207,7 @@ fn reload(proxy: &Proxy, path: &Path) {
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
+            proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
             ReloadResult::Accepted

@@ -30,6 +30,10 @@ pub struct Key {
     pub may_choose: bool,
     /// Requests a minute; `None`: no limit.
     pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens a minute; `None`: no limit.
+    pub tokens_per_minute: Option<NonZeroU32>,
+    /// Requests at once; `None`: no limit.
+    pub concurrent: Option<NonZeroU32>,
     /// From this moment (milliseconds since 1970 UTC) it is refused; `None`: never.
     pub expires_millis: Option<u64>,
 }

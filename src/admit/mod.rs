@@ -1,12 +1,12 @@
 //! Admission decides whether a caller may ask now.
 //!
 //! A caller is who its key says; a key is found by the SHA-256 of its secret, so the table that is searched holds
-//! nothing that could be stolen, and how long a search takes tells nothing about a secret. Rates live in memory, so that
-//! refusing costs no round trip; after a restart a caller may exceed a minute's share once. Admission knows no models
-//! and no prices.
+//! nothing that could be stolen, and how long a search takes tells nothing about a secret. What
+//! is used of limits lives in memory, so that refusing costs no round trip; after a restart a caller may exceed a minute's
+//! share once. Admission knows no models and no prices.
 
 mod auth;
-mod rate;
+mod limits;
 
 use std::num::NonZeroU32;
 use std::time::SystemTime;
@@ -16,7 +16,9 @@ use hyper::HeaderMap;
 use crate::domain::{App, Caller, Failure, FailureKind, Label};
 
 pub use auth::{KEY_HEADER, Key, Keys};
-pub use rate::Rates;
+pub use limits::{
+    Allowance, Amount, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
+};
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
 pub const FEATURE_HEADER: &str = "x-weighbridge-feature";
@@ -39,6 +41,10 @@ pub struct Admitted {
     pub may_choose: bool,
     /// Requests a minute; `None`: no limit.
     pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens a minute; `None`: no limit.
+    pub tokens_per_minute: Option<NonZeroU32>,
+    /// Requests at once; `None`: no limit.
+    pub concurrent: Option<NonZeroU32>,
 }
 
 /// Says who asks, by the key in the headers.
@@ -67,6 +73,8 @@ pub fn identify(headers: &HeaderMap, keys: &Keys, now: SystemTime) -> Result<Adm
         caller,
         may_choose: key.is_none_or(|key| key.may_choose),
         requests_per_minute: key.and_then(|key| key.requests_per_minute),
+        tokens_per_minute: key.and_then(|key| key.tokens_per_minute),
+        concurrent: key.and_then(|key| key.concurrent),
     })
 }
 
@@ -106,6 +114,8 @@ mod tests {
             tiers: None,
             may_choose: false,
             requests_per_minute: None,
+            tokens_per_minute: None,
+            concurrent: None,
             expires_millis: Some(2_000),
         }
     }

@@ -6,6 +6,7 @@ mod alerts;
 mod endpoints;
 mod keys;
 mod ledger;
+mod limits;
 mod outcomes;
 mod prices;
 mod rules;
@@ -101,12 +102,13 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
+        let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
-        let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
-        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
+        let depth = crate::dialect::Limits { max_depth: bounds.max_depth };
+        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits: depth });
         let (conditional, last) = rules?;
         let mut endpoints: Vec<&CheckedEndpoint> = declared.endpoints.values().collect();
         endpoints.sort_by_key(|endpoint| endpoint.target.name.clone());
@@ -121,6 +123,7 @@ impl Checker<'_, '_> {
             ping_interval,
             cors,
             keys: crate::admit::Keys::new(keys),
+            limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),

@@ -49,6 +49,8 @@ pub struct Config {
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
+    /// How often, how much and how many at once.
+    pub limits: admit::LimitList,
     /// Who may see and change what the admin port has.
     pub admin_tokens: registry::AdminTokens,
     /// Where requests go.

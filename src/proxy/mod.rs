@@ -8,6 +8,7 @@ mod body;
 mod cors;
 mod door;
 mod held;
+mod limited;
 mod models;
 mod passage;
 mod reply;
@@ -21,7 +22,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Rates};
+use crate::admit::{self, Limits};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
@@ -61,8 +62,8 @@ enum Answered {
 pub struct Proxy {
     /// The rules in use.
     pub config: Arc<Live>,
-    /// Request rates.
-    pub rates: Rates,
+    /// What is used of limits.
+    pub limits: Limits,
     /// Judges prompts.
     pub assessor: Assessor,
     /// Connections and breakers.
@@ -121,7 +122,7 @@ impl Proxy {
         body: Incoming,
     ) -> Result<Answered, Failure> {
         let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
-        self.rates.check(&admitted)?;
+        self.enter(config, trail, &admitted)?;
         let (asked, way) = door.asked(&head)?;
         if way == Way::Passage {
             return self.pass(config, trail, asked, head, body).await.map(Answered::ByUpstream);
@@ -130,9 +131,9 @@ impl Proxy {
         let read = read::body(body, &head.headers, &config.bounds).await?;
         (trail.body_wait, trail.request_bytes) = (arriving.elapsed(), read.wire_bytes);
 
-        let limits = dialect::Limits { max_depth: config.bounds.max_depth };
+        let bounds = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
-            let prompt = dialect::parse(asked.kind, read.bytes, &limits)?;
+            let prompt = dialect::parse(asked.kind, read.bytes, &bounds)?;
             let assessment = self.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
@@ -162,6 +163,11 @@ impl Proxy {
         if chosen.is_empty() {
             return Ok(Answered::Counted(facts.tokens.expected));
         }
+        let estimate = limited::estimate(&facts);
+        if !asked.kind.is_counting() {
+            self.reserve(trail, estimate)?;
+        }
+        let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
         if !facts.tokens.is_exact() && candidates().any(|endpoint| self.pool.is_silent(endpoint)) {
             trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
@@ -180,9 +186,12 @@ impl Proxy {
             context: &context.unwrap_or_default(),
             candidates: &chosen,
             endpoints: &config.endpoints,
+            needs: limited::needs(estimate),
+            gate: &gate,
             draw: situation.draw,
         };
         let answered = forward::send(&self.pool, &errand, &mut trail.tried).await;
+        trail.endpoint_pass = gate.into_pass();
         if asked.kind == Kind::CountTokens && !counts(&answered) {
             return Ok(Answered::Counted(facts.tokens.expected));
         }

@@ -13,6 +13,7 @@ use hyper::http::request::Parts;
 use super::door::Asked;
 use super::trail::{Billing, Trail};
 use super::{Proxy, asked_headers, check, header_text, held};
+use crate::admit::Estimate;
 use crate::config::Config;
 use crate::domain::{Door as Kind, Failure, FailureKind, Mark, Prompt};
 use crate::forward::{self, Passage, Upload, Upstream};
@@ -64,6 +65,10 @@ impl Proxy {
         let Some((candidate, endpoint)) = chosen else {
             return Err(Failure::new(FailureKind::NoneCapable, "no endpoint serves this path"));
         };
+        // How much it will use is not known before; who owes tokens waits all the same.
+        let estimate = Estimate { prompt: 0, max_output: Some(0) };
+        self.reserve(trail, estimate)?;
+        let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
         let passage = Passage {
             method: head.method,
@@ -74,8 +79,11 @@ impl Proxy {
             body: form.into_body(config.bounds.max_upload_bytes),
             endpoint,
             candidate,
+            gate: &gate,
         };
-        forward::pass(&self.pool, passage, &mut trail.tried).await
+        let answered = forward::pass(&self.pool, passage, &mut trail.tried).await;
+        trail.endpoint_pass = gate.into_pass();
+        answered
     }
 }
 

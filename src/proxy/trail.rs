@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
-use crate::admit::Admitted;
+use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
 use crate::config::Config;
 use crate::domain::{
@@ -64,6 +64,14 @@ pub struct Trail {
     pub dialect: Dialect,
     /// Who asks.
     pub admitted: Option<Admitted>,
+    /// What it has taken of its caller's limits; what is not settled comes back when this is dropped.
+    pub pass: Option<Pass>,
+    /// The same of the limits of the endpoint that answers.
+    pub endpoint_pass: Option<Pass>,
+    /// How many tokens were reserved; `None`: nothing limits them.
+    pub tokens_reserved: Option<u64>,
+    /// What was left of the limit that refused it.
+    pub remainder: Option<Remainder>,
     /// What the rules saw.
     pub facts: Option<Arc<Facts>>,
     /// Why the assessment says what it says.
@@ -153,6 +161,10 @@ impl Trail {
             app,
             dialect: door.dialect(),
             admitted: None,
+            pass: None,
+            endpoint_pass: None,
+            tokens_reserved: None,
+            remainder: None,
             facts: None,
             evidence: Vec::new(),
             decision: None,
@@ -183,6 +195,7 @@ impl Trail {
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
+        self.settle(&spent, now);
         let entry = self.entry(&end, &spent, now);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
@@ -190,6 +203,26 @@ impl Trail {
         self.books.metrics.request_ended(&self.event(&entry, &end));
         let receipt = self.books.ledger.append(entry);
         (spent, receipt)
+    }
+
+    /// Puts the tokens that were used in the place of those that were reserved.
+    fn settle(&mut self, spent: &Spent, now: Instant) {
+        let usage = spent.usage.map(|(usage, _)| usage);
+        let used = usage.map_or(0, |usage| usage.total());
+        for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
+            pass.settle(used, usage.map(|usage| usage.total_output()), now);
+        }
+        if let Some(reserved) = self.tokens_reserved {
+            self.books.metrics.tokens_settled(reserved, used);
+        }
+        // The figures for the headers are read before; from now on the request is no longer under way.
+        self.remainder = self.remainder.or(self.pass.take().map(|pass| pass.remainder(now)));
+        self.endpoint_pass = None;
+    }
+
+    /// What is left of the limits that it counts under.
+    pub fn remainder(&self) -> Remainder {
+        self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
     }
 
     /// Takes note of who holds what later requests may go on from.

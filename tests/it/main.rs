@@ -10,6 +10,7 @@ mod faults;
 mod floors;
 mod ledger_postgres;
 mod life;
+mod limits;
 mod local_models;
 mod recorded;
 mod refusals;

@@ -34,7 +34,9 @@ impl Checker<'_, '_> {
                 feature: self.label(key.feature.as_ref(), "feature"),
                 tiers: tiers.map(Into::into),
                 may_choose: key.may_choose.unwrap_or(true),
-                requests_per_minute: self.rate(key),
+                requests_per_minute: self.rate(key.requests_per_minute.as_ref(), "requests_per_minute"),
+                tokens_per_minute: self.rate(key.tokens_per_minute.as_ref(), "tokens_per_minute"),
+                concurrent: self.rate(key.concurrent.as_ref(), "concurrent"),
                 expires_millis: self.expires(key.expires.as_ref(), &subject),
             });
         }
@@ -82,9 +84,10 @@ impl Checker<'_, '_> {
         label
     }
 
-    fn rate(&mut self, key: &RawKey) -> Option<NonZeroU32> {
-        let written = key.requests_per_minute.as_ref()?;
-        NonZeroU32::new(self.count(Some(written), "requests_per_minute", 1))
+    /// How much of something is allowed.
+    pub(super) fn rate(&mut self, written: Option<&Located<u32>>, key: &str) -> Option<NonZeroU32> {
+        let written = written?;
+        NonZeroU32::new(self.count(Some(written), key, 1))
     }
 
     /// The date from which on somebody is refused; `subject` begins a sentence.
