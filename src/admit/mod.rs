@@ -17,7 +17,7 @@ use crate::domain::{App, Caller, Failure, FailureKind, Label};
 
 pub use auth::{KEY_HEADER, Key, Keys};
 pub use limits::{
-    Allowance, Amount, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
+    Allowance, Amount, Counted, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
 };
 
 /// Attribution headers that a client may send; they are read here and never forwarded.

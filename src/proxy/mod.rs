@@ -12,6 +12,7 @@ mod limited;
 mod models;
 mod passage;
 mod reply;
+mod together;
 mod trail;
 
 use std::sync::Arc;
@@ -122,7 +123,7 @@ impl Proxy {
         body: Incoming,
     ) -> Result<Answered, Failure> {
         let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
-        self.enter(config, trail, &admitted)?;
+        self.enter(config, trail, &admitted).await?;
         let (asked, way) = door.asked(&head)?;
         if way == Way::Passage {
             return self.pass(config, trail, asked, head, body).await.map(Answered::ByUpstream);
@@ -165,7 +166,7 @@ impl Proxy {
         }
         let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
-            self.reserve(trail, estimate)?;
+            self.reserve(trail, estimate).await?;
         }
         let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));

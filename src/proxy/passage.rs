@@ -67,7 +67,7 @@ impl Proxy {
         };
         // How much it will use is not known before; who owes tokens waits all the same.
         let estimate = Estimate { prompt: 0, max_output: Some(0) };
-        self.reserve(trail, estimate)?;
+        self.reserve(trail, estimate).await?;
         let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
         let passage = Passage {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
+use super::together::Together;
 use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
 use crate::config::Config;
@@ -68,6 +69,8 @@ pub struct Trail {
     pub pass: Option<Pass>,
     /// The same of the limits of the endpoint that answers.
     pub endpoint_pass: Option<Pass>,
+    /// What it has taken of limits that all replicas keep together.
+    pub together: Option<Together>,
     /// How many tokens were reserved; `None`: nothing limits them.
     pub tokens_reserved: Option<u64>,
     /// What was left of the limit that refused it.
@@ -163,6 +166,7 @@ impl Trail {
             admitted: None,
             pass: None,
             endpoint_pass: None,
+            together: None,
             tokens_reserved: None,
             remainder: None,
             facts: None,
@@ -211,6 +215,9 @@ impl Trail {
         let used = usage.map_or(0, |usage| usage.total());
         for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
             pass.settle(used, usage.map(|usage| usage.total_output()), now);
+        }
+        if let Some(mut together) = self.together.take() {
+            together.settle(used);
         }
         if let Some(reserved) = self.tokens_reserved {
             self.books.metrics.tokens_settled(reserved, used);

@@ -11,6 +11,7 @@ use super::link::Link;
 use super::replica::Replica;
 use super::settings::{Settings, Stance};
 use super::word::{self, Names, Speaker};
+use super::{BUDGET, PLACES};
 use crate::domain::Pico;
 
 /// Something that all replicas count together: a budget in one of its windows, or slots.
@@ -23,6 +24,27 @@ pub struct Window {
     /// For how long the server keeps it after its last use; zero: for ever.
     pub keep: Duration,
 }
+
+impl Window {
+    /// Places among the requests at once.
+    pub fn of_places(name: &str, places: u32) -> Self {
+        let id = format!("{PLACES}{name}").into();
+        Self { id, limit: Pico::new(PLACE * i128::from(places)), keep: Duration::from_secs(3600) }
+    }
+
+    /// One of them.
+    pub fn one_place(self) -> Claim {
+        Claim { window: self, hold: Pico::new(PLACE) }
+    }
+
+    /// A budget in one of its periods.
+    pub fn of_budget(name: &str, limit: Pico, keep: Duration) -> Self {
+        Self { id: format!("{BUDGET}{name}").into(), limit, keep }
+    }
+}
+
+/// A place is one on the server, where money is counted in nano-dollars.
+const PLACE: i128 = 1_000;
 
 /// What a request needs of one window.
 #[derive(Clone, PartialEq, Eq, Debug)]
