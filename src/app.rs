@@ -1,5 +1,7 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
+mod issued;
+mod people;
 pub mod spend;
 pub mod value;
 
@@ -25,9 +27,10 @@ use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
-use crate::registry::Registry;
 use crate::shared::{Shared, SharedError};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
+use crate::store::postgres::AddressError;
+use people::{People, Rules};
 
 /// How long the ledger may take to write what waits when the process ends.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
@@ -43,6 +46,12 @@ pub enum AppError {
         /// Why not.
         source: io::Error,
     },
+    /// Where the store is cannot be said.
+    #[error("[ledger] url: {0}")]
+    Address(#[from] AddressError),
+    /// Two keys have one name.
+    #[error("{0}")]
+    Names(String),
     /// The store beside the ledger cannot be opened.
     #[error("what is beside the ledger: {0}")]
     Store(#[from] StoreError),
@@ -66,6 +75,7 @@ pub struct App {
     /// Where operators look.
     pub admin: SocketAddr,
     serving: JoinHandle<()>,
+    people: People,
     watch: value::Watch,
     drain_timeout: Duration,
 }
@@ -79,7 +89,7 @@ impl App {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
         let book = value::open_book(&config.ledger.path).await?;
-        let registry = Registry::new(Store::open(config.store()).await?);
+        let registry = people::registry(&config).await?;
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let shared =
@@ -93,6 +103,7 @@ impl App {
         let (admin_listener, admin) = listen(settings.admin).await?;
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
+            issued: Arc::default(),
             limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
@@ -102,6 +113,7 @@ impl App {
         });
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
+        let people = People::begin(&proxy, &registry);
         let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), registry };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
         let watch = value::Watch::begin(&proxy, &book);
@@ -113,7 +125,7 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, watch, drain_timeout })
+        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, people, watch, drain_timeout })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -168,19 +180,21 @@ impl App {
         let closed = tokio::task::spawn_blocking(move || ledger.close(LEDGER_PATIENCE)).await;
         // An error would be a panic, which was logged.
         let _ = watch.await;
+        self.people.end();
         tracing::info!("ended");
         closed.unwrap_or(Err(LedgerError::WriterGone)).map_err(AppError::Ledger)
     }
 
     /// Reads `routes.toml` again. A file that does not hold together is refused whole and the old rules stay.
     pub fn reload(&self) {
-        reload(&self.proxy, &self.config_path);
+        reload(&self.proxy, &self.people.rules, &self.config_path);
     }
 
     /// Reloads when the file changes, for as long as what it returns lives.
     fn watch(&self) -> Option<crate::config::Watcher> {
         let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
-        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &path));
+        let rules = self.people.rules.clone();
+        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &rules, &path));
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
@@ -199,10 +213,11 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     Ok(recall)
 }
 
-fn reload(proxy: &Proxy, path: &Path) {
+fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
     let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
-    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess) {
+    let objects = |config: &Config| rules.objections(config);
+    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
         ReloadEvent::Unchanged => return,
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();
@@ -210,6 +225,7 @@ fn reload(proxy: &Proxy, path: &Path) {
             proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
+            rules.are(&version);
             ReloadResult::Accepted
         }
         ReloadEvent::Refused(problems) => {

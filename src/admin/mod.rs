@@ -133,6 +133,7 @@ impl AdminPort {
                 }),
             },
             connections: self.connections.load(Ordering::Relaxed),
+            registry_stale: self.registry.staleness(),
         };
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         reply::reply(StatusCode::OK, kind, self.proxy.books.metrics.render(&gauges))

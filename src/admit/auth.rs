@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
 
-use crate::domain::{Digest, Failure, FailureKind, KeyName, Label, TierName, digest};
+use super::Issued;
+use crate::domain::{Digest, Door, Failure, FailureKind, KeyName, Label, TierName, digest};
+use crate::route::Pattern;
 
 /// One caller's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its name in `routes.toml`.
+    /// Its name.
     pub name: KeyName,
     /// The hash of its secret.
     pub digest: Digest,
@@ -28,6 +30,10 @@ pub struct Key {
     pub tiers: Option<Arc<[TierName]>>,
     /// Whether it may wish for a tier with `x-weighbridge-tier`, or name a tier or an endpoint as the model.
     pub may_choose: bool,
+    /// The names that it may ask for as the model; `None`: all.
+    pub models: Option<Arc<[Pattern]>>,
+    /// What it may ask for; `None`: everything.
+    pub doors: Option<Arc<[Door]>>,
     /// Requests a minute; `None`: no limit.
     pub requests_per_minute: Option<NonZeroU32>,
     /// Tokens a minute; `None`: no limit.
@@ -38,7 +44,7 @@ pub struct Key {
     pub expires_millis: Option<u64>,
 }
 
-/// Every key.
+/// Every key of `routes.toml`.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     by_digest: HashMap<Digest, Arc<Key>>,
@@ -50,8 +56,8 @@ impl Keys {
         Self { by_digest: keys.into_iter().map(|key| (key.digest, Arc::new(key))).collect() }
     }
 
-    /// Whether no keys are configured, so that everybody on a loopback listener may ask.
-    pub fn is_open(&self) -> bool {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
         self.by_digest.is_empty()
     }
 
@@ -66,6 +72,39 @@ impl Keys {
     }
 }
 
+/// What says who may ask, apart from the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission<'a> {
+    /// The keys of `routes.toml`.
+    pub keys: &'a Keys,
+    /// Keys that were made at run time, and what was revoked; `None`: that could not be read since the start.
+    pub issued: Option<&'a Issued>,
+}
+
+impl<'a> Admission<'a> {
+    /// Whether there is no key anywhere, so that everybody on a loopback listener may ask.
+    pub fn is_open(&self) -> bool {
+        self.keys.is_empty() && self.issued.is_some_and(Issued::is_empty)
+    }
+
+    /// The key with this digest, if it lets anybody in.
+    fn find(&self, digest: &Digest, millis: u64) -> Result<&'a Key, Failure> {
+        if let Some(key) = self.keys.find(digest) {
+            let is_revoked = self.issued.is_some_and(|issued| issued.is_revoked(&key.name));
+            return if is_revoked { Err(revoked(&key.name)) } else { Ok(key) };
+        }
+        match self.issued {
+            Some(issued) => issued.find(digest, millis)?.ok_or_else(|| {
+                refused("the key is not known: check it for typing errors, or ask whoever runs this proxy for one")
+            }),
+            None => {
+                let message = "the proxy could not read its keys yet: try again shortly";
+                Err(Failure::new(FailureKind::Overloaded, message).with_retry_after(Duration::from_secs(2)))
+            }
+        }
+    }
+}
+
 /// Where clients put their key, in the order in which it is looked for.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
@@ -73,8 +112,11 @@ const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 pub const KEY_HEADER: &str = "x-weighbridge-key";
 
 /// The key that the headers present.
-pub(super) fn authenticate<'k>(headers: &HeaderMap, keys: &'k Keys, now: SystemTime) -> Result<&'k Key, Failure> {
-    let refused = |message: &str| Failure::new(FailureKind::Unauthenticated, message);
+pub(super) fn authenticate<'k>(
+    headers: &HeaderMap,
+    admission: &Admission<'k>,
+    now: SystemTime,
+) -> Result<&'k Key, Failure> {
     let bearer = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -91,13 +133,19 @@ pub(super) fn authenticate<'k>(headers: &HeaderMap, keys: &'k Keys, now: SystemT
     if presented.any(|other| !bool::from(other.ct_eq(&first))) {
         return Err(refused("two keys were sent and they differ: send one"));
     }
-    let key = keys.find(&first).ok_or_else(|| {
-        refused("the key is not known: check it for typing errors, or ask the owner of routes.toml for one")
-    })?;
     let millis = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let key = admission.find(&first, millis)?;
     if key.expires_millis.is_some_and(|expires| millis >= expires) {
         let name = &key.name;
-        return Err(refused(&format!("the key `{name}` has expired: ask the owner of routes.toml for a new one")));
+        return Err(refused(&format!("the key `{name}` has expired: ask whoever runs this proxy for a new one")));
     }
     Ok(key)
+}
+
+pub(super) fn refused(message: &str) -> Failure {
+    Failure::new(FailureKind::Unauthenticated, message)
+}
+
+pub(super) fn revoked(name: &KeyName) -> Failure {
+    refused(&format!("the key `{name}` was revoked: ask whoever runs this proxy for a new one"))
 }

@@ -128,6 +128,7 @@ impl Checker<'_, '_> {
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
+            lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
             shared,
             outcomes,

@@ -29,6 +29,7 @@ pub use trial::{Assess, Trial};
 
 use crate::domain::{EndpointName, RulesVersion};
 use crate::observe::LogFormat;
+use crate::store::postgres::{self, AddressError};
 use crate::{admit, forward, listen, read, record, registry, route, shared, store, value};
 use rule_tests::RuleTest;
 
@@ -61,6 +62,8 @@ pub struct Config {
     pub baseline: Option<EndpointName>,
     /// How the record of each request is kept.
     pub ledger: record::Settings,
+    /// Whether the ledger is in a database whose address stands elsewhere and was not there when the file was checked.
+    pub lacks_ledger_address: bool,
     /// What several replicas share; `None`: this process is the only one.
     pub shared: Option<shared::Settings>,
     /// Where it is told what shipped.
@@ -79,9 +82,16 @@ pub struct Config {
 const STORE: &str = "registry.db";
 
 impl Config {
-    /// Where keys, tokens, the audit log and what else people change at run time are kept.
-    pub fn store(&self) -> store::Place {
-        store::Place::File(self.ledger.path.with_file_name(STORE))
+    /// Where keys, tokens, the audit log and what else people change at run time are kept: with the entries.
+    ///
+    /// # Errors
+    /// If it is in a database whose address is not known here, or the platform's certificates cannot be read.
+    pub fn store(&self) -> Result<store::Place, AddressError> {
+        match &self.ledger.ship {
+            Some(ship) => Ok(store::Place::Postgres(postgres::pool(ship.address.expose())?)),
+            None if self.lacks_ledger_address => Err(AddressError::Unreadable("it is not set".to_owned())),
+            None => Ok(store::Place::File(self.ledger.path.with_file_name(STORE))),
+        }
     }
 
     /// What is made at run time must fit this.

@@ -59,18 +59,25 @@ impl Live {
         self.current.load_full()
     }
 
-    /// Reads the file again. It takes the place of the one in use if it is without errors and its own tests pass.
+    /// Reads the file again. It takes the place of the one in use if it is without errors, its own tests pass, and
+    /// `objections`, which knows what was made at run time, has none.
     pub fn reload(
         &self,
         path: &Path,
         now: SystemTime,
         env: &dyn Fn(&str) -> Option<String>,
         assess: &Assess<'_>,
+        objections: &dyn Fn(&Config) -> Vec<String>,
     ) -> ReloadEvent {
         let mut last_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.snapshot();
         let file = path.display().to_string();
-        let config = match prepare(path, now, env, assess) {
+        let prepared = prepare(path, now, env, assess).and_then(|config| {
+            let found: Vec<Problem> =
+                objections(&config).into_iter().map(|message| of_all(&file, Severity::Error, message)).collect();
+            if found.is_empty() { Ok(config) } else { Err(Problems(found)) }
+        });
+        let config = match prepared {
             Ok(config) => config,
             Err(problems) => {
                 *last_time = LastTime::Refused;
@@ -119,13 +126,8 @@ fn keep_fixed(config: Config, before: &Config, file: &str) -> (Config, Vec<Probl
         ("shared", config.shared != before.shared),
         ("log", config.log != before.log),
     ];
-    let warnings = changed.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| Problem {
-        severity: Severity::Warning,
-        file: file.into(),
-        line: None,
-        column: None,
-        message: format!("what changed in [{section}] counts after a restart"),
-        hint: None,
+    let warnings = changed.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| {
+        of_all(file, Severity::Warning, format!("what changed in [{section}] counts after a restart"))
     });
     let warnings = warnings.collect();
     let config = Config {
@@ -136,6 +138,11 @@ fn keep_fixed(config: Config, before: &Config, file: &str) -> (Config, Vec<Probl
         ..config
     };
     (config, warnings)
+}
+
+/// A problem that no one line has.
+fn of_all(file: &str, severity: Severity, message: String) -> Problem {
+    Problem { severity, file: file.into(), line: None, column: None, message, hint: None }
 }
 
 fn millis(now: SystemTime) -> u64 {
@@ -295,7 +302,7 @@ mod tests {
                 images: 0,
                 evidence: vec![],
             };
-            self.live.reload(&self.path(), SystemTime::now(), &|_| None, &assess)
+            self.live.reload(&self.path(), SystemTime::now(), &|_| None, &assess, &|_| Vec::new())
         }
 
         fn stays(&self, text: &str, told: &str) {

@@ -135,4 +135,6 @@ pub struct Gauges {
     pub ledger: LedgerGauges,
     /// Open connections on the data port.
     pub connections: u64,
+    /// How long ago the registry of keys was last found to be as it is known here.
+    pub registry_stale: Duration,
 }

@@ -115,6 +115,7 @@ pub struct Metrics {
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
     shipping: shipping::Shipping,
+    registry_stale: Gauge<f64, AtomicU64>,
     panics: Counter,
     turned_away: Counter,
     cpu: Gauge<f64, AtomicU64>,
@@ -235,6 +236,12 @@ impl Default for Metrics {
                 Gauge::default()
             ),
             shipping: shipping::Shipping::registered(&mut registry),
+            registry_stale: register!(
+                "registry_stale",
+                "How long ago keys, tokens and revocations were last compared with the store",
+                Unit::Seconds,
+                Gauge::default()
+            ),
             panics: register!("panics", "Requests that ended in a panic", Counter::default()),
             turned_away: register!(
                 "turned_away_requests",
@@ -373,6 +380,7 @@ impl Metrics {
         self.ledger_rejected.set(whole(ledger.rejected));
         self.ledger_failing.set(i64::from(ledger.failing));
         self.shipping.set(&ledger.shipping);
+        self.registry_stale.set(gauges.registry_stale.as_secs_f64());
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);
             self.resident.set(whole(process.resident_bytes));

@@ -17,13 +17,14 @@ mod trail;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Limits};
+use crate::admit::{self, Admission, Admitted, Issued, Limits};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
@@ -63,6 +64,8 @@ enum Answered {
 pub struct Proxy {
     /// The rules in use.
     pub config: Arc<Live>,
+    /// Keys that were made at run time; none before they could be read for the first time.
+    pub issued: Arc<ArcSwapOption<Issued>>,
     /// What is used of limits.
     pub limits: Limits,
     /// Judges prompts.
@@ -122,9 +125,10 @@ impl Proxy {
         head: Parts,
         body: Incoming,
     ) -> Result<Answered, Failure> {
-        let admitted = trail.admitted.insert(admit::identify(&head.headers, &config.keys, trail.at)?).clone();
+        let admitted = trail.admitted.insert(self.admitted(config, &head.headers, trail.at)?).clone();
         self.enter(config, trail, &admitted).await?;
         let (asked, way) = door.asked(&head)?;
+        admitted.may_enter(asked.kind)?;
         if way == Way::Passage {
             return self.pass(config, trail, asked, head, body).await.map(Answered::ByUpstream);
         }
@@ -138,6 +142,7 @@ impl Proxy {
             let assessment = self.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
+        admitted.may_name(&prompt.model)?;
         let wish = header_text(&head.headers, TIER_HEADER);
         let headers = asked_headers(config, &head.headers);
         let mut facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, headers);
@@ -199,6 +204,12 @@ impl Proxy {
         answered.map(Answered::ByUpstream)
     }
 
+    /// Who asks, by what is known at this moment.
+    fn admitted(&self, config: &Config, headers: &HeaderMap, at: SystemTime) -> Result<Admitted, Failure> {
+        let issued = self.issued.load();
+        admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref() }, at)
+    }
+
     /// What an answer needs to know of its request, if it has to be translated.
     fn context(&self, prompt: &Prompt, id: RequestId, at_millis: u64, input_tokens: u64) -> Context {
         let context = translate::of_request(prompt, prompt.door.dialect());
@@ -221,7 +232,7 @@ impl Proxy {
     }
 
     /// What the moment adds to the facts.
-    fn situation(&self, config: &Config, admitted: &admit::Admitted, held_by: Option<EndpointName>) -> Situation {
+    fn situation(&self, config: &Config, admitted: &Admitted, held_by: Option<EndpointName>) -> Situation {
         let mut draw = [0; 8];
         // Without the system's randomness shares are drawn by turn instead.
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
@@ -250,10 +261,14 @@ impl Proxy {
                 Ok(()) => plain(StatusCode::OK, "ready\n"),
                 Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             }),
-            Door::Models => Some(models::list(config, &head.headers, None)),
-            Door::Model(id) => Some(models::list(config, &head.headers, Some(id))),
+            Door::Models => Some(self.models(config, &head.headers, None)),
+            Door::Model(id) => Some(self.models(config, &head.headers, Some(id))),
             Door::Ask(_) | Door::Unknown => None,
         }
+    }
+
+    fn models(&self, config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+        models::list(config, headers, self.admitted(config, headers, SystemTime::now()), id)
     }
 }
 

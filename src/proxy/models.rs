@@ -6,15 +6,20 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::reply;
-use crate::admit;
+use crate::admit::Admitted;
 use crate::config::Config;
 use crate::domain::{Dialect, Failure, FailureKind, TierName};
 use crate::route::Served;
 
 /// All of them, or the one with this id. The list is no prompt: nothing of it goes into the ledger.
-pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+pub(super) fn list(
+    config: &Config,
+    headers: &HeaderMap,
+    admitted: Result<Admitted, Failure>,
+    id: Option<&str>,
+) -> Response<Body> {
     let dialect = dialect_of(headers);
-    let admitted = match admit::identify(headers, &config.keys, std::time::SystemTime::now()) {
+    let admitted = match admitted {
         Ok(admitted) => admitted,
         Err(failure) => return reply::without_record(&failure, dialect),
     };
@@ -24,7 +29,7 @@ pub(super) fn list(config: &Config, headers: &HeaderMap, id: Option<&str>) -> Re
         Served::Tier => admitted.may_choose && may_use(name),
         Served::Endpoint => admitted.may_choose && admitted.caller.tiers.is_none(),
     });
-    let names: Vec<String> = allowed.map(|(name, _)| name.to_string()).collect();
+    let names: Vec<String> = allowed.map(|(name, _)| name.to_string()).filter(|name| admitted.names(name)).collect();
     let names = match id {
         None => names,
         Some(id) if names.iter().any(|name| name == id) => vec![id.to_owned()],

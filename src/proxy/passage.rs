@@ -41,6 +41,9 @@ impl Proxy {
             let message = "the form names no `model` in its first 64 KiB: put that field before the file";
             return Err(Failure::new(FailureKind::Malformed, message).with_param("model"));
         }
+        if let Some(model) = form.model() {
+            admitted.may_name(&model)?;
+        }
 
         let prompt = Prompt::passed(asked.kind, form.model().unwrap_or_default());
         let assessment = self.assessor.assess(&prompt);

@@ -14,9 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Moment(Timestamp);
 
 impl Moment {
-    /// This moment.
+    /// This moment, in whole milliseconds, as it is stored.
     pub fn now() -> Self {
-        Self(Timestamp::now())
+        Self::from_millis(Timestamp::now().as_millisecond())
     }
 
     /// The moment so many milliseconds after 1970 began in UTC; what is beyond the calendar is its end.

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Checker;
 use crate::admit::Key;
 use crate::config::located::Located;
 use crate::config::raw::{Named, RawFile, RawKey};
 use crate::config::text;
-use crate::domain::{Digest, KeyName, Label, TierName, from_hex};
+use crate::domain::{Digest, Door, KeyName, Label, TierName, from_hex};
+use crate::route::Pattern;
 
 impl Checker<'_, '_> {
     pub(super) fn keys(&mut self, raw: &Named<RawKey>, file: &RawFile) -> Vec<Key> {
@@ -34,6 +36,8 @@ impl Checker<'_, '_> {
                 feature: self.label(key.feature.as_ref(), "feature"),
                 tiers: tiers.map(Into::into),
                 may_choose: key.may_choose.unwrap_or(true),
+                models: self.key_models(name, key),
+                doors: self.key_doors(name, key),
                 requests_per_minute: self.rate(key.requests_per_minute.as_ref(), "requests_per_minute"),
                 tokens_per_minute: self.rate(key.tokens_per_minute.as_ref(), "tokens_per_minute"),
                 concurrent: self.rate(key.concurrent.as_ref(), "concurrent"),
@@ -84,10 +88,36 @@ impl Checker<'_, '_> {
         label
     }
 
-    /// How much of something is allowed.
+    fn key_models(&mut self, name: &Located<String>, key: &RawKey) -> Option<Arc<[Pattern]>> {
+        let written = key.models.as_ref()?;
+        if written.is_empty() {
+            let message = format!("key `{}` allows no model at all", name.value());
+            self.findings.error(name.span(), message).hint("leave `models` out to allow all of them");
+        }
+        let mut models = Vec::with_capacity(written.len());
+        for model in written {
+            match Pattern::parse(model) {
+                Some(pattern) => models.push(pattern),
+                None => {
+                    let message = format!("key `{}` cannot allow the model `{}`", name.value(), model.value());
+                    self.findings.error(model.span(), message).hint("a star stands at its end or its beginning");
+                }
+            }
+        }
+        Some(models.into())
+    }
+
+    fn key_doors(&mut self, name: &Located<String>, key: &RawKey) -> Option<Arc<[Door]>> {
+        let written = key.doors.as_ref()?;
+        if written.is_empty() {
+            let message = format!("key `{}` allows nothing to be asked for", name.value());
+            self.findings.error(name.span(), message).hint("leave `doors` out to allow everything");
+        }
+        Some(written.iter().flat_map(|word| super::when::door(**word)).copied().collect())
+    }
+
     pub(super) fn rate(&mut self, written: Option<&Located<u32>>, key: &str) -> Option<NonZeroU32> {
-        let written = written?;
-        NonZeroU32::new(self.count(Some(written), key, 1))
+        NonZeroU32::new(self.count(Some(written?), key, 1))
     }
 
     /// The date from which on somebody is refused; `subject` begins a sentence.

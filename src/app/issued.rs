@@ -1,0 +1,60 @@
+//! Keys made at run time, from how the registry keeps them to how callers are admitted by them.
+
+use std::sync::Arc;
+
+use crate::admit::{Issue, Issued, Key, Standing};
+use crate::registry::{Grants, Moment, Snapshot, StoredKey, Subject};
+
+/// What admission has to know of this snapshot.
+pub(super) fn issued(snapshot: &Snapshot) -> Issued {
+    let revoked = snapshot.revocations.iter().filter(|revocation| revocation.of == Subject::Key);
+    Issued::new(snapshot.keys.iter().flat_map(issues), revoked.map(|revocation| revocation.name.clone()))
+}
+
+/// The secrets of a key: its own, and the one before if there was one.
+fn issues(stored: &StoredKey) -> Vec<Issue> {
+    let key = Arc::new(key(stored));
+    let revoked = stored.revoked.is_some();
+    let standing = |standing| if revoked { Standing::Revoked } else { standing };
+    let mut issues = vec![Issue { digest: stored.digest, standing: standing(Standing::Good), key: Arc::clone(&key) }];
+    if let Some(digest) = stored.old_digest {
+        let until_millis = stored.old_secret_until.map_or(0, millis);
+        issues.push(Issue { digest, standing: standing(Standing::Replaced { until_millis }), key });
+    }
+    issues
+}
+
+fn key(stored: &StoredKey) -> Key {
+    let Grants {
+        engineer,
+        team,
+        feature,
+        tiers,
+        models,
+        doors,
+        may_choose,
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        expires,
+    } = stored.grants.clone();
+    Key {
+        name: stored.name.clone(),
+        digest: stored.digest,
+        engineer,
+        team,
+        feature,
+        tiers: tiers.map(Into::into),
+        may_choose,
+        models: models.map(Into::into),
+        doors: doors.map(|words| words.iter().flat_map(|word| word.doors()).copied().collect()),
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent,
+        expires_millis: expires.map(millis),
+    }
+}
+
+fn millis(moment: Moment) -> u64 {
+    u64::try_from(moment.millis()).unwrap_or(0)
+}
