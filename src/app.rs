@@ -1,5 +1,6 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
+pub mod budgets;
 mod issued;
 mod people;
 pub mod spend;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::admin::AdminPort;
 use crate::admit::Limits;
 use crate::assess::Assessor;
+use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
@@ -94,6 +96,8 @@ impl App {
         metrics.started(true, unix_seconds());
         let shared =
             config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
+        let purse = Budgets::new(shared.as_ref().map(|shared| shared.leases.clone()));
+        budgets::restore(&purse, &config, config.budgets.iter(), SystemTime::now())?;
         if let Some(shared) = &shared {
             shared.begin().await;
         }
@@ -107,7 +111,7 @@ impl App {
             limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
-            books: Books { ledger, metrics, recall, shared, lifecycle: lifecycle.clone() },
+            books: Books { ledger, metrics, budgets: purse, recall, shared, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
@@ -216,6 +220,7 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
 fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
     let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
+    let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
     let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
         ReloadEvent::Unchanged => return,
@@ -223,6 +228,10 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             let config = proxy.config.snapshot();
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
             proxy.limits.retain(|name| config.limits.has(name));
+            let changed = budgets::changed(&before.budgets, &config.budgets);
+            if let Err(error) = budgets::restore(&proxy.books.budgets, &config, changed, SystemTime::now()) {
+                tracing::error!(%error, "what was spent in new budgets before this moment is not known");
+            }
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
             rules.are(&version);

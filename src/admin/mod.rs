@@ -2,6 +2,7 @@
 //! proxy runs. A table has every path with who may ask; the handlers know that whoever asks may.
 
 mod api;
+mod budgets;
 mod keys;
 mod login;
 mod reply;
@@ -89,6 +90,7 @@ impl AdminPort {
             Asked::Tokens => self.tokens().await,
             Asked::CreateToken => self.create_token(&who, &body).await,
             Asked::RevokeToken => self.revoke_token(&who, named(0)).await,
+            Asked::Budgets => self.budgets(),
             Asked::Audit => self.audit(head.uri.query().unwrap_or_default()).await,
         }
     }
@@ -109,6 +111,7 @@ impl AdminPort {
             };
             BreakerGauge { endpoint, state }
         });
+        self.show_budgets();
         let stats = self.proxy.books.ledger.stats();
         let gauges = Gauges {
             breakers: breakers.collect(),

@@ -34,6 +34,8 @@ pub(super) enum Asked {
     RevokeToken,
     /// The audit log.
     Audit,
+    /// Every budget's accounts.
+    Budgets,
 }
 
 /// Who may ask.
@@ -78,6 +80,7 @@ const TABLE: &[Line] = &[
     line(Method::POST, "/api/v1/tokens", ADMIN, Asked::CreateToken),
     line(Method::POST, "/api/v1/tokens/{name}/revoke", ADMIN, Asked::RevokeToken),
     line(Method::GET, "/api/v1/audit", VIEWER, Asked::Audit),
+    line(Method::GET, "/api/v1/budgets", VIEWER, Asked::Budgets),
 ];
 
 /// A line of the table that a request fits.

@@ -3,6 +3,7 @@
 
 mod admin;
 mod alerts;
+mod budgets;
 mod endpoints;
 mod keys;
 mod ledger;
@@ -105,6 +106,7 @@ impl Checker<'_, '_> {
         let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
+        let budgets = self.budgets(raw);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
         let depth = crate::dialect::Limits { max_depth: bounds.max_depth };
@@ -131,6 +133,7 @@ impl Checker<'_, '_> {
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
             shared,
+            budgets: budgets.into(),
             outcomes,
             alerts,
             log,

@@ -90,6 +90,27 @@ pub(super) fn clock(text: &str) -> Option<u16> {
     within.then_some(hour * 60 + minute)
 }
 
+/// The day of a date.
+pub(super) fn date(date: &Datetime) -> Option<civil::Date> {
+    let day = date.date?;
+    civil::Date::new(i16::try_from(day.year).ok()?, day.month.cast_signed(), day.day.cast_signed()).ok()
+}
+
+/// Percentages such as `>= 80%, < 100.5%`, as a range of hundredths of a percent.
+pub(super) fn shares(text: &str) -> Option<Range> {
+    let parts: Option<Vec<String>> = text.split(',').map(share).collect();
+    range(&parts?.join(","))
+}
+
+/// One of them: `>= 80.5%` is `>= 8050`.
+fn share(text: &str) -> Option<String> {
+    let (comparison, number) = comparison(text);
+    let (whole, part) = number.strip_suffix('%')?.split_once('.').unwrap_or((number.strip_suffix('%')?, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = !whole.is_empty() && digits(whole) && digits(part) && part.len() <= 2;
+    fits.then(|| format!("{comparison} {whole}{part:0<2}"))
+}
+
 /// A date, or a date with a time, in milliseconds since 1970 UTC; without an offset it is taken as UTC.
 pub(super) fn moment(date: &Datetime) -> Option<u64> {
     let day = date.date?;
@@ -115,7 +136,7 @@ mod tests {
         assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(duration("2h"), Some(Duration::from_secs(7200)));
         assert_eq!(size("32MiB"), Some(32 << 20));
-        for bad in ["", "30", "s", "1d", "-1s", "1.5s", "99999999999999999999s"] {
+        for bad in ["", "30", "s", "1w", "-1s", "1.5s", "99999999999999999999s"] {
             assert_eq!(duration(bad), None, "{bad}");
         }
         for bad in ["32MB", "1", "99999999999GiB"] {
@@ -131,6 +152,16 @@ mod tests {
         assert!(range("< 0").expect("parses").is_empty() && range("> 5, < 3").expect("parses").is_empty());
         for bad in ["", "many", ">= ", "< 1k", "_1"] {
             assert_eq!(range(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn percentages_are_counted_in_hundredths() {
+        assert_eq!(shares(">= 80%"), Some(Range { min: 8000, max: u64::MAX }));
+        assert_eq!(shares(">= 79.5%, < 100%"), Some(Range { min: 7950, max: 9999 }));
+        assert_eq!(shares("> 0.05%"), Some(Range { min: 6, max: u64::MAX }));
+        for bad in ["80", "%", "80.123%", "-3%", "80 %%"] {
+            assert_eq!(shares(bad), None, "{bad}");
         }
     }
 

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+
+use super::{BudgetName, Pico, Scope};
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize)]
@@ -141,18 +144,52 @@ pub struct Failure {
     pub param: Option<Cow<'static, str>>,
     /// After how long it is worth asking again.
     pub retry_after: Option<Duration>,
+    /// The budget that does not hold the request, for machines.
+    pub budget: Option<Box<BudgetRefusal>>,
+}
+
+/// Why a budget does not hold a request, as it stands in the body of the refusal. Amounts are USD as exact decimal text.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct BudgetRefusal {
+    /// The budget.
+    pub budget: BudgetName,
+    /// Who it is for.
+    pub scope: Scope,
+    /// Whose account of it; empty: everybody's.
+    pub holder: Arc<str>,
+    /// The most in one window.
+    #[serde(rename = "limit_usd")]
+    pub limit: Pico,
+    /// What requests that ended have cost.
+    #[serde(rename = "settled_usd")]
+    pub settled: Pico,
+    /// What requests under way can cost at most.
+    #[serde(rename = "reserved_usd")]
+    pub reserved: Pico,
+    /// What this request can cost at most.
+    #[serde(rename = "needed_usd")]
+    pub needed: Pico,
+    /// When the budget begins anew, as RFC 3339; `None`: never.
+    pub resets_at: Option<String>,
 }
 
 impl Failure {
     /// A failure of this kind, with what to tell the caller.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, retry_after: None }
+        Self { kind, message: message.into(), param: None, retry_after: None, budget: None }
     }
 
     /// Names the field of the body that is at fault.
     #[must_use]
     pub fn with_param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// Says which budget does not hold it.
+    #[must_use]
+    pub fn with_budget(mut self, refusal: BudgetRefusal) -> Self {
+        self.budget = Some(Box::new(refusal));
         self
     }
 

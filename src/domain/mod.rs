@@ -23,7 +23,7 @@ pub use caller::{App, Caller, Label};
 pub use decision::{Candidate, Decision, Gate, GatedOut, Outcome, Reason};
 pub use dialect::{Dialect, Door};
 pub use facts::{Conversation, Facts, HeaderFacts, TurnKind};
-pub use failure::{Failure, FailureKind, Fault};
+pub use failure::{BudgetRefusal, Failure, FailureKind, Fault};
 pub use id::{RequestId, RulesVersion};
 pub use mark::Mark;
 pub use money::Pico;

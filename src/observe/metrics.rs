@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
+use super::{BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
 use crate::domain::{EndpointName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -121,6 +121,8 @@ pub struct Metrics {
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
+    /// Budgets.
+    pub budgets: BudgetMetrics,
     /// The server that replicas share.
     pub shared: SharedMetrics,
     value: ValueMetrics,
@@ -251,6 +253,7 @@ impl Default for Metrics {
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
+            budgets: BudgetMetrics::registered(&mut registry),
             shared,
             value: ValueMetrics::registered(&mut registry),
             registry,

@@ -3,6 +3,7 @@
 //! Label values come from the configuration or from closed lists, never from a client's free text, so the number of
 //! series is bounded. Gauges that other rooms know (queues, breakers) are handed over when the metrics are read.
 
+mod budgets;
 mod event;
 mod metrics;
 mod process;
@@ -11,6 +12,7 @@ mod shipping;
 mod trace;
 mod value;
 
+pub use budgets::{BudgetGauge, BudgetMetrics};
 pub use event::{BreakerGauge, Gauges, LedgerGauges, ReloadResult, RequestEnded, ShippingGauges, TriedEvent};
 pub use metrics::Metrics;
 pub use shared::SharedMetrics;

@@ -30,8 +30,8 @@ use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
-    Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
-    Prompt, RequestId, TokenCount,
+    Caller, Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts,
+    Outcome, Pico, Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -150,6 +150,7 @@ impl Proxy {
         if route::needs_exact_tokens(&config.rules, &facts) {
             facts.tokens = exact(&prompt, facts.tokens);
         }
+        facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
         held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt)).await;
         let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
@@ -171,7 +172,8 @@ impl Proxy {
         }
         let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
-            self.reserve(trail, estimate).await?;
+            self.reserve_tokens(trail, estimate).await?;
+            self.reserve_money(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
@@ -208,6 +210,27 @@ impl Proxy {
     fn admitted(&self, config: &Config, headers: &HeaderMap, at: SystemTime) -> Result<Admitted, Failure> {
         let issued = self.issued.load();
         admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref() }, at)
+    }
+
+    /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that is,
+    /// nothing is reserved, and only a budget that is used up refuses.
+    async fn reserve_money(
+        &self,
+        config: &Config,
+        trail: &mut Trail,
+        caller: &Caller,
+        ceiling: Option<Pico>,
+    ) -> Result<(), Failure> {
+        let needed = ceiling.unwrap_or(Pico::ZERO);
+        let reserved = self.books.budgets.reserve(&config.budgets, caller, needed, trail.at_millis()).await;
+        if let Err(Failure { budget: Some(refusal), .. }) = &reserved {
+            self.books.metrics.budgets.refused(&refusal.budget);
+        }
+        trail.reservation = reserved?;
+        if ceiling.is_none() && trail.reservation.is_some() {
+            self.books.metrics.budgets.unbounded();
+        }
+        Ok(())
     }
 
     /// What an answer needs to know of its request, if it has to be translated.

@@ -10,6 +10,7 @@ use super::door::Door;
 use super::together::Together;
 use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
+use crate::budget::{Budgets, Reservation};
 use crate::config::Config;
 use crate::domain::{
     App, Decision, Dialect, Door as Kind, Evidence, Facts, Failure, FailureKind, Fault, Mark, Pico, RequestId,
@@ -38,6 +39,8 @@ pub struct Books {
     pub ledger: Ledger,
     /// Counts and tells.
     pub metrics: Arc<Metrics>,
+    /// Holds what requests under way may cost.
+    pub budgets: Budgets,
     /// Remembers which endpoint holds what later requests go on from.
     pub recall: Arc<Recall>,
     /// What replicas share; `None`: this process is the only one.
@@ -93,6 +96,8 @@ pub struct Trail {
     pub hides_usage: bool,
     /// Whether the usage in the answer is this request's.
     pub billing: Billing,
+    /// What the request holds in its budgets; comes back when it ends.
+    pub reservation: Option<Reservation>,
     has_ended: bool,
 }
 
@@ -178,6 +183,7 @@ impl Trail {
             prompt_tokens: None,
             hides_usage: false,
             billing: Billing::Usual,
+            reservation: None,
             has_ended: false,
         }
     }
@@ -199,8 +205,9 @@ impl Trail {
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
-        self.settle(&spent, now);
+        self.settle_tokens(&spent, now);
         let entry = self.entry(&end, &spent, now);
+        self.settle_money(&spent);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
@@ -210,7 +217,7 @@ impl Trail {
     }
 
     /// Puts the tokens that were used in the place of those that were reserved.
-    fn settle(&mut self, spent: &Spent, now: Instant) {
+    fn settle_tokens(&mut self, spent: &Spent, now: Instant) {
         let usage = spent.usage.map(|(usage, _)| usage);
         let used = usage.map_or(0, |usage| usage.total());
         for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
@@ -230,6 +237,18 @@ impl Trail {
     /// What is left of the limits that it counts under.
     pub fn remainder(&self) -> Remainder {
         self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
+    }
+
+    /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
+    /// price is missing.
+    fn settle_money(&mut self, spent: &Spent) {
+        if let Some((reservation, cost)) = self.reservation.take().zip(spent.cost) {
+            if cost > reservation.amount() {
+                self.books.metrics.budgets.overrun(cost - reservation.amount());
+                tracing::warn!(request_id = %self.id, %cost, reserved = %reservation.amount(), "a request cost more than was reserved for it");
+            }
+            reservation.settle(cost);
+        }
     }
 
     /// Takes note of who holds what later requests may go on from.
@@ -343,7 +362,7 @@ impl Trail {
             service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
             price_version: is_paid.then(|| Arc::clone(&self.config.price_version)),
             cost: spent.cost,
-            reserved: None,
+            reserved: self.reservation.as_ref().map(Reservation::amount),
             provider_cost: None,
             baseline: spent.baseline,
             status: end.status,

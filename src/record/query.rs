@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Map, Value};
 
 use super::file::{self, LedgerError};
-use crate::domain::{EndpointName, KeyName, Mark, Pico, RequestId};
+
+use crate::domain::{Dimension, EndpointName, KeyName, Mark, Pico, RequestId};
 
 /// What an endpoint holds for later requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +80,32 @@ impl Reader {
             Some(Held { mark: Mark::from_u64(mark), endpoint: EndpointName::parse(&endpoint).ok()?, key, is_open })
         });
         Ok(named.collect())
+    }
+
+    /// What requests that arrived from `since_millis` on cost, put together by a column that says whose they are; all
+    /// together for everybody. Only entries that ended before `ended_before_micros` count.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn spent_since(
+        &self,
+        since_millis: u64,
+        ended_before_micros: u64,
+        whose: Dimension,
+    ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
+        let column = if whose == Dimension::All { "NULL" } else { whose.as_str() };
+        // Two halves of each amount: SQLite adds in 64 bits and stops where they overflow.
+        let find = format!(
+            "SELECT {column}, sum(cost_pico / 1000000000), sum(cost_pico % 1000000000) FROM entries \
+             WHERE at_millis >= ? AND cost_pico IS NOT NULL AND at_millis * 1000 + total_us < ? GROUP BY 1"
+        );
+        let bound = |moment: u64| i64::try_from(moment).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare(&find)?;
+        let rows = statement.query_map([bound(since_millis), bound(ended_before_micros)], |row| {
+            let (billions, rest): (i64, i64) = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, Pico::new(i128::from(billions) * 1_000_000_000 + i128::from(rest))))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn attempts(&self, seq: Option<i64>) -> Result<Vec<Value>, LedgerError> {

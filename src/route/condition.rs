@@ -151,6 +151,8 @@ pub enum Condition {
     Named(Name, Vec<Pattern>),
     /// A name is there, or is not.
     Present(Name, bool),
+    /// How much of a budget is used, in hundredths of a percent. Who counts under none has used nothing.
+    BudgetUsed(Range),
     /// The time of day and of the week.
     Time(TimeWindow),
     /// One of these holds.
@@ -204,6 +206,7 @@ impl Condition {
                 name.of(facts).is_some_and(|text| patterns.iter().any(|pattern| pattern.matches(text)))
             }
             Condition::Present(name, wanted) => name.of(facts).is_some() == *wanted,
+            Condition::BudgetUsed(range) => range.contains(facts.budget_used.unwrap_or(0).into()),
             Condition::Time(window) => window.contains(facts.at_millis),
             Condition::Any(whens) => whens.iter().any(|when| when.holds(facts)),
             Condition::All(whens) => whens.iter().all(|when| when.holds(facts)),
@@ -229,6 +232,7 @@ impl Condition {
             Condition::Dialect(_) => "dialect",
             Condition::Doors(_) => "door",
             Condition::Named(name, _) | Condition::Present(name, _) => return name.to_string(),
+            Condition::BudgetUsed(_) => "budget_used",
             Condition::Time(_) => "time",
             Condition::Any(_) => "any",
             Condition::All(_) => "all",
@@ -256,6 +260,9 @@ impl Condition {
             Condition::Doors(_) => facts.door.as_str().to_owned(),
             Condition::Named(name, _) | Condition::Present(name, _) => {
                 name.of(facts).map_or_else(|| "absent".to_owned(), |text| format!("{text:?}"))
+            }
+            Condition::BudgetUsed(_) => {
+                facts.budget_used.map_or_else(|| "0%, there is no budget".to_owned(), |used| percent(used.into()))
             }
             Condition::Time(window) => window.local(facts.at_millis),
             Condition::Any(whens) => {
@@ -287,6 +294,14 @@ fn tokens(facts: &Facts) -> String {
         return count.expected.to_string();
     }
     format!("{} ({} to {})", count.expected, count.low, count.high)
+}
+
+/// Hundredths of a percent, as people write them.
+fn percent(hundredths: u64) -> String {
+    match (hundredths / 100, hundredths % 100) {
+        (whole, 0) => format!("{whole}%"),
+        (whole, part) => format!("{whole}.{part:02}%"),
+    }
 }
 
 fn or_none(words: String) -> String {
@@ -358,6 +373,11 @@ impl fmt::Display for Condition {
             Condition::Named(_, patterns) => list(f, patterns.iter(), " or "),
             Condition::Present(_, true) => f.write_str("present"),
             Condition::Present(_, false) => f.write_str("absent"),
+            Condition::BudgetUsed(range) => match (range.min, range.max) {
+                (min, u64::MAX) => write!(f, ">= {}", percent(min)),
+                (0, max) => write!(f, "<= {}", percent(max)),
+                (min, max) => write!(f, ">= {}, <= {}", percent(min), percent(max)),
+            },
             Condition::Time(window) => window.fmt(f),
             Condition::Any(whens) => list(f, whens.iter(), " or "),
             Condition::All(whens) => list(f, whens.iter(), " and "),

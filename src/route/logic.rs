@@ -43,7 +43,8 @@ fn within(given: &Condition, wanted: &Condition) -> bool {
         (C::Tokens(given), C::Tokens(wanted))
         | (C::Context(given), C::Context(wanted))
         | (C::Tools(given), C::Tools(wanted))
-        | (C::Images(given), C::Images(wanted)) => inside(*given, *wanted),
+        | (C::Images(given), C::Images(wanted))
+        | (C::BudgetUsed(given), C::BudgetUsed(wanted)) => inside(*given, *wanted),
         (C::Named(name, given), C::Named(other, wanted)) => name == other && covered(given, wanted),
         (C::Named(name, _), C::Present(other, true)) => name == other,
         _ => given == wanted,
@@ -111,9 +112,11 @@ fn impossible(condition: &Condition) -> Option<String> {
     match condition {
         Condition::Tags(test) => set_contradiction("tags", test),
         Condition::Content(test) => set_contradiction("content", test),
-        Condition::Tokens(range) | Condition::Context(range) | Condition::Tools(range) | Condition::Images(range) => {
-            range.is_empty().then(|| format!("no number meets `{}`", condition.key()))
-        }
+        Condition::Tokens(range)
+        | Condition::Context(range)
+        | Condition::Tools(range)
+        | Condition::Images(range)
+        | Condition::BudgetUsed(range) => range.is_empty().then(|| format!("no number meets `{}`", condition.key())),
         Condition::Risk(levels) => levels.is_empty().then(|| "no risk level meets `risk`".to_owned()),
         Condition::Any(whens) => {
             let reasons: Option<Vec<String>> = whens.iter().map(contradiction).collect();
@@ -157,7 +160,9 @@ fn apart(first: &Condition, second: &Condition) -> bool {
         (C::Tokens(a), C::Tokens(b)) | (C::Context(a), C::Context(b)) => disjoint(*a, *b),
         // The context holds the prompt, so it cannot be smaller.
         (C::Tokens(prompt), C::Context(whole)) | (C::Context(whole), C::Tokens(prompt)) => whole.max < prompt.min,
-        (C::Tools(a), C::Tools(b)) | (C::Images(a), C::Images(b)) => disjoint(*a, *b),
+        (C::Tools(a), C::Tools(b)) | (C::Images(a), C::Images(b)) | (C::BudgetUsed(a), C::BudgetUsed(b)) => {
+            disjoint(*a, *b)
+        }
         (C::Risk(a), C::Risk(b)) => !a.iter().any(|level| b.contains(level)),
         (C::Kind(a), C::Kind(b)) => !a.iter().any(|kind| b.contains(kind)),
         (C::Stream(a), C::Stream(b)) => a != b,

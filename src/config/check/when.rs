@@ -32,6 +32,7 @@ impl Checker<'_, '_> {
         all.extend(self.dialects(raw));
         all.extend(self.doors(raw));
         all.extend(self.names(raw));
+        all.extend(self.budget_used(raw));
         all.extend(raw.time.as_ref().and_then(|time| self.time(time)).map(Condition::Time));
         all.extend(self.nested(raw));
         When(all)
@@ -146,6 +147,16 @@ impl Checker<'_, '_> {
             self.findings.error(written.span(), message).hint("such as `< 8000` or `>= 1000, < 8000`");
         }
         range
+    }
+
+    fn budget_used(&mut self, raw: &RawWhen) -> Option<Condition> {
+        let written = raw.budget_used.as_ref()?;
+        let range = text::shares(&written.0);
+        if range.is_none() {
+            let message = format!("`budget_used` cannot be `{}`", written.0);
+            self.findings.error(written.span(), message).hint("such as `>= 80%` or `>= 80%, < 100%`");
+        }
+        range.map(Condition::BudgetUsed)
     }
 
     fn words<T: Clone>(&mut self, written: &Located<OneOrMany<T>>, key: &str) -> Option<Vec<T>> {

@@ -29,11 +29,14 @@ fn kind_of(kind: FailureKind) -> &'static str {
 
 /// The body of an error of ours.
 pub fn error_body(failure: &Failure, id: Option<RequestId>) -> Bytes {
-    let error = json!({
+    let mut error = json!({
         "type": "error",
         "error": {"type": kind_of(failure.kind), "message": failure.message},
         "request_id": id,
     });
+    if let Some(budget) = &failure.budget {
+        error["error"]["budget"] = json!(budget);
+    }
     Bytes::from(error.to_string())
 }
 

@@ -39,9 +39,12 @@ fn type_and_code(kind: FailureKind) -> (&'static str, &'static str) {
 pub fn error_body(failure: &Failure, id: Option<RequestId>) -> Bytes {
     let (kind, code) = type_and_code(failure.kind);
     let message = &failure.message;
-    let error = json!({
+    let mut error = json!({
         "error": {"message": message, "type": kind, "param": failure.param, "code": code, "request_id": id}
     });
+    if let Some(budget) = &failure.budget {
+        error["error"]["budget"] = json!(budget);
+    }
     Bytes::from(error.to_string())
 }
 
