@@ -493,3 +493,19 @@ fn settle(life: &mut Life, dice: &mut Dice) {
     }
     held.settle(cost);
 }
+
+#[test]
+fn a_replica_whose_ledger_forgets_takes_over_what_it_had_told() {
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
+    let forgetful = Settings { ledger_knows_all: false, ..settings(&redis, folder.path(), "one") };
+    let budget = window("b:all", 10.0);
+    let before = Replica::start(&forgetful, &[]);
+    before.reserve(&[claim(&budget, 4.0)]).expect("it fits").settle(usd(4.0));
+    eventually("it is told", || field(&redis, "b:all", "spent") == 4_000_000_000);
+    before.kill();
+    let after = Replica::start(&forgetful, &[(budget.clone(), usd(0.5))]);
+    assert!(after.reserve(&[claim(&budget, 6.5)]).is_err());
+    after.reserve(&[claim(&budget, 5.0)]).expect("it fits").settle(usd(1.0));
+    eventually("it goes on from there", || field(&redis, "b:all", "spent") == 5_000_000_000);
+    assert_eq!(after.shared.leases.view("b:all").expect("known").spent, usd(5.0));
+}

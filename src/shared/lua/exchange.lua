@@ -3,7 +3,7 @@
 --
 -- KEYS  life, live, mine, then for each window its hash and its expiries
 -- ARGV  replica, incarnation, number of this word, channel, beat, lease, grace, gap (all ms), count of windows,
---       then for each window: id, limit, keep (ms), spent, held, idle, want, unit, count of holds, holds …
+--       then for each window: id, limit, keep (ms), spent, floor, held, idle, want, unit, count of holds, holds …
 -- gives 1 (0: overtaken by a later word), epoch, ms of calm left, live replicas, version of the revocations, and for each
 --       window: granted, a bit for each hold …
 local function whole(number) return string.format('%.0f', number) end
@@ -48,8 +48,8 @@ local key, at = 4, 10
 for number = 1, tonumber(ARGV[9]) do
   local hash, expiries = KEYS[key], KEYS[key + 1]
   local id, limit, keep, spent = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local held, idle = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  local want, unit, holds = tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
+  local floor, held, idle = ARGV[at + 4] == '1', tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+  local want, unit, holds = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
   local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me, 'since')
   for field = 1, 8 do known[field] = tonumber(known[field] or '0') end
   local total, leased, spare, low, since = known[1], known[2], known[3], known[4], known[8]
@@ -68,25 +68,27 @@ for number = 1, tonumber(ARGV[9]) do
 
   -- Less than nothing spent: not known, what was told before stays.
   if spent < 0 then spent = known[5] end
+  -- A replica that has just started and whose ledger does not go back far enough takes over what it had told.
+  if floor then spent = math.max(spent, known[5]) end
   total = total - known[5] + spent
   leased = leased - known[6] + held + idle
   spare = spare - known[7] + idle
   local free = limit - total - leased
 
-  local window = {0, 0, 0, 0, 0, 0, 0}
+  local window = {0, 0, 0, 0, 0, 0, 0, spent}
   -- What it holds ahead is used first.
   local pool, granted, lacking = idle, 0, nil
   for hold = 1, holds do
-    local need = tonumber(ARGV[at + 8 + hold])
+    local need = tonumber(ARGV[at + 9 + hold])
     local more = math.max(0, need - pool)
     if more == 0 or (not is_calm and more <= free) then
       pool = pool - need + more
       free = free - more
       granted = granted + more
-      window[7 + hold] = 1
+      window[8 + hold] = 1
     else
       if not lacking or need < lacking then lacking = need end
-      window[7 + hold] = 0
+      window[8 + hold] = 0
     end
   end
   local hint, ahead = 0, 0
@@ -128,7 +130,7 @@ for number = 1, tonumber(ARGV[9]) do
   window[6] = hint
   window[7] = (low > now) and 1 or 0
   windows[number] = window
-  key, at = key + 2, at + 9 + holds
+  key, at = key + 2, at + 10 + holds
 end
 
 return {1, epoch, math.max(0, calm - now), replicas, tonumber(state[4] or '0'), windows}
