@@ -14,6 +14,7 @@ mod limits;
 mod local_models;
 mod recorded;
 mod refusals;
+mod replicas;
 mod sdk;
 mod shared;
 mod shares;

@@ -50,9 +50,13 @@ for number = 1, tonumber(ARGV[9]) do
   local id, limit, keep, spent = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local floor, held, idle = ARGV[at + 4] == '1', tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
   local want, unit, holds = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
-  local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me, 'since')
-  for field = 1, 8 do known[field] = tonumber(known[field] or '0') end
+  local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me, 'since',
+    'limit')
+  for field = 1, 9 do known[field] = tonumber(known[field] or '0') end
   local total, leased, spare, low, since = known[1], known[2], known[3], known[4], known[8]
+
+  -- Whoever returns to what an earlier process left there does not know how much there is.
+  if limit == 0 then limit = known[9] end
 
   if not is_calm then
     for _, gone in ipairs(redis.call('ZRANGEBYSCORE', expiries, '-inf', whole(now), 'LIMIT', 0, 8)) do
