@@ -16,9 +16,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::Limits;
+use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
@@ -79,6 +80,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    /// Keeps the public keys of issuers fresh, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    issuers: AbortOnDropHandle<()>,
     drain_timeout: Duration,
 }
 
@@ -108,6 +112,7 @@ impl App {
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
             issued: Arc::default(),
+            issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
@@ -115,6 +120,7 @@ impl App {
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
+        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -129,7 +135,17 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, people, watch, drain_timeout })
+        Ok(Self {
+            proxy,
+            config_path: config_path.to_owned(),
+            data,
+            admin,
+            serving,
+            people,
+            watch,
+            issuers,
+            drain_timeout,
+        })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -198,13 +214,21 @@ impl App {
     fn watch(&self) -> Option<crate::config::Watcher> {
         let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
         let rules = self.people.rules.clone();
-        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &rules, &path));
+        let catalogue = self.proxy.config.snapshot().catalogue_path.clone();
+        let files: Vec<&Path> = std::iter::once(&self.config_path).chain(&catalogue).map(PathBuf::as_path).collect();
+        let watcher = crate::config::watch(&files, move || reload(&proxy, &rules, &path));
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
             })
             .ok()
     }
+}
+
+/// Keeps the public keys of those fresh who sign callers' tokens.
+async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
+    let issuers = Arc::clone(&proxy.issuers);
+    issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
 }
 
 /// What the ledger remembers of who holds what.
@@ -227,11 +251,11 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
-            proxy.limits.retain(|name| config.limits.has(name));
             let changed = budgets::changed(&before.budgets, &config.budgets);
             if let Err(error) = budgets::restore(&proxy.books.budgets, &config, changed, SystemTime::now()) {
                 tracing::error!(%error, "what was spent in new budgets before this moment is not known");
             }
+            proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
             rules.are(&version);

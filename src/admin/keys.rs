@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::reply::{Refusal, Reply, json};
 use super::{AdminPort, Authorized};
 use crate::domain::{KeyName, Secret};
-use crate::registry::{Grants, Moment, Role, Snapshot, Subject, length};
+use crate::registry::{Grants, Moment, Role, Subject, length};
 
 /// How many lines of the audit log are told at once, unless fewer are asked for.
 const MOST_LINES: u32 = 1_000;
@@ -19,7 +19,7 @@ impl AdminPort {
     pub(super) async fn keys(&self) -> Result<Reply, Refusal> {
         let snapshot = self.registry.refresh().await?;
         let known = self.proxy.config.snapshot().known();
-        let file = in_file(&known.file_keys, &snapshot, Subject::Key);
+        let file = snapshot.in_file(Subject::Key, &known.file_keys);
         Ok(json(StatusCode::OK, &json!({"keys": snapshot.keys, "file_keys": file})))
     }
 
@@ -55,7 +55,7 @@ impl AdminPort {
     pub(super) async fn tokens(&self) -> Result<Reply, Refusal> {
         let snapshot = self.registry.refresh().await?;
         let known = self.proxy.config.snapshot().known();
-        let file = in_file(&known.file_tokens, &snapshot, Subject::Token);
+        let file = snapshot.in_file(Subject::Token, &known.file_tokens);
         Ok(json(StatusCode::OK, &json!({"tokens": snapshot.tokens, "file_tokens": file})))
     }
 
@@ -97,17 +97,6 @@ impl AdminPort {
         let lines = self.registry.audit_log(since, below, most).await?;
         Ok(json(StatusCode::OK, &json!({ "audit": lines })))
     }
-}
-
-/// What the file has, and who revoked it.
-fn in_file(names: &[KeyName], snapshot: &Snapshot, of: Subject) -> Vec<Value> {
-    let mut names: Vec<&KeyName> = names.iter().collect();
-    names.sort();
-    let told = |name: &KeyName| match snapshot.revocation(of, name) {
-        Some(revocation) => json!({"name": name, "revoked": revocation.revoked}),
-        None => json!({ "name": name }),
-    };
-    names.into_iter().map(told).collect()
 }
 
 /// What was made, with the secret that is shown only now.

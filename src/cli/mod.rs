@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod assess;
+pub mod audit;
 pub mod check;
 pub mod connect;
 pub mod explain;
@@ -10,6 +11,7 @@ pub mod outcomes;
 pub mod report;
 pub mod schema;
 pub mod serve;
+mod store;
 pub mod test;
 
 use std::fmt;
@@ -57,8 +59,10 @@ enum Command {
     Outcomes(outcomes::Args),
     /// List the alerts that fire, and those that have.
     Alerts(alerts::Args),
-    /// Make keys for callers.
+    /// Make, list, rotate and revoke keys for callers and tokens for the admin port.
     Keys(keys::Args),
+    /// Print the audit log: who changed keys, tokens, budgets and rules, and how they were before.
+    Audit(audit::Args),
 }
 
 /// Runs the command that the process was called with.
@@ -75,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Outcomes(args) => outcomes::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::check::{Checker, Surroundings};
+use super::check::{Checker, Prices, Surroundings};
 use super::problem::Findings;
 use super::raw::RawFile;
 use super::schema::schema;
@@ -64,7 +64,7 @@ pub fn parse(text: &str, file: &str, surroundings: &Surroundings<'_>) -> Result<
     }
     let taken_out = shape::fit(&mut document, schema().as_value(), &mut findings);
     let Some(raw) = deserialised(document, &mut findings) else { return Err(Problems(findings.into_sorted())) };
-    let mut checker = Checker { findings, taken_out, surroundings };
+    let mut checker = Checker { findings, taken_out, surroundings, prices: Prices::default() };
     let version = RulesVersion::from_digest(&Sha256::digest(text).into());
     let config = checker.config(&raw, version);
     let problems = checker.findings.into_sorted();

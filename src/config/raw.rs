@@ -192,6 +192,13 @@ pub struct RawPrice {
     pub cache_read: Option<Located<f64>>,
     /// Prompt tokens written to the provider's cache. Default: the price of input.
     pub cache_write: Option<Located<f64>>,
+    /// Why it is not the catalogue's: the contract, what the hardware costs.
+    pub reason: Option<Located<String>>,
+    /// Whose decision it is.
+    pub owner: Option<Located<String>>,
+    /// From this date on the catalogue's price counts again; without one there, the endpoint is unpriced.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub valid_until: Option<Located<Datetime>>,
 }
 
 /// How long an endpoint is waited for.

@@ -12,6 +12,7 @@ mod limited;
 mod models;
 mod passage;
 mod reply;
+mod spending;
 mod together;
 mod trail;
 
@@ -24,14 +25,14 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Admission, Admitted, Issued, Limits};
+use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
-    Caller, Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts,
-    Outcome, Pico, Prompt, RequestId, TokenCount,
+    Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
+    Pico, Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -66,6 +67,8 @@ pub struct Proxy {
     pub config: Arc<Live>,
     /// Keys that were made at run time; none before they could be read for the first time.
     pub issued: Arc<ArcSwapOption<Issued>>,
+    /// What is known of those who sign callers' tokens.
+    pub issuers: Arc<Issuers>,
     /// What is used of limits.
     pub limits: Limits,
     /// Judges prompts.
@@ -87,7 +90,10 @@ impl Proxy {
         let (head, body) = request.into_parts();
         let origin = cors::origin(&config, &head.headers);
         let door = Door::of(head.uri.path());
-        let aside = cors::preflight(&head, origin.as_ref()).or_else(|| self.aside(&door, &head, &config));
+        let mut aside = cors::preflight(&head, origin.as_ref());
+        if aside.is_none() {
+            aside = self.aside(&door, &head, &config).await;
+        }
         let mut response = match aside {
             Some(response) => response,
             None => self.on_the_record(&config, &door, head, body).await,
@@ -125,6 +131,7 @@ impl Proxy {
         head: Parts,
         body: Incoming,
     ) -> Result<Answered, Failure> {
+        self.issuers.prepare(&config.issuers, &head.headers).await;
         let admitted = trail.admitted.insert(self.admitted(config, &head.headers, trail.at)?).clone();
         self.enter(config, trail, &admitted).await?;
         let (asked, way) = door.asked(&head)?;
@@ -172,8 +179,8 @@ impl Proxy {
         }
         let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
-            self.reserve_tokens(trail, estimate).await?;
-            self.reserve_money(config, trail, &admitted.caller, decision.ceiling).await?;
+            self.reserve(trail, estimate).await?;
+            self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
@@ -209,28 +216,8 @@ impl Proxy {
     /// Who asks, by what is known at this moment.
     fn admitted(&self, config: &Config, headers: &HeaderMap, at: SystemTime) -> Result<Admitted, Failure> {
         let issued = self.issued.load();
-        admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref() }, at)
-    }
-
-    /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that is,
-    /// nothing is reserved, and only a budget that is used up refuses.
-    async fn reserve_money(
-        &self,
-        config: &Config,
-        trail: &mut Trail,
-        caller: &Caller,
-        ceiling: Option<Pico>,
-    ) -> Result<(), Failure> {
-        let needed = ceiling.unwrap_or(Pico::ZERO);
-        let reserved = self.books.budgets.reserve(&config.budgets, caller, needed, trail.at_millis()).await;
-        if let Err(Failure { budget: Some(refusal), .. }) = &reserved {
-            self.books.metrics.budgets.refused(&refusal.budget);
-        }
-        trail.reservation = reserved?;
-        if ceiling.is_none() && trail.reservation.is_some() {
-            self.books.metrics.budgets.unbounded();
-        }
-        Ok(())
+        let tokens = Some(Tokens { issuers: &config.issuers, known: &self.issuers });
+        admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref(), tokens }, at)
     }
 
     /// What an answer needs to know of its request, if it has to be translated.
@@ -272,7 +259,7 @@ impl Proxy {
     }
 
     /// What is asked beside prompts: probes and the list of models.
-    fn aside(&self, door: &Door, head: &Parts, config: &Config) -> Option<Response<Body>> {
+    async fn aside(&self, door: &Door, head: &Parts, config: &Config) -> Option<Response<Body>> {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return None;
         }
@@ -284,13 +271,14 @@ impl Proxy {
                 Ok(()) => plain(StatusCode::OK, "ready\n"),
                 Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             }),
-            Door::Models => Some(self.models(config, &head.headers, None)),
-            Door::Model(id) => Some(self.models(config, &head.headers, Some(id))),
+            Door::Models => Some(self.models(config, &head.headers, None).await),
+            Door::Model(id) => Some(self.models(config, &head.headers, Some(id)).await),
             Door::Ask(_) | Door::Unknown => None,
         }
     }
 
-    fn models(&self, config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+    async fn models(&self, config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+        self.issuers.prepare(&config.issuers, headers).await;
         models::list(config, headers, self.admitted(config, headers, SystemTime::now()), id)
     }
 }

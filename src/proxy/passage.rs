@@ -70,10 +70,10 @@ impl Proxy {
         };
         // How much it will use is not known before; who owes tokens waits all the same.
         let estimate = Estimate { prompt: 0, max_output: Some(0) };
-        self.reserve_tokens(trail, estimate).await?;
+        self.reserve(trail, estimate).await?;
         let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
-        self.reserve_money(config, trail, &admitted.caller, decision.ceiling).await?;
+        self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
         let passage = Passage {
             method: head.method,
             door: asked.kind,

@@ -11,7 +11,7 @@ use super::limited;
 use super::trail::{End, Spent, Trail};
 use crate::dialect::framing::Framing;
 use crate::dialect::{self, Answer};
-use crate::domain::{Dialect, Failure, FailureKind, Fault, TierName};
+use crate::domain::{Dialect, Failure, FailureKind, Fault, Pico, TierName};
 use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Upstream};
 use crate::listen::{Lifecycle, Phase};
 use crate::meter::{Ended, How, MAX_COUNTED_BYTES, Metered, Tally, Watch};
@@ -30,18 +30,23 @@ const TOKENS: HeaderName = HeaderName::from_static("x-weighbridge-tokens");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-weighbridge-attempts");
 const REVIEW: HeaderName = HeaderName::from_static("x-weighbridge-review");
 const LEFT_OUT: HeaderName = HeaderName::from_static("x-weighbridge-left-out");
+const LITELLM_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
 const COST: HeaderName = HeaderName::from_static("x-weighbridge-cost-usd");
 
 /// Sends an upstream's answer on.
 pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> Response<Body> {
     let Upstream { got, endpoint, tier, state } = upstream;
     let Got { status, mut headers, body, left_out } = got;
+    let told_cost = told_cost(&headers);
+    // Another proxy of ours told its own cost; the caller gets ours.
+    headers.remove(COST);
     set(&mut headers, LEFT_OUT, &left_out.join(", "));
     headers.entry(id_header(trail.dialect)).or_insert_with(|| id_value(&trail));
     describe(&trail, endpoint.name.as_str(), tier.as_ref().map(|tier| tier.as_str()), &mut headers);
+    let mut trail = trail;
+    trail.told_cost = told_cost;
     match body {
         AnswerBody::Whole { bytes, answer } => {
-            let mut trail = trail;
             if let Some(answer) = &answer {
                 state.observe_usage(answer.usage.is_some());
             }
@@ -179,6 +184,7 @@ fn tally_of(mut answer: Answer, bytes: &Bytes) -> Tally {
     answer.text.truncate(kept);
     Tally {
         usage: answer.usage,
+        cost: answer.cost,
         service_tier: answer.service_tier,
         text: answer.text,
         uncounted_bytes,
@@ -278,6 +284,13 @@ fn describe(trail: &Trail, endpoint: &str, tier: Option<&str>, headers: &mut Hea
         headers.insert(RISK, HeaderValue::from_static(facts.risk.as_str()));
         headers.insert(TOKENS, HeaderValue::from(facts.tokens.expected));
     }
+}
+
+/// What the answer cost by the word of the gateway that sent it.
+fn told_cost(headers: &HeaderMap) -> Option<Pico> {
+    let read = |name: &HeaderName| dialect::read_usd(headers.get(name)?.to_str().ok()?);
+    // Before a stream there is nothing to tell yet, and some tell it as 0.
+    [COST, LITELLM_COST].iter().find_map(read).filter(|cost| *cost > Pico::ZERO)
 }
 
 fn tell_cost(spent: &Spent, headers: &mut HeaderMap) {

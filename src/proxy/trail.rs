@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
+use super::spending;
 use super::together::Together;
 use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
@@ -21,7 +22,7 @@ use crate::listen::{Lifecycle, Phase};
 use crate::meter::Tally;
 use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
-use crate::record::entry::{Attempt, Ending, Entry};
+use crate::record::entry::{Attempt, Ending, Entry, TOLD};
 use crate::record::{Ledger, Receipt};
 use crate::shared::{Shared, Told};
 
@@ -94,6 +95,8 @@ pub struct Trail {
     pub prompt_tokens: Option<u64>,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hides_usage: bool,
+    /// What the answer cost by the word of the gateway that sent it, if its headers say so.
+    pub told_cost: Option<Pico>,
     /// Whether the usage in the answer is this request's.
     pub billing: Billing,
     /// What the request holds in its budgets; comes back when it ends.
@@ -143,6 +146,10 @@ pub struct Spent {
     pub usage: Option<(Usage, UsageSource)>,
     /// What they cost; `None`: unpriced, or nothing was used.
     pub cost: Option<Pico>,
+    /// What they cost by the provider's own word.
+    pub provider_cost: Option<Pico>,
+    /// Whether the provider's word is all that is known of the cost.
+    pub is_told: bool,
     /// What they would have cost on the baseline tier.
     pub baseline: Option<Pico>,
 }
@@ -182,6 +189,7 @@ impl Trail {
             body_wait: Duration::ZERO,
             prompt_tokens: None,
             hides_usage: false,
+            told_cost: None,
             billing: Billing::Usual,
             reservation: None,
             has_ended: false,
@@ -205,9 +213,9 @@ impl Trail {
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
-        self.settle_tokens(&spent, now);
+        self.settle(&spent, now);
         let entry = self.entry(&end, &spent, now);
-        self.settle_money(&spent);
+        spending::settle(self.reservation.take(), spent.cost, self.id, &self.books.metrics);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
@@ -217,7 +225,7 @@ impl Trail {
     }
 
     /// Puts the tokens that were used in the place of those that were reserved.
-    fn settle_tokens(&mut self, spent: &Spent, now: Instant) {
+    fn settle(&mut self, spent: &Spent, now: Instant) {
         let usage = spent.usage.map(|(usage, _)| usage);
         let used = usage.map_or(0, |usage| usage.total());
         for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
@@ -237,18 +245,6 @@ impl Trail {
     /// What is left of the limits that it counts under.
     pub fn remainder(&self) -> Remainder {
         self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
-    }
-
-    /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
-    /// price is missing.
-    fn settle_money(&mut self, spent: &Spent) {
-        if let Some((reservation, cost)) = self.reservation.take().zip(spent.cost) {
-            if cost > reservation.amount() {
-                self.books.metrics.budgets.overrun(cost - reservation.amount());
-                tracing::warn!(request_id = %self.id, %cost, reserved = %reservation.amount(), "a request cost more than was reserved for it");
-            }
-            reservation.settle(cost);
-        }
     }
 
     /// Takes note of who holds what later requests may go on from.
@@ -312,9 +308,15 @@ impl Trail {
         };
         let tier = tally.service_tier.as_deref();
         let baseline = self.config.baseline.as_ref().and_then(|name| self.config.endpoints.get(name));
+        let ours = endpoint.price.cost(&usage, self.at, tier);
+        let provider_cost = tally.cost.or(self.told_cost);
+        // A gateway's word is better than none. A cost of 0 is no word: what nobody prices must not look free.
+        let told = provider_cost.filter(|cost| ours.is_none() && *cost > Pico::ZERO);
         Spent {
             usage: Some((usage, source)),
-            cost: endpoint.price.cost(&usage, self.at, tier),
+            cost: ours.or(told),
+            provider_cost,
+            is_told: told.is_some(),
             baseline: baseline.and_then(|baseline| baseline.price.cost(&usage, self.at, None)),
         }
     }
@@ -360,10 +362,13 @@ impl Trail {
             usage: spent.usage.map(|(usage, _)| usage),
             usage_source: spent.usage.map(|(_, source)| source),
             service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
-            price_version: is_paid.then(|| Arc::clone(&self.config.price_version)),
+            price_version: is_paid.then(|| match spent.is_told {
+                true => TOLD.into(),
+                false => Arc::clone(&self.config.price_version),
+            }),
             cost: spent.cost,
             reserved: self.reservation.as_ref().map(Reservation::amount),
-            provider_cost: None,
+            provider_cost: spent.provider_cost,
             baseline: spent.baseline,
             status: end.status,
             ending: end.ending,
@@ -430,6 +435,8 @@ impl Trail {
             usage: entry.usage,
             usage_source: entry.usage_source,
             cost: entry.cost,
+            // There is nothing to compare it with where it stands for our own.
+            provider_cost: entry.provider_cost.filter(|_| entry.price_version.as_deref() != Some(TOLD)),
             baseline: entry.baseline,
             total: Duration::from_micros(entry.total_us),
             first_byte: entry.first_byte_us.map(Duration::from_micros),

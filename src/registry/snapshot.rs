@@ -1,7 +1,7 @@
 //! Everything that is in force, as it was at one moment: what the request path looks into instead of a database.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::change::Plan;
 use super::key::{self, Stamp, StoredKey};
@@ -91,6 +91,17 @@ impl Snapshot {
     /// The admin token of this name, revoked or not.
     pub fn token(&self, name: &KeyName) -> Option<&StoredToken> {
         self.tokens.iter().find(|token| token.name == *name)
+    }
+
+    /// What routes.toml has, as it is told: its names, and who revoked them.
+    pub fn in_file(&self, of: Subject, names: &[KeyName]) -> Vec<Json> {
+        let mut names: Vec<&KeyName> = names.iter().collect();
+        names.sort();
+        let told = |name: &KeyName| match self.revocation(of, name) {
+            Some(revocation) => json!({"name": name, "revoked": revocation.revoked}),
+            None => json!({ "name": name }),
+        };
+        names.into_iter().map(told).collect()
     }
 
     /// Why what routes.toml has is refused, if it is.

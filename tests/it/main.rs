@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod budgets;
 mod config;
 mod connect;
 mod dialects;
@@ -13,6 +14,7 @@ mod life;
 mod limits;
 mod local_models;
 mod recorded;
+mod recorded_usage;
 mod refusals;
 mod replicas;
 mod sdk;

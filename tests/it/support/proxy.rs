@@ -78,7 +78,11 @@ owner = "platform"
 impl Proxy {
     /// Runs on this configuration.
     pub async fn start(routes: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::start_in(tempfile::tempdir().expect("a folder"), routes).await
+    }
+
+    /// Runs on this configuration in a folder that may hold a ledger.
+    pub async fn start_in(folder: TempDir, routes: &str) -> Self {
         let path = folder.path().join("routes.toml");
         std::fs::write(&path, routes).expect("a file");
         let config = config::load(&path, SystemTime::now(), &|_| None, Strictness::Serve);
