@@ -3,6 +3,7 @@
 pub mod budgets;
 mod issued;
 mod people;
+mod revoked;
 pub mod spend;
 pub mod value;
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{AppError, issued};
+use super::{AppError, revoked};
 use crate::config::Config;
 use crate::domain::RulesVersion;
 use crate::proxy::Proxy;
@@ -53,6 +54,8 @@ fn objections(registry: &Registry, config: &Config) -> Vec<String> {
 pub(super) struct People {
     following: JoinHandle<()>,
     noting: JoinHandle<()>,
+    /// Listens to what other replicas revoke.
+    _revoked: Option<AbortOnDropHandle<()>>,
     /// Where to say which rules are in use.
     pub(super) rules: Rules,
 }
@@ -61,9 +64,10 @@ impl People {
     /// Brings what is known already to the proxy, and from now on every change.
     pub(super) fn begin(proxy: &Arc<Proxy>, registry: &Registry) -> Self {
         let store = {
-            let issued_keys = Arc::clone(&proxy.issued);
-            move |snapshot: &crate::registry::Snapshot| issued_keys.store(Some(Arc::new(issued::issued(snapshot))))
+            let proxy = Arc::clone(proxy);
+            move |snapshot: &crate::registry::Snapshot| revoked::bring(&proxy, snapshot)
         };
+        let revoked = proxy.books.shared.as_ref().map(|shared| revoked::listen(proxy, registry, shared));
         if let Some(snapshot) = registry.snapshot() {
             store(&snapshot);
         }
@@ -73,6 +77,7 @@ impl People {
         Self {
             following: tokio::spawn(registry.clone().follow(store)),
             noting: tokio::spawn(note(registry.clone(), told)),
+            _revoked: revoked,
             rules,
         }
     }

@@ -65,6 +65,17 @@ impl Revocations {
         told
     }
 
+    /// Takes note of what was revoked here; the others are told at once, or when the server is back.
+    pub fn keep(&self, what: BTreeSet<String>) {
+        if what.is_subset(&self.inner.known.borrow()) {
+            return;
+        }
+        self.learn(what);
+        self.inner.seen.store(u64::MAX, Ordering::Relaxed);
+        let this = self.clone();
+        tokio::spawn(async move { this.look_now().await });
+    }
+
     async fn tell(&self, what: &[String]) -> Result<(), Gone> {
         let mut commands = redis::pipe();
         // One after the other and not as a transaction: news for this very connection would come in the midst of its answer.

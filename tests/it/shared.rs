@@ -189,3 +189,45 @@ async fn without_the_server_each_replica_keeps_to_its_part_or_refuses() {
         .await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_revoked_on_one_replica_is_refused_on_every_other_within_a_second() {
+    let (redis, upstream) = (Redis::start(), Upstream::start([Reply::chat("hello")]).await);
+    let text = format!(
+        "{}\n[shared]\nurl = \"{}\"\n[keys.ana]\nsha256 = \"{}\"\n[keys.ben]\nsha256 = \"{}\"\n\
+         [admin.tokens.ops]\nsha256 = \"{}\"\nrole = \"operator\"\n",
+        crate::support::proxy::routes(&upstream.url(), &upstream.url()),
+        redis.url(),
+        sha256("wb-ana"),
+        sha256("wb-ben"),
+        sha256("wb-ops"),
+    );
+    let (here, there) = (Proxy::start(&text).await, Proxy::start(&text).await);
+    let status = |proxy: &Proxy, key: &str| {
+        let client = proxy.client().with("authorization", &format!("Bearer {key}"));
+        async move { client.chat(chat("x")).await.status.as_u16() }
+    };
+    assert_eq!(status(&there, "wb-ana").await, 200);
+    let ops = here.admin().with("authorization", "Bearer wb-ops");
+    let revoked = ops.send(Method::POST, "/api/v1/keys/ana/revoke", "").await;
+    assert!(revoked.status.is_success(), "{}", revoked.text());
+    let begun = std::time::Instant::now();
+    within(async {
+        while status(&there, "wb-ana").await != 401 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let took = begun.elapsed();
+    println!("refused on the other replica after {took:?}");
+    assert!(took < std::time::Duration::from_secs(1), "{took:?}");
+    assert_eq!((status(&here, "wb-ana").await, status(&there, "wb-ben").await), (401, 200));
+    // A replica that starts later knows as well.
+    let later = Proxy::start(&text).await;
+    within(async {
+        while status(&later, "wb-ana").await != 401 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
