@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::upstream::{DONE, FINISH, ROLE, Step, USAGE, chunk, content};
-use crate::support::{Proxy, Reply, Upstream, chat};
+use crate::support::{Proxy, Reply, Upstream};
 
 /// One endpoint whose prompts cost nothing and whose answers cost a dollar for a thousand tokens, so that 100 tokens of
 /// answer are reserved as ten cents.
