@@ -91,7 +91,7 @@ impl Checker<'_, '_> {
         self.prices = self.prices(&raw.prices);
         let keys = self.keys(&raw.keys, raw);
         let admin_tokens = self.admin_tokens(&raw.admin);
-        let has = server::Logins { keys: !raw.keys.is_empty(), admin_tokens: !raw.admin.tokens.is_empty() };
+        let has = server::Logins { keys: !keys.is_empty(), admin_tokens: !admin_tokens.is_empty() };
         let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
