@@ -24,6 +24,7 @@ use crate::listen::{Answering, guarded};
 use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
 use crate::read::{self, Bounds};
+use crate::record::archive::Archive;
 use crate::registry::{Moment, Registry};
 pub use login::Authorized;
 use login::Logins;
@@ -44,6 +45,8 @@ pub struct AdminPort {
     pub proxy: Arc<Proxy>,
     /// Open connections on the data port.
     pub connections: Arc<AtomicU64>,
+    /// The ledger, for those who ask.
+    pub archive: Archive,
     /// What is changed here.
     pub registry: Registry,
 }
@@ -83,7 +86,7 @@ impl AdminPort {
             Asked::Health => Ok(text(StatusCode::OK, "ok\n")),
             Asked::Ready => Ok(self.ready()),
             Asked::Metrics => Ok(self.metrics()),
-            Asked::Request => api::request(self.proxy.config.snapshot().ledger.path.clone(), named(0)).await,
+            Asked::Request => api::request(&self.archive, named(0)).await,
             Asked::Keys => self.keys().await,
             Asked::CreateKey => self.create_key(&who, &body).await,
             Asked::RotateKey => self.rotate_key(&who, named(0), &body).await,

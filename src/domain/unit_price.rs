@@ -32,6 +32,13 @@ impl UnitPrice {
         (self.0 % 1_000_000_000_000 == 0).then(|| u64::try_from(self.0 / 1_000_000_000_000).ok())?
     }
 
+    /// Pico-dollars a unit after a discount, rounded up: no sum of such units costs more.
+    pub(super) fn ceil_pico(self, discount: Discount) -> u64 {
+        let unit = 1_000_000_000_000 * u128::from(Discount::WHOLE);
+        let kept = self.0.saturating_mul(u128::from(Discount::WHOLE - discount.0));
+        u64::try_from(kept.div_ceil(unit)).unwrap_or(u64::MAX)
+    }
+
     /// USD for a million units, for display and for comparing magnitudes.
     pub fn usd_per_million(self) -> f64 {
         self.0 as f64 / 1e18
