@@ -12,6 +12,7 @@ mod limited;
 mod models;
 mod passage;
 mod reply;
+mod spending;
 mod trail;
 
 use std::sync::Arc;
@@ -29,8 +30,8 @@ use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
-    Caller, Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts,
-    Outcome, Pico, Prompt, RequestId, TokenCount,
+    Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
+    Pico, Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -180,7 +181,7 @@ impl Proxy {
         let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
             self.reserve_tokens(trail, estimate)?;
-            self.reserve(config, trail, &admitted.caller, decision.ceiling).await?;
+            self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
@@ -218,27 +219,6 @@ impl Proxy {
         let issued = self.issued.load();
         let tokens = Some(Tokens { issuers: &config.issuers, known: &self.issuers });
         admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref(), tokens }, at)
-    }
-
-    /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that is,
-    /// nothing is reserved, and only a budget that is used up refuses.
-    async fn reserve(
-        &self,
-        config: &Config,
-        trail: &mut Trail,
-        caller: &Caller,
-        ceiling: Option<Pico>,
-    ) -> Result<(), Failure> {
-        let needed = ceiling.unwrap_or(Pico::ZERO);
-        let reserved = self.books.budgets.reserve(&config.budgets, caller, needed, trail.at_millis()).await;
-        if let Err(Failure { budget: Some(refusal), .. }) = &reserved {
-            self.books.metrics.budgets.refused(&refusal.budget);
-        }
-        trail.reservation = reserved?;
-        if ceiling.is_none() && trail.reservation.is_some() {
-            self.books.metrics.budgets.unbounded();
-        }
-        Ok(())
     }
 
     /// What an answer needs to know of its request, if it has to be translated.

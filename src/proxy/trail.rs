@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
+use super::spending;
 use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
 use crate::budget::{Budgets, Reservation};
@@ -198,7 +199,7 @@ impl Trail {
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
         self.settle_tokens(&spent, now);
         let entry = self.entry(&end, &spent, now);
-        self.settle(&spent);
+        spending::settle(self.reservation.take(), spent.cost, self.id, &self.books.metrics);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
@@ -225,18 +226,6 @@ impl Trail {
     /// What is left of the limits that it counts under.
     pub fn remainder(&self) -> Remainder {
         self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
-    }
-
-    /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
-    /// price is missing.
-    fn settle(&mut self, spent: &Spent) {
-        if let Some((reservation, cost)) = self.reservation.take().zip(spent.cost) {
-            if cost > reservation.amount() {
-                self.books.metrics.budgets.overrun(cost - reservation.amount());
-                tracing::warn!(request_id = %self.id, %cost, reserved = %reservation.amount(), "a request cost more than was reserved for it");
-            }
-            reservation.settle(cost);
-        }
     }
 
     /// Takes note of who holds what later requests may go on from.
