@@ -16,9 +16,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::Rates;
+use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
@@ -33,6 +34,7 @@ use crate::record::{Ledger, LedgerError};
 use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
+use crate::value::book::Book;
 use people::{People, Rules};
 
 /// How long the ledger may take to write what waits when the process ends.
@@ -80,6 +82,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    /// Keeps the public keys of issuers fresh, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    issuers: AbortOnDropHandle<()>,
     drain_timeout: Duration,
 }
 
@@ -91,9 +96,9 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
-        let archive = Archive::of(&config.ledger)?;
-        let book = value::open_book(&config.ledger.path).await?;
         let registry = people::registry(&config).await?;
+        let book = Book::new(registry.store().clone());
+        let archive = Archive::of(&config.ledger)?;
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let shared =
@@ -110,7 +115,8 @@ impl App {
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
             issued: Arc::default(),
-            rates: Rates::default(),
+            issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
+            limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
             shared,
@@ -118,13 +124,14 @@ impl App {
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
+        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
-        let admin_port =
-            AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), archive, registry };
+        let watch = value::Watch::begin(&proxy, &book, &archive);
+        let connections = data_door.open_connections();
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
-        let watch = value::Watch::begin(&proxy, &book);
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {
             // The admin port outlives the data port, so that a drain can be watched.
@@ -133,7 +140,17 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, people, watch, drain_timeout })
+        Ok(Self {
+            proxy,
+            config_path: config_path.to_owned(),
+            data,
+            admin,
+            serving,
+            people,
+            watch,
+            issuers,
+            drain_timeout,
+        })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -202,13 +219,21 @@ impl App {
     fn watch(&self) -> Option<crate::config::Watcher> {
         let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
         let rules = self.people.rules.clone();
-        let watcher = crate::config::watch(&self.config_path, move || reload(&proxy, &rules, &path));
+        let catalogue = self.proxy.config.snapshot().catalogue_path.clone();
+        let files: Vec<&Path> = std::iter::once(&self.config_path).chain(&catalogue).map(PathBuf::as_path).collect();
+        let watcher = crate::config::watch(&files, move || reload(&proxy, &rules, &path));
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
             })
             .ok()
     }
+}
+
+/// Keeps the public keys of those fresh who sign callers' tokens.
+async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
+    let issuers = Arc::clone(&proxy.issuers);
+    issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
 }
 
 /// What the ledger remembers of who holds what.
@@ -235,6 +260,7 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             if let Err(error) = budgets::restore(&proxy.books.budgets, &config, changed, SystemTime::now()) {
                 tracing::error!(%error, "what was spent in new budgets before this moment is not known");
             }
+            proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
             rules.are(&version);

@@ -39,14 +39,14 @@ impl Detail {
 ///
 /// # Errors
 /// If the ledger cannot be read.
-pub fn spend(
+pub async fn spend(
     ledger: &Archive,
     period: Period,
     equal: Vec<(GroupBy, String)>,
     detail: Detail,
 ) -> Result<Vec<Spend>, LedgerError> {
     let columns = detail.columns();
-    let report = ledger.report_blocking(&Filter { period, equal }, columns)?;
+    let report = ledger.report(&Filter { period, equal }, columns).await?;
     Ok(report.lines.into_iter().map(|line| row(line, columns)).collect())
 }
 

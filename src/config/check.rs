@@ -5,8 +5,10 @@ mod admin;
 mod alerts;
 mod budgets;
 mod endpoints;
+mod issuers;
 mod keys;
 mod ledger;
+mod limits;
 mod outcomes;
 mod prices;
 mod rules;
@@ -24,23 +26,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
+pub(super) use prices::Prices;
 
 use super::located::Located;
 use super::problem::{Findings, likely, quoted};
 use super::raw::{DurationText, Named, RawFile};
 use super::shape::TakenOut;
 use super::{Config, LogSettings, Strictness, raw, text};
-use crate::domain::{EndpointName, Price, RulesVersion};
+use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::forward::Endpoint;
 use crate::observe::LogFormat;
 use crate::route::{Rules, Target, Tier};
 
 /// A day, in seconds.
 const DAY: u64 = 86_400;
-
-/// The version of the price catalogue that is built in.
-pub(super) const CATALOGUE: &str = "genai-prices 0.2.1";
 
 /// What lies around the file.
 pub struct Surroundings<'a> {
@@ -52,6 +51,8 @@ pub struct Surroundings<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// How strictly what is outside the file is taken.
     pub strictness: Strictness,
+    /// The price catalogue that counts whatever the file names.
+    pub catalogue: Option<Arc<Catalogue>>,
 }
 
 impl Surroundings<'_> {
@@ -69,6 +70,7 @@ pub(super) struct Checker<'t, 's> {
     pub(super) findings: Findings<'t>,
     pub(super) taken_out: TakenOut,
     pub(super) surroundings: &'s Surroundings<'s>,
+    pub(super) prices: Prices,
 }
 
 /// One endpoint, as routing and as forwarding see it.
@@ -90,9 +92,14 @@ pub(super) struct Declared {
 impl Checker<'_, '_> {
     /// The configuration, or `None` if there are errors; they are in the findings.
     pub(super) fn config(&mut self, raw: &RawFile, version: RulesVersion) -> Option<Config> {
+        self.prices = self.prices(&raw.prices);
         let keys = self.keys(&raw.keys, raw);
+        let issuers = self.issuers(&raw.issuers, raw);
         let admin_tokens = self.admin_tokens(&raw.admin);
-        let has = server::Logins { keys: !raw.keys.is_empty(), admin_tokens: !raw.admin.tokens.is_empty() };
+        let has = server::Logins {
+            keys: !raw.keys.is_empty() || !raw.issuers.is_empty(),
+            admin_tokens: !raw.admin.tokens.is_empty(),
+        };
         let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
@@ -102,13 +109,15 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
+        let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
         let budgets = self.budgets(raw);
+        self.unbounded(raw, &declared);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
-        let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
-        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
+        let depth = crate::dialect::Limits { max_depth: bounds.max_depth };
+        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits: depth });
         let (conditional, last) = rules?;
         let mut endpoints: Vec<&CheckedEndpoint> = declared.endpoints.values().collect();
         endpoints.sort_by_key(|endpoint| endpoint.target.name.clone());
@@ -117,12 +126,16 @@ impl Checker<'_, '_> {
         let targets = endpoints.iter().map(|endpoint| endpoint.target.clone()).collect();
         Some(Config {
             version,
-            price_version: price_version(&endpoints),
+            price_version: prices::version(self.prices.catalogue(), &endpoints),
+            catalogue: self.prices.catalogue().clone(),
+            catalogue_path: raw.prices.catalogue.as_ref().map(|path| self.surroundings.path(path)),
             listen,
             bounds,
             ping_interval,
             cors,
             keys: crate::admit::Keys::new(keys),
+            issuers,
+            limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
@@ -247,23 +260,4 @@ impl Declared {
     pub(super) fn destination_names(&self) -> Vec<&str> {
         self.tier_names.iter().chain(&self.endpoint_names).map(String::as_str).collect()
     }
-}
-
-/// The catalogue's version and, if the file sets prices, a digest of them: two entries of the ledger with the same
-/// version were priced alike.
-fn price_version(endpoints: &[&CheckedEndpoint]) -> Arc<str> {
-    let mut digest = Sha256::new();
-    let mut any = false;
-    for checked in endpoints {
-        if let Price::Fixed(rates) = &checked.endpoint.price {
-            any = true;
-            let figures = [rates.input, rates.cache_read, rates.cache_write, rates.output];
-            digest.update(format!("{}={figures:?};", checked.endpoint.name));
-        }
-    }
-    if !any {
-        return CATALOGUE.into();
-    }
-    let hex: String = digest.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{CATALOGUE}+{hex}").into()
 }

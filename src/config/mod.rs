@@ -3,6 +3,7 @@
 //! A file that does not hold together is refused whole, with everything that is wrong with it. What comes out of here
 //! needs no further checking: [`Config`] can only be had from a file that was accepted.
 
+mod catalogue;
 mod check;
 mod load;
 mod located;
@@ -17,17 +18,19 @@ mod text;
 mod trial;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use catalogue::{MOST_BYTES, UnusableCatalogue, catalogue_from, catalogue_of};
 pub use check::Surroundings;
-pub use load::{Strictness, load, parse};
+pub use load::{Strictness, load, load_with, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
 pub use trial::{Assess, Trial};
 
-use crate::domain::{EndpointName, RulesVersion};
+use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
 use crate::{admit, budget, forward, listen, read, record, registry, route, shared, store, value};
@@ -40,6 +43,10 @@ pub struct Config {
     pub version: RulesVersion,
     /// Which prices count: the catalogue's version and a digest of the prices set in the file.
     pub price_version: Arc<str>,
+    /// The price catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// The file that it was read from; `None`: it is the one that is built in.
+    pub catalogue_path: Option<PathBuf>,
     /// How the doors are opened.
     pub listen: listen::Settings,
     /// What a request's body may be.
@@ -50,6 +57,10 @@ pub struct Config {
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
+    /// Whose tokens may be shown instead of a key.
+    pub issuers: Arc<[Arc<admit::Issuer>]>,
+    /// How often, how much and how many at once.
+    pub limits: admit::LimitList,
     /// Who may see and change what the admin port has.
     pub admin_tokens: registry::AdminTokens,
     /// Where requests go.
@@ -79,7 +90,7 @@ pub struct Config {
 }
 
 /// The file of the store, beside the ledger's.
-const STORE: &str = "registry.db";
+pub const STORE: &str = "registry.db";
 
 impl Config {
     /// Where keys, tokens, the audit log and what else people change at run time are kept: with the entries.

@@ -85,7 +85,9 @@ impl Live {
             }
         };
         // Going back to the text in use after a file that was refused is news: the alarm ends.
-        let same = config.version == before.version && same_secrets(&config, &before);
+        let same = config.version == before.version
+            && config.price_version == before.price_version
+            && same_secrets(&config, &before);
         if same && *last_time == LastTime::Accepted {
             return ReloadEvent::Unchanged;
         }
@@ -162,15 +164,15 @@ pub struct Watcher {
     _watcher: RecommendedWatcher,
 }
 
-/// Calls `changed`, from a thread of its own, whenever the file may have changed.
+/// Calls `changed`, from a thread of its own, whenever one of the files may have changed.
 ///
 /// The folder is watched, not the file: editors write a new file and rename it, Kubernetes swaps a symbolic link.
 ///
 /// # Errors
 /// If the system cannot watch the folder.
-pub fn watch(path: &Path, changed: impl Fn() + Send + 'static) -> notify::Result<Watcher> {
+pub fn watch(paths: &[&Path], changed: impl Fn() + Send + 'static) -> notify::Result<Watcher> {
     let (tell, told) = channel();
-    let names = Names::of(path);
+    let names = Names::of(paths);
     let folders = names.folders.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| notice(event, &names, &tell))?;
     for folder in &folders {
@@ -181,20 +183,21 @@ pub fn watch(path: &Path, changed: impl Fn() + Send + 'static) -> notify::Result
     Ok(Watcher { _watcher: watcher })
 }
 
-/// What to look at: the file, and where it leads to if it is a symbolic link.
+/// What to look at: the files, and where each leads to if it is a symbolic link.
 struct Names {
     files: Vec<PathBuf>,
     folders: Vec<PathBuf>,
 }
 
 impl Names {
-    fn of(path: &Path) -> Self {
+    fn of(paths: &[&Path]) -> Self {
         let folder = |path: &Path| match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
         let mut names = Self { files: Vec::new(), folders: Vec::new() };
-        for path in [Some(path.to_owned()), path.canonicalize().ok()].into_iter().flatten() {
+        let led_to = |path: &&Path| [Some(path.to_path_buf()), path.canonicalize().ok()];
+        for path in paths.iter().flat_map(led_to).flatten() {
             let folder = folder(&path);
             names.files.extend(path.file_name().map(|name| folder.join(name)));
             // Kubernetes leads each file of a volume through the link `..data`, and renames a new link over it.
@@ -360,7 +363,7 @@ mod tests {
     fn a_change_is_noticed_however_the_file_is_replaced() {
         let bench = Bench::new();
         let (tell, told) = channel();
-        let _watcher = watch(&bench.path(), move || tell.send(()).expect("the test waits")).expect("watched");
+        let _watcher = watch(&[&bench.path()], move || tell.send(()).expect("the test waits")).expect("watched");
         let noticed = |how: &str| {
             told.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("{how} was not noticed"));
         };
@@ -383,7 +386,7 @@ mod tests {
         std::os::unix::fs::symlink("one", at("..data")).expect("a link");
         std::os::unix::fs::symlink("..data/routes.toml", at("routes.toml")).expect("a link");
         let (tell, told) = channel();
-        let _watcher = watch(&at("routes.toml"), move || tell.send(()).expect("the test waits")).expect("watched");
+        let _watcher = watch(&[&at("routes.toml")], move || tell.send(()).expect("the test waits")).expect("watched");
         std::os::unix::fs::symlink("two", at("..data_tmp")).expect("a link");
         fs::rename(at("..data_tmp"), at("..data")).expect("renamed");
         told.recv_timeout(Duration::from_secs(20)).expect("noticed");
@@ -393,7 +396,7 @@ mod tests {
     fn reading_the_file_or_writing_another_is_no_change() {
         let bench = Bench::new();
         let (tell, told) = channel();
-        let _watcher = watch(&bench.path(), move || tell.send(()).expect("the test waits")).expect("watched");
+        let _watcher = watch(&[&bench.path()], move || tell.send(()).expect("the test waits")).expect("watched");
         fs::read(bench.path()).expect("read");
         fs::write(bench.folder.path().join("other"), "x").expect("written");
         assert!(told.recv_timeout(QUIET * 3).is_err());

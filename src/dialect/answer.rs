@@ -1,6 +1,6 @@
 //! What we look for in answers.
 
-use crate::domain::{Mark, Usage, UsageUpdate};
+use crate::domain::{Mark, Pico, Usage, UsageUpdate};
 
 /// What a whole answer with a status of success turned out to be.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -11,6 +11,8 @@ pub struct Answer {
     pub error: Option<String>,
     /// What the provider counted.
     pub usage: Option<Usage>,
+    /// What it cost by the provider's own word.
+    pub cost: Option<Pico>,
     /// The service tier that it names, which changes the price.
     pub service_tier: Option<String>,
     /// What the model wrote, tool calls included, where it has to be counted here because there is no usage.
@@ -44,6 +46,8 @@ pub struct Piece {
     pub has_usage_field: bool,
     /// What the provider counted so far; cumulative, so what it tells replaces what came before.
     pub usage: Option<UsageUpdate>,
+    /// What it cost so far by the provider's own word.
+    pub cost: Option<Pico>,
     /// The service tier that it names.
     pub service_tier: Option<String>,
     /// What the model wrote in it.

@@ -84,6 +84,7 @@ impl Told<'_> {
             audio_output: take(&mut output, count(outputs.audio_tokens)),
             input,
             output,
+            web_searches: 0,
         })
     }
 }

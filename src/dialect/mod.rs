@@ -9,6 +9,7 @@ mod answer;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 mod body;
+mod cost;
 mod counts;
 pub mod framing;
 pub mod gemini;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 use crate::domain::{Dialect, Door, Failure, Mark, Prompt, RequestId};
 
 pub use answer::{Answer, Event, Piece};
+pub use cost::read_usd;
 
 /// What a request's JSON may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

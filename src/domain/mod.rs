@@ -4,6 +4,9 @@
 
 mod assessment;
 mod caller;
+mod catalogue;
+mod ceiling;
+mod decimal;
 mod decision;
 mod dialect;
 mod facts;
@@ -16,10 +19,13 @@ mod price;
 mod prompt;
 mod scope;
 mod secret;
+mod unit_price;
 mod usage;
 
 pub use assessment::{Assessment, Content, ContentSet, Evidence, Kind, Risk, Signal, Tag, TagSet, TokenCount};
 pub use caller::{App, Caller, Label};
+pub use catalogue::{Catalogue, CatalogueError, CataloguePrice, Listed, Listing};
+pub use ceiling::{Ceiling, Step};
 pub use decision::{Candidate, Decision, Gate, GatedOut, Outcome, Reason};
 pub use dialect::{Dialect, Door};
 pub use facts::{Conversation, Facts, HeaderFacts, TurnKind};
@@ -28,8 +34,9 @@ pub use id::{RequestId, RulesVersion};
 pub use mark::Mark;
 pub use money::Pico;
 pub use name::{BudgetName, EndpointName, IssuerName, KeyName, LimitName, NameError, RuleName, TierName};
-pub use price::{CataloguePrice, Price, Rates};
+pub use price::{Price, Rates, Temporary};
 pub use prompt::{Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
 pub use scope::{Dimension, Scope};
 pub use secret::{Digest, Secret, digest, from_hex, hex};
+pub use unit_price::{Discount, UnitPrice};
 pub use usage::{Usage, UsageSource, UsageUpdate};

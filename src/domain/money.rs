@@ -6,6 +6,8 @@ use std::ops::{Add, Sub};
 
 use serde::{Serialize, Serializer};
 
+use super::decimal::{Beyond, scaled};
+
 /// An amount in pico-dollars (10⁻¹² USD). A price of 1 USD for a million tokens is 1,000,000 pico-dollars a token.
 ///
 /// Held in 128 bits, so no sum of real bills overflows; one entry of the ledger is kept in 64 bits (up to 9.2 million
@@ -23,11 +25,17 @@ impl Pico {
         Self(pico)
     }
 
-    /// An amount given in dollars, to the nearest pico-dollar; `None` if it is not finite or beyond a billion USD.
-    ///
-    /// Exact for sums up to about 500 USD that are whole in pico-dollars: a 64-bit float keeps 15.9 decimal digits.
+    /// An amount given in dollars as a configuration writes it: the decimal that prints as this float, to the nearest
+    /// pico-dollar; `None` if it is not finite or beyond a billion USD.
     pub fn from_usd(usd: f64) -> Option<Self> {
-        (usd.is_finite() && usd.abs() <= 1e9).then(|| Self((usd * Self::PER_USD as f64).round() as i128))
+        Self::parse_usd(&usd.to_string())
+    }
+
+    /// An amount given in dollars as decimal text such as `0.00123` or `1.2e-5`, to the nearest pico-dollar, half to
+    /// even; `None` if it is no number or beyond a billion USD.
+    pub fn parse_usd(text: &str) -> Option<Self> {
+        let pico = scaled(text, 12, Beyond::Rounded)?;
+        (pico.abs() <= 1_000_000_000 * Self::PER_USD).then_some(Self(pico))
     }
 
     /// The number of pico-dollars.
@@ -106,10 +114,17 @@ mod tests {
     }
 
     #[test]
-    fn a_catalogue_price_becomes_whole_pico_dollars() {
-        assert_eq!(Pico::from_usd(0.000_000_15), Some(Pico::new(150_000)));
-        assert_eq!(Pico::from_usd(0.1 + 0.2), Some(Pico::new(300_000_000_000)));
-        assert_eq!(Pico::from_usd(f64::NAN), None);
+    fn dollars_are_read_exactly() {
+        let check = |text: &str, pico: Option<i128>| assert_eq!(Pico::parse_usd(text), pico.map(Pico::new), "{text}");
+        check("0.00000015", Some(150_000));
+        check("1.5e-7", Some(150_000));
+        check("-12.000000000001", Some(-12_000_000_000_001));
+        check("0.0000000000005", Some(0));
+        check("0.0000000000015", Some(2));
+        check("1e9", Some(1_000_000_000_000_000_000_000));
+        check("1e10", None);
+        check("$1", None);
+        assert_eq!(Pico::from_usd(0.1), Some(Pico::new(100_000_000_000)));
         assert_eq!(Pico::from_usd(f64::INFINITY), None);
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use genai_prices::{Calculator, PriceRequest, UsageKey};
-
-use super::{Pico, Usage};
+use super::{CataloguePrice, Ceiling, Pico, Usage};
 
 /// Prices set in `routes.toml`, in pico-dollars a token (the file says USD for a million tokens: the same digits × 10⁶).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,7 +19,8 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// The cost of `usage`. Sound and pictures cost what text costs: who needs more uses the catalogue.
+    /// The cost of `usage`. Sound and pictures cost what text costs, and the provider's searches nothing: who needs more
+    /// uses the catalogue.
     pub fn cost(&self, usage: &Usage) -> Pico {
         let written = usage.cache_write_5m.saturating_add(usage.cache_write_1h);
         let plain = usage.input.saturating_add(usage.audio_input).saturating_add(usage.image);
@@ -39,99 +38,88 @@ impl Rates {
     }
 }
 
-/// A model's place in the price catalogue of the `genai-prices` crate, which knows tiers by context length, cache
-/// prices, prices that depend on the date or the time of day, and service tiers.
-#[derive(Clone)]
-pub struct CataloguePrice {
-    catalogue: &'static Calculator,
-    provider: Arc<str>,
-    model: Arc<str>,
-}
-
-impl CataloguePrice {
-    /// The price of `model` at `provider`, or `None` if the catalogue has none.
-    pub fn find(catalogue: &'static Calculator, provider: &str, model: &str, at: SystemTime) -> Option<Self> {
-        let found = Self { catalogue, provider: provider.into(), model: model.into() };
-        let probe = Usage { input: 1000, output: 1000, ..Usage::default() };
-        found.cost(&probe, at, None).map(|_| found)
-    }
-
-    /// The provider's id in the catalogue.
-    pub fn provider(&self) -> &str {
-        &self.provider
-    }
-
-    /// The model that was looked up.
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    fn cost(&self, usage: &Usage, at: SystemTime, service_tier: Option<&str>) -> Option<Pico> {
-        let written = usage.cache_write_5m.saturating_add(usage.cache_write_1h);
-        // The catalogue's buckets nest (input includes what was cached); ours do not.
-        let buckets = [
-            (UsageKey::INPUT_TOKENS, usage.total_input()),
-            (UsageKey::CACHE_READ_TOKENS, usage.cache_read),
-            (UsageKey::CACHE_WRITE_TOKENS, written),
-            (UsageKey::CACHE_WRITE_5M_TOKENS, usage.cache_write_5m),
-            (UsageKey::CACHE_WRITE_1H_TOKENS, usage.cache_write_1h),
-            (UsageKey::INPUT_AUDIO_TOKENS, usage.audio_input),
-            (UsageKey::INPUT_IMAGE_TOKENS, usage.image),
-            (UsageKey::OUTPUT_TOKENS, usage.total_output()),
-            (UsageKey::OUTPUT_REASONING_TOKENS, usage.reasoning),
-            (UsageKey::OUTPUT_AUDIO_TOKENS, usage.audio_output),
-        ];
-        let reported: genai_prices::Usage =
-            buckets.into_iter().filter(|(_, tokens)| *tokens > 0).map(|(key, tokens)| (key, tokens as f64)).collect();
-        let mut request = PriceRequest::new(&self.model, &reported).with_provider_id(&self.provider).with_timestamp(at);
-        if let Some(tier) = service_tier {
-            request = request.with_price_context("service_tier", tier);
-        }
-        let price = self.catalogue.calculate(&request).ok()?;
-        Pico::from_usd(price.total_price)
-    }
-}
-
-impl std::fmt::Debug for CataloguePrice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "CataloguePrice({}/{})", self.provider, self.model)
-    }
+/// A price that ends, and the one that counts afterwards.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Temporary {
+    /// From this moment on it counts no more.
+    pub until: SystemTime,
+    /// What counts before.
+    pub price: Price,
+    /// What counts from then on.
+    pub afterwards: Price,
 }
 
 /// What an endpoint's tokens cost.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Price {
     /// Set in `routes.toml`.
     Fixed(Rates),
     /// From the catalogue.
     Catalogue(CataloguePrice),
+    /// Agreed for a time.
+    Temporary(Arc<Temporary>),
     /// Nobody knows. The cost of such an answer is unknown, which is not 0.
     Unpriced,
 }
 
 impl Price {
-    /// The cost of `usage` at the time `at`, with the service tier that the answer named (`flex`, `priority` …).
-    /// `None` if it is unpriced.
-    pub fn cost(&self, usage: &Usage, at: SystemTime, service_tier: Option<&str>) -> Option<Pico> {
+    /// The price that counts at a time: one that does not end.
+    pub fn at(&self, at: SystemTime) -> &Price {
         match self {
+            Price::Temporary(temporary) if at < temporary.until => temporary.price.at(at),
+            Price::Temporary(temporary) => temporary.afterwards.at(at),
+            price => price,
+        }
+    }
+
+    /// The cost of `usage` at the time `at`, with the service tier that the answer named (`flex`, `priority` …), to the
+    /// pico-dollar. `None` if it is unpriced.
+    pub fn cost(&self, usage: &Usage, at: SystemTime, service_tier: Option<&str>) -> Option<Pico> {
+        match self.at(at) {
             Price::Fixed(rates) => Some(rates.cost(usage)),
             Price::Catalogue(price) => price.cost(usage, at, service_tier),
+            Price::Temporary(_) | Price::Unpriced => None,
+        }
+    }
+
+    /// An upper bound of what tokens cost from `at` on; with `any_tier` under whatever service tier, else under the usual
+    /// one. The provider's searches are not in it: nobody bounds them. `None` if it is unpriced.
+    pub fn ceiling(&self, at: SystemTime, any_tier: bool) -> Option<Ceiling> {
+        match self {
+            Price::Fixed(rates) => {
+                let input = rates.input.max(rates.cache_read).max(rates.cache_write);
+                Some(Ceiling::flat(input, rates.output))
+            }
+            Price::Catalogue(price) => Some(price.ceiling(at, any_tier)),
+            Price::Temporary(temporary) => {
+                let afterwards = temporary.afterwards.ceiling(at, any_tier);
+                let before = temporary.price.ceiling(at, any_tier).filter(|_| at < temporary.until);
+                match (before, afterwards) {
+                    (Some(before), Some(afterwards)) => Some(before.or(&afterwards)),
+                    (one, other) => one.or(other),
+                }
+            }
             Price::Unpriced => None,
         }
     }
 
     /// Whether a cost can be told.
     pub fn is_known(&self) -> bool {
-        !matches!(self, Price::Unpriced)
+        match self {
+            Price::Temporary(temporary) => temporary.price.is_known() && temporary.afterwards.is_known(),
+            price => !matches!(price, Price::Unpriced),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at() -> SystemTime {
-        SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_000_000)
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000)
     }
 
     #[test]
@@ -143,18 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn the_catalogue_prices_cached_input_once() {
-        let price = CataloguePrice::find(Calculator::bundled(), "anthropic", "claude-haiku-4-5", at());
-        let price = Price::Catalogue(price.expect("the catalogue has this model"));
-        let plain = price.cost(&Usage { input: 1_000_000, ..Usage::default() }, at(), None);
-        let cached = price.cost(&Usage { cache_read: 1_000_000, ..Usage::default() }, at(), None);
-        assert_eq!(plain, Pico::from_usd(1.0));
-        assert_eq!(cached, Pico::from_usd(0.1));
+    fn a_price_counts_until_it_ends() {
+        let fixed = |input| Price::Fixed(Rates { input, ..Rates::default() });
+        let temporary = Temporary { until: at(), price: fixed(1), afterwards: fixed(7) };
+        let price = Price::Temporary(Arc::new(temporary));
+        let usage = Usage { input: 1, ..Usage::default() };
+        let before = at() - Duration::from_secs(1);
+        assert_eq!(price.cost(&usage, before, None), Some(Pico::new(1)));
+        assert_eq!(price.cost(&usage, at(), None), Some(Pico::new(7)));
     }
 
     #[test]
-    fn an_unknown_model_has_no_price() {
-        assert!(CataloguePrice::find(Calculator::bundled(), "openai", "no-such-model", at()).is_none());
+    fn what_nobody_knows_is_not_free() {
         assert_eq!(Price::Unpriced.cost(&Usage { input: 5, ..Usage::default() }, at(), None), None);
     }
 }

@@ -34,6 +34,8 @@ pub struct Usage {
     pub audio_output: u64,
     /// Prompt tokens that were pictures, where the provider tells them apart.
     pub image: u64,
+    /// Searches of the web that the provider made for it: no tokens, and charged each.
+    pub web_searches: u64,
 }
 
 /// What one event of a stream tells of usage. Counts are cumulative: what is told replaces what was known, what is left
@@ -60,6 +62,8 @@ pub struct UsageUpdate {
     pub audio_output: Option<u64>,
     /// See [`Usage::image`].
     pub image: Option<u64>,
+    /// See [`Usage::web_searches`].
+    pub web_searches: Option<u64>,
 }
 
 impl From<Usage> for UsageUpdate {
@@ -75,6 +79,8 @@ impl From<Usage> for UsageUpdate {
             audio_input: Some(usage.audio_input),
             audio_output: Some(usage.audio_output),
             image: Some(usage.image),
+            // Counted by few and never taken back: 0 says nothing new.
+            web_searches: (usage.web_searches > 0).then_some(usage.web_searches),
         }
     }
 }
@@ -92,6 +98,7 @@ impl Usage {
             (&mut self.audio_input, told.audio_input),
             (&mut self.audio_output, told.audio_output),
             (&mut self.image, told.image),
+            (&mut self.web_searches, told.web_searches),
         ];
         for (known, told) in fields {
             *known = told.unwrap_or(*known);

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use crate::domain::{Mark, Usage};
+use crate::domain::{Mark, Pico, Usage};
 
 pub use stream::{Metered, Watch};
 
@@ -22,6 +22,8 @@ pub const MAX_COUNTED_BYTES: usize = 256 << 10;
 pub struct Tally {
     /// What the provider counted.
     pub usage: Option<Usage>,
+    /// What it cost by the provider's own word.
+    pub cost: Option<Pico>,
     /// The service tier that it named.
     pub service_tier: Option<String>,
     /// What the model wrote, up to [`MAX_COUNTED_BYTES`]; empty once the provider's usage is known.

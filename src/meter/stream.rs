@@ -194,6 +194,7 @@ impl Metered {
             tally.first_content.get_or_insert_with(std::time::Instant::now);
         }
         tally.service_tier = piece.service_tier.or(tally.service_tier.take());
+        tally.cost = piece.cost.or(tally.cost);
         if let Some(told) = piece.usage {
             tally.usage.get_or_insert_default().update(&told);
         }

@@ -54,6 +54,8 @@ pub struct RequestEnded {
     pub usage_source: Option<UsageSource>,
     /// What it cost.
     pub cost: Option<Pico>,
+    /// What it cost by the provider's own word.
+    pub provider_cost: Option<Pico>,
     /// What it would have cost on the baseline tier.
     pub baseline: Option<Pico>,
     /// From arrival to the end.

@@ -7,10 +7,11 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_
 use hyper::{HeaderMap, Response, StatusCode};
 
 use super::body::Body;
+use super::limited;
 use super::trail::{End, Spent, Trail};
 use crate::dialect::framing::Framing;
 use crate::dialect::{self, Answer};
-use crate::domain::{Dialect, Failure, FailureKind, Fault, TierName};
+use crate::domain::{Dialect, Failure, FailureKind, Fault, Pico, TierName};
 use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Upstream};
 use crate::listen::{Lifecycle, Phase};
 use crate::meter::{Ended, How, MAX_COUNTED_BYTES, Metered, Tally, Watch};
@@ -29,18 +30,23 @@ const TOKENS: HeaderName = HeaderName::from_static("x-weighbridge-tokens");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-weighbridge-attempts");
 const REVIEW: HeaderName = HeaderName::from_static("x-weighbridge-review");
 const LEFT_OUT: HeaderName = HeaderName::from_static("x-weighbridge-left-out");
+const LITELLM_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
 const COST: HeaderName = HeaderName::from_static("x-weighbridge-cost-usd");
 
 /// Sends an upstream's answer on.
 pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> Response<Body> {
     let Upstream { got, endpoint, tier, state } = upstream;
     let Got { status, mut headers, body, left_out } = got;
+    let told_cost = told_cost(&headers);
+    // Another proxy of ours told its own cost; the caller gets ours.
+    headers.remove(COST);
     set(&mut headers, LEFT_OUT, &left_out.join(", "));
     headers.entry(id_header(trail.dialect)).or_insert_with(|| id_value(&trail));
     describe(&trail, endpoint.name.as_str(), tier.as_ref().map(|tier| tier.as_str()), &mut headers);
+    let mut trail = trail;
+    trail.told_cost = told_cost;
     match body {
         AnswerBody::Whole { bytes, answer } => {
-            let mut trail = trail;
             if let Some(answer) = &answer {
                 state.observe_usage(answer.usage.is_some());
             }
@@ -55,6 +61,7 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
             };
             let (spent, receipt) = trail.end(end);
             receipt.await;
+            limited::tell(&trail.remainder(), trail.dialect, &mut headers);
             tell_cost(&spent, &mut headers);
             response(status, headers, Body::whole(bytes))
         }
@@ -63,6 +70,7 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
                 headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             }
+            limited::tell(&trail.remainder(), trail.dialect, &mut headers);
             let body = metered(*stream, Whose { endpoint, tier, state }, trail, status, lifecycle);
             response(status, headers, Body::Stream(Box::new(body)))
         }
@@ -79,6 +87,7 @@ pub async fn counted(tokens: u64, mut trail: Trail) -> Response<Body> {
         End { status: 200, ending: Ending::Complete, failure: None, upstream: None, tally: None, streamed: false };
     let (_, receipt) = trail.end(end);
     receipt.await;
+    limited::tell(&trail.remainder(), trail.dialect, &mut headers);
     let body = serde_json::json!({ "input_tokens": tokens });
     response(StatusCode::OK, headers, Body::whole(body.to_string()))
 }
@@ -100,6 +109,7 @@ pub async fn refuse(failure: Failure, trail: Trail) -> Response<Body> {
     let mut headers = HeaderMap::new();
     describe(&trail, "", None, &mut headers);
     explain(&failure, &mut headers);
+    limited::tell(&trail.remainder(), trail.dialect, &mut headers);
     headers.insert(id_header(trail.dialect), id_value(&trail));
     trail.refuse(&failure, status.as_u16()).await;
     response(status, headers, Body::whole(body))
@@ -174,6 +184,7 @@ fn tally_of(mut answer: Answer, bytes: &Bytes) -> Tally {
     answer.text.truncate(kept);
     Tally {
         usage: answer.usage,
+        cost: answer.cost,
         service_tier: answer.service_tier,
         text: answer.text,
         uncounted_bytes,
@@ -273,6 +284,13 @@ fn describe(trail: &Trail, endpoint: &str, tier: Option<&str>, headers: &mut Hea
         headers.insert(RISK, HeaderValue::from_static(facts.risk.as_str()));
         headers.insert(TOKENS, HeaderValue::from(facts.tokens.expected));
     }
+}
+
+/// What the answer cost by the word of the gateway that sent it.
+fn told_cost(headers: &HeaderMap) -> Option<Pico> {
+    let read = |name: &HeaderName| dialect::read_usd(headers.get(name)?.to_str().ok()?);
+    // Before a stream there is nothing to tell yet, and some tell it as 0.
+    [COST, LITELLM_COST].iter().find_map(read).filter(|cost| *cost > Pico::ZERO)
 }
 
 fn tell_cost(spent: &Spent, headers: &mut HeaderMap) {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
-use crate::admit::Admitted;
+use super::spending;
+use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
 use crate::budget::{Budgets, Reservation};
 use crate::config::Config;
@@ -20,7 +21,7 @@ use crate::listen::{Lifecycle, Phase};
 use crate::meter::Tally;
 use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
-use crate::record::entry::{Attempt, Ending, Entry};
+use crate::record::entry::{Attempt, Ending, Entry, TOLD};
 use crate::record::{Ledger, Receipt};
 
 /// What a trail reports to when it ends.
@@ -57,6 +58,14 @@ pub struct Trail {
     pub dialect: Dialect,
     /// Who asks.
     pub admitted: Option<Admitted>,
+    /// What it has taken of its caller's limits; what is not settled comes back when this is dropped.
+    pub pass: Option<Pass>,
+    /// The same of the limits of the endpoint that answers.
+    pub endpoint_pass: Option<Pass>,
+    /// How many tokens were reserved; `None`: nothing limits them.
+    pub tokens_reserved: Option<u64>,
+    /// What was left of the limit that refused it.
+    pub remainder: Option<Remainder>,
     /// What the rules saw.
     pub facts: Option<Arc<Facts>>,
     /// Why the assessment says what it says.
@@ -73,6 +82,8 @@ pub struct Trail {
     pub prompt_tokens: Option<u64>,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hides_usage: bool,
+    /// What the answer cost by the word of the gateway that sent it, if its headers say so.
+    pub told_cost: Option<Pico>,
     /// Whether the usage in the answer is this request's.
     pub billing: Billing,
     /// What the request holds in its budgets; comes back when it ends.
@@ -120,6 +131,10 @@ pub struct Spent {
     pub usage: Option<(Usage, UsageSource)>,
     /// What they cost; `None`: unpriced, or nothing was used.
     pub cost: Option<Pico>,
+    /// What they cost by the provider's own word.
+    pub provider_cost: Option<Pico>,
+    /// Whether the provider's word is all that is known of the cost.
+    pub is_told: bool,
     /// What they would have cost on the baseline tier.
     pub baseline: Option<Pico>,
 }
@@ -146,6 +161,10 @@ impl Trail {
             app,
             dialect: door.dialect(),
             admitted: None,
+            pass: None,
+            endpoint_pass: None,
+            tokens_reserved: None,
+            remainder: None,
             facts: None,
             evidence: Vec::new(),
             decision: None,
@@ -154,6 +173,7 @@ impl Trail {
             body_wait: Duration::ZERO,
             prompt_tokens: None,
             hides_usage: false,
+            told_cost: None,
             billing: Billing::Usual,
             reservation: None,
             has_ended: false,
@@ -177,8 +197,9 @@ impl Trail {
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
+        self.settle_tokens(&spent, now);
         let entry = self.entry(&end, &spent, now);
-        self.settle(&spent);
+        spending::settle(self.reservation.take(), spent.cost, self.id, &self.books.metrics);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
@@ -187,16 +208,24 @@ impl Trail {
         (spent, receipt)
     }
 
-    /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
-    /// price is missing.
-    fn settle(&mut self, spent: &Spent) {
-        if let Some((reservation, cost)) = self.reservation.take().zip(spent.cost) {
-            if cost > reservation.amount() {
-                self.books.metrics.budgets.overrun(cost - reservation.amount());
-                tracing::warn!(request_id = %self.id, %cost, reserved = %reservation.amount(), "a request cost more than was reserved for it");
-            }
-            reservation.settle(cost);
+    /// Puts the tokens that were used in the place of those that were reserved.
+    fn settle_tokens(&mut self, spent: &Spent, now: Instant) {
+        let usage = spent.usage.map(|(usage, _)| usage);
+        let used = usage.map_or(0, |usage| usage.total());
+        for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
+            pass.settle(used, usage.map(|usage| usage.total_output()), now);
         }
+        if let Some(reserved) = self.tokens_reserved {
+            self.books.metrics.tokens_settled(reserved, used);
+        }
+        // The figures for the headers are read before; from now on the request is no longer under way.
+        self.remainder = self.remainder.or(self.pass.take().map(|pass| pass.remainder(now)));
+        self.endpoint_pass = None;
+    }
+
+    /// What is left of the limits that it counts under.
+    pub fn remainder(&self) -> Remainder {
+        self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
     }
 
     /// Takes note of who holds what later requests may go on from.
@@ -248,9 +277,15 @@ impl Trail {
         };
         let tier = tally.service_tier.as_deref();
         let baseline = self.config.baseline.as_ref().and_then(|name| self.config.endpoints.get(name));
+        let ours = endpoint.price.cost(&usage, self.at, tier);
+        let provider_cost = tally.cost.or(self.told_cost);
+        // A gateway's word is better than none. A cost of 0 is no word: what nobody prices must not look free.
+        let told = provider_cost.filter(|cost| ours.is_none() && *cost > Pico::ZERO);
         Spent {
             usage: Some((usage, source)),
-            cost: endpoint.price.cost(&usage, self.at, tier),
+            cost: ours.or(told),
+            provider_cost,
+            is_told: told.is_some(),
             baseline: baseline.and_then(|baseline| baseline.price.cost(&usage, self.at, None)),
         }
     }
@@ -296,10 +331,13 @@ impl Trail {
             usage: spent.usage.map(|(usage, _)| usage),
             usage_source: spent.usage.map(|(_, source)| source),
             service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
-            price_version: is_paid.then(|| Arc::clone(&self.config.price_version)),
+            price_version: is_paid.then(|| match spent.is_told {
+                true => TOLD.into(),
+                false => Arc::clone(&self.config.price_version),
+            }),
             cost: spent.cost,
             reserved: self.reservation.as_ref().map(Reservation::amount),
-            provider_cost: None,
+            provider_cost: spent.provider_cost,
             baseline: spent.baseline,
             status: end.status,
             ending: end.ending,
@@ -366,6 +404,8 @@ impl Trail {
             usage: entry.usage,
             usage_source: entry.usage_source,
             cost: entry.cost,
+            // There is nothing to compare it with where it stands for our own.
+            provider_cost: entry.provider_cost.filter(|_| entry.price_version.as_deref() != Some(TOLD)),
             baseline: entry.baseline,
             total: Duration::from_micros(entry.total_us),
             first_byte: entry.first_byte_us.map(Duration::from_micros),

@@ -63,6 +63,9 @@ pub struct Attempt {
     pub provider_request_id: Option<String>,
 }
 
+/// The `price_version` of an entry whose cost is the provider's own word, for want of a price.
+pub const TOLD: &str = "told by the provider";
+
 /// One request, as kept.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Entry {

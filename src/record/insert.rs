@@ -16,9 +16,9 @@ const INSERT_ENTRY: &str = "INSERT INTO entries (
     tokens_high, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output, image,
     usage_source, service_tier, price_version, cost_pico, baseline_pico, status, ending, failure, fault, streamed,
     attempts, total_us, first_byte_us, overhead_us, request_bytes, response_bytes, rules_version, facts, evidence, decision,
-    branch, pull_request, reserved_pico, provider_cost_pico)
+    branch, pull_request, reserved_pico, provider_cost_pico, web_searches)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?)
+            ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO NOTHING";
 
 const INSERT_ATTEMPT: &str = "INSERT INTO attempts (
@@ -113,6 +113,7 @@ fn insert_entry(connection: &Connection, entry: &Entry, scratch: &mut Scratch) -
         entry.pull_request.as_ref().map(|label| label.as_str()),
         entry.reserved.map(Pico::saturating_i64),
         entry.provider_cost.map(Pico::saturating_i64),
+        usage.map(|usage| Whole(usage.web_searches)),
     ])?;
     Ok(changed == 1)
 }

@@ -44,6 +44,7 @@ mod ship;
 mod sums;
 #[cfg(test)]
 mod tests;
+pub mod used;
 mod writer;
 
 use checkpoint::{Checkpoints, Pace};

@@ -109,15 +109,17 @@ pub fn run(args: &Args) -> ExitCode {
         (Err(_), Some(_)) => None,
         (Err(problems), None) => return super::cannot_run(&problems),
     };
-    let (settings, mapping) = config.map(|config| (config.ledger, config.outcomes.mapping)).unzip();
-    let archive = match (&args.ledger, settings) {
-        (None, Some(settings)) => Archive::of(&settings).map_err(ReportError::from),
-        (path, _) => Ok(Archive::in_file(path.clone().unwrap_or_default())),
+    let archive = match (&args.ledger, &config) {
+        (Some(ledger), _) => Ok(Archive::in_file(ledger)),
+        (None, Some(config)) => Archive::of(&config.ledger),
+        (None, None) => Ok(Archive::in_file("")),
     };
-    let mapping = mapping.unwrap_or_default();
     let out = BufWriter::new(io::stdout().lock());
-    let printed = archive.and_then(|archive| match &args.per {
-        Some(kind) => per_outcome::print(args, kind, &archive, &mapping, Timestamp::now(), out),
+    let printed = archive.map_err(ReportError::from).and_then(|archive| match &args.per {
+        Some(kind) => {
+            let shelf = per_outcome::Shelf::of(config.as_ref(), args.ledger.as_deref())?;
+            per_outcome::print(args, kind, &archive, &shelf, Timestamp::now(), out)
+        }
         None => print(args, &archive, Timestamp::now(), out),
     });
     match printed {
@@ -135,7 +137,8 @@ pub fn run(args: &Args) -> ExitCode {
 fn print(args: &Args, ledger: &Archive, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
     let filter = args.filter(now)?;
     let by = if args.by.is_empty() { &[GroupBy::Tier] } else { args.by.as_slice() };
-    let report = ledger.report_blocking(&filter, by)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(ledger.report(&filter, by))?;
     if args.json {
         print_json(&report, by, filter.period, &mut out)?;
     } else if args.csv {

@@ -11,12 +11,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::{CheckedEndpoint, Checker, Declared};
-use crate::config::Strictness;
 use crate::config::located::Located;
 use crate::config::raw::{
     AuthWord, DoorWord, HttpWord, Named, RawAws, RawEndpoint, RawRetries, RawSecret, RawTimeouts,
 };
-use crate::domain::{Dialect, Door, EndpointName, Secret};
+use crate::domain::{CataloguePrice, Dialect, Door, EndpointName};
 use crate::forward::{Auth, AwsCredentials, Endpoint, HttpVersion, Retries, TimeLimits, region_of};
 use crate::route::{Abilities, Target};
 
@@ -46,6 +45,8 @@ impl Checker<'_, '_> {
         let model =
             self.required(raw.model.as_ref(), &raw.span(), "model", &subject).and_then(|model| self.model(model));
         let known = url.as_ref().zip(model.as_ref()).and_then(|(url, model)| self.known(raw, url, model));
+        let listed = known.as_ref().and_then(|known| known.price.as_ref());
+        let context_known = listed.and_then(CataloguePrice::context_window);
         let price = self.price(raw, known.as_ref(), &subject, written.span());
         let dialect = raw.dialect.as_ref().map_or(Dialect::OpenaiChat, |word| super::when::dialect(**word));
         let auth = self.auth(raw, dialect, url.as_ref(), &subject, raw.span());
@@ -63,11 +64,12 @@ impl Checker<'_, '_> {
         let target = Target {
             name: name.clone(),
             model: model.clone(),
-            context_window: context_window.or(known.and_then(|known| known.context_window)),
+            context_window: context_window.or(context_known),
             max_output,
             abilities: abilities(raw),
             serves: Arc::clone(&serves),
             flat_rates: super::prices::flat(&price, self.surroundings.now),
+            ceilings: self.ceilings(&price, known.as_ref()),
             price: price.clone(),
         };
         let endpoint = Endpoint {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::Counts;
 use crate::dialect::answer::{Answer, Event, Piece};
 use crate::dialect::body::read;
+use crate::dialect::cost;
 use crate::dialect::counts::error_text;
 use crate::domain::{Mark, Usage};
 
@@ -133,6 +134,7 @@ pub fn read_answer(body: &[u8]) -> Answer {
             usage.update(&told);
             usage
         }),
+        cost: message.usage.and_then(cost::told),
         service_tier: counts.as_ref().and_then(Counts::service_tier),
         text,
         marks: blocks.iter().flat_map(Block::marks).collect(),
@@ -170,6 +172,7 @@ fn read_usage(piece: &mut Piece, usage: Option<&RawValue>, is_start: bool) {
     piece.has_usage_field = true;
     piece.service_tier = counts.service_tier();
     piece.usage = counts.told();
+    piece.cost = cost::told(usage);
     if let Some(told) = piece.usage.as_mut().filter(|_| is_start) {
         // The first token or two stand there before the model has written anything. Of an answer that breaks off after
         // that, they would pass for all that it wrote.

@@ -28,6 +28,14 @@ pub(in crate::dialect) struct Counts<'a> {
     iterations: Option<&'a RawValue>,
     #[serde(borrow, default)]
     service_tier: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    server_tool_use: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct ServerTools<'a> {
+    #[serde(borrow, default)]
+    web_search_requests: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -94,6 +102,7 @@ impl<'a> Counts<'a> {
             cache_read: count(self.cache_read_input_tokens),
             output: output.zip(thinking).map(|(all, thinking)| all - thinking),
             reasoning: thinking,
+            web_searches: count(inside::<ServerTools<'_>>(self.server_tool_use).web_search_requests),
             ..UsageUpdate::default()
         };
         let split: CacheCreation<'_> = inside(self.cache_creation);

@@ -19,6 +19,7 @@ pub fn read_answer(body: &[u8]) -> Answer {
         is_answer: error.is_none() && body.output.is_some(),
         error,
         usage: body.usage.as_ref().and_then(usage::Counts::usage),
+        cost: None,
         service_tier: body.service_tier.as_ref().and_then(wire::Tier::name),
         text,
         marks: Vec::new(),

@@ -39,6 +39,9 @@ pub(in crate::dialect) struct Counts<'a> {
     candidates_tokens_details: Option<Vec<Modality<'a>>>,
     #[serde(borrow, default)]
     service_tier: Option<Cow<'a, str>>,
+    /// Vertex's word for the tier.
+    #[serde(borrow, default)]
+    traffic_type: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +66,15 @@ fn of(details: Option<&Vec<Modality<'_>>>, modality: &str) -> u64 {
 
 impl Counts<'_> {
     pub(super) fn service_tier(&self) -> Option<String> {
-        self.service_tier.as_deref().map(str::to_lowercase)
+        let by_traffic = || {
+            self.traffic_type.as_deref().map(|traffic| match traffic {
+                "ON_DEMAND" => "standard".to_owned(),
+                "ON_DEMAND_FLEX" => "flex".to_owned(),
+                "ON_DEMAND_PRIORITY" => "priority".to_owned(),
+                other => other.to_lowercase(),
+            })
+        };
+        self.service_tier.as_deref().map(str::to_lowercase).or_else(by_traffic)
     }
 
     /// The counts in disjoint buckets, or `None` if none of those that matter is there. What is counted inside another

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialect::answer::{Answer, Event, Piece};
+use crate::dialect::cost;
 use crate::dialect::counts::{Details, Told, count, error_text};
 use crate::dialect::json::{raw, span_in};
 use crate::dialect::sse;
@@ -154,6 +155,7 @@ pub fn read_answer(body: &[u8]) -> Answer {
         is_answer: chunk.error.is_none() && chunk.choices.as_ref().is_some_and(|choices| !choices.is_empty()),
         error: chunk.error.map(error_text),
         usage: chunk.usage(),
+        cost: chunk.usage.and_then(cost::told),
         service_tier: chunk.service_tier.as_deref().map(str::to_owned),
         text,
         marks: Vec::new(),
@@ -175,6 +177,7 @@ pub fn read_event(data: &[u8]) -> Event {
         is_end: chunk.choices.iter().flatten().any(|choice| choice.finish_reason.is_some()),
         has_usage_field: chunk.usage.is_some(),
         usage: chunk.usage().map(Into::into),
+        cost: chunk.usage.and_then(cost::told),
         service_tier: chunk.service_tier.as_deref().map(str::to_owned),
         text,
         marks: Vec::new(),

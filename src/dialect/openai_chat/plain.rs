@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::dialect::answer::{Answer, Event, Piece as Said};
 use crate::dialect::body::{Fields, malformed, read, splice, wrong_type};
+use crate::dialect::cost;
 use crate::dialect::counts::error_text;
 use crate::dialect::json::{depth, span_in};
 use crate::dialect::{Limits, Wanted};
@@ -78,6 +79,7 @@ pub fn parse_plain(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, F
             None
         },
         answers: answers.max(1),
+        dear_tier: false,
         pins: Vec::new(),
         signed: Vec::new(),
         body: body.clone(),
@@ -171,7 +173,8 @@ impl Plain<'_> {
 /// Reads a whole answer: whatever came with a status of success is one.
 pub fn read_plain_answer(body: &[u8]) -> Answer {
     let plain: Option<Plain<'_>> = serde_json::from_slice(body).ok();
-    Answer { is_answer: true, usage: plain.and_then(|plain| plain.usage()), ..Answer::default() }
+    let cost = plain.as_ref().and_then(|plain| plain.usage).and_then(cost::told);
+    Answer { is_answer: true, usage: plain.and_then(|plain| plain.usage()), cost, ..Answer::default() }
 }
 
 /// Reads the data of one event: each is content; one whose type ends in `.completed` or `.done` is the last word.

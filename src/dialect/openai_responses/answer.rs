@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::dialect::answer::{Answer, Event, Piece};
 use crate::dialect::body::read;
+use crate::dialect::cost;
 use crate::dialect::counts::{Details, Told, count, error_text};
 use crate::dialect::json::raw;
 use crate::domain::{Mark, Usage};
@@ -45,6 +46,11 @@ struct Conversation<'a> {
 /// An item of an answer. What it says is read leniently: it counts only where there is no usage.
 #[derive(Deserialize)]
 struct Item<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    /// What a call to the provider's search did.
+    #[serde(borrow, default)]
+    action: Option<&'a RawValue>,
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -72,7 +78,19 @@ fn add(value: Option<&RawValue>, text: &mut String) {
     text.push_str(&value.and_then(read::<Cow<'_, str>>).unwrap_or_default());
 }
 
+#[derive(Deserialize)]
+struct Action<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+}
+
 impl<'a> Item<'a> {
+    /// Whether the provider searched the web, which it charges; pages that it opened or looked through it does not.
+    fn is_search(&self) -> bool {
+        let is_search = |action: &'a RawValue| read::<Action<'_>>(action).is_none_or(|action| action.kind == "search");
+        self.kind.as_deref() == Some("web_search_call") && self.action.is_none_or(is_search)
+    }
+
     fn write_to(&self, text: &mut String) {
         for parts in [self.summary, self.content].into_iter().flatten().filter_map(read::<Vec<Part<'a>>>) {
             for part in parts {
@@ -98,7 +116,9 @@ impl<'a> Response<'a> {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.usage.and_then(read::<Counts<'_>>).and_then(|counts| counts.usage())
+        let usage = self.usage.and_then(read::<Counts<'_>>).and_then(|counts| counts.usage())?;
+        let searches = self.items().iter().filter(|item| item.is_search()).count();
+        Some(Usage { web_searches: searches as u64, ..usage })
     }
 
     /// The tier that served; as long as it is only asked for, it may still read `auto`.
@@ -180,6 +200,7 @@ pub fn read_answer(body: &[u8]) -> Answer {
         is_answer: error.is_none() && response.is_answer(),
         error,
         usage: response.usage(),
+        cost: response.usage.and_then(cost::told),
         service_tier: response.service_tier(),
         text,
         marks: if response.is("response.input_tokens") { Vec::new() } else { response.marks() },
@@ -238,6 +259,7 @@ fn told(response: &Response<'_>) -> Piece {
     Piece {
         has_usage_field: response.usage.is_some(),
         usage: response.usage().map(Into::into),
+        cost: response.usage.and_then(cost::told),
         service_tier: response.service_tier(),
         marks: response.marks(),
         ..Piece::default()

@@ -6,3 +6,4 @@ ALTER TABLE entries ADD COLUMN reserved_pico INTEGER;
 ALTER TABLE entries ADD COLUMN provider_cost_pico INTEGER;
 ALTER TABLE entries ADD COLUMN first_cost_pico INTEGER;     -- what was recorded before the first restatement
 ALTER TABLE entries ADD COLUMN first_price_version TEXT;    -- NULL: never restated
+ALTER TABLE entries ADD COLUMN web_searches INTEGER;        -- made by the provider, charged each

@@ -35,7 +35,7 @@ impl Kind {
 use Kind::{Flag, Id, Json, Text, Whole};
 
 /// The columns of entries in both databases.
-pub const ENTRY: [(&str, Kind); 57] = [
+pub const ENTRY: [(&str, Kind); 58] = [
     ("id", Id),
     ("seq", Whole),
     ("at_millis", Whole),
@@ -69,6 +69,7 @@ pub const ENTRY: [(&str, Kind); 57] = [
     ("audio_input", Whole),
     ("audio_output", Whole),
     ("image", Whole),
+    ("web_searches", Whole),
     ("usage_source", Text),
     ("service_tier", Text),
     ("price_version", Text),

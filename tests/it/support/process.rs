@@ -43,6 +43,11 @@ impl Process {
         Client::new(self.data.clone(), false)
     }
 
+    /// A client of the admin port.
+    pub fn admin(&self) -> Client {
+        Client::new(self.admin.clone(), false)
+    }
+
     /// The value of a metric: the line that begins like this.
     pub async fn metric(&self, line: &str) -> f64 {
         let answer = Client::new(self.admin.clone(), false).get("/metrics").await;

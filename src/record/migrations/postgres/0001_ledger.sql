@@ -37,6 +37,7 @@ CREATE TABLE entries (
     audio_input          BIGINT,
     audio_output         BIGINT,
     image                BIGINT,
+    web_searches         BIGINT,
     usage_source         TEXT,
     service_tier         TEXT,
     price_version        TEXT,

@@ -117,6 +117,7 @@ proptest! {
         let [input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output, image] = counts;
         let usage = Usage {
             input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output, image,
+            web_searches: 0,
         };
         let told = usage_object(&usage);
         let number = |name: &str| told[name].as_u64().expect("a number");
