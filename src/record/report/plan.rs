@@ -35,7 +35,7 @@ impl Plan {
         let (first, last) = (whole_from(HOUR, since), whole_until(HOUR, until));
         let widened = (wide != period).then_some(wide);
         if since >= until || first >= last {
-            let edges = some([since..until]);
+            let edges = some([since..until, NOTHING]);
             return Self { days: NOTHING, hours: Vec::new(), edges, rolled: NOTHING, widened };
         }
         let (first_day, last_day) = (whole_from(DAY, first), whole_until(DAY, last));
