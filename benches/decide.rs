@@ -105,6 +105,7 @@ fn facts() -> Facts {
         tokens: TokenCount { low: 1800, expected: 2000, high: 2200 },
         max_output: Some(500),
         answers: 1,
+        dear_tier: false,
         tags: [Tag::Security].into_iter().collect::<TagSet>(),
         risk: Risk::High,
         kind: Kind::Design,
@@ -116,6 +117,7 @@ fn facts() -> Facts {
         stream: true,
         turn: TurnKind::Human,
         conversation: Conversation::Ongoing,
+        budget_used: None,
         headers: HeaderFacts::new(),
     }
 }

@@ -5,6 +5,7 @@ mod api;
 mod budgets;
 mod keys;
 mod login;
+mod overrides;
 mod reply;
 mod table;
 
@@ -23,6 +24,7 @@ use crate::listen::{Answering, guarded};
 use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
 use crate::read::{self, Bounds};
+use crate::record::archive::Archive;
 use crate::registry::{Moment, Registry};
 pub use login::Authorized;
 use login::Logins;
@@ -43,6 +45,8 @@ pub struct AdminPort {
     pub proxy: Arc<Proxy>,
     /// Open connections on the data port.
     pub connections: Arc<AtomicU64>,
+    /// The ledger, for those who ask.
+    pub archive: Archive,
     /// What is changed here.
     pub registry: Registry,
 }
@@ -82,7 +86,7 @@ impl AdminPort {
             Asked::Health => Ok(text(StatusCode::OK, "ok\n")),
             Asked::Ready => Ok(self.ready()),
             Asked::Metrics => Ok(self.metrics()),
-            Asked::Request => api::request(self.proxy.config.snapshot().ledger.path.clone(), named(0)).await,
+            Asked::Request => api::request(&self.archive, named(0)).await,
             Asked::Keys => self.keys().await,
             Asked::CreateKey => self.create_key(&who, &body).await,
             Asked::RotateKey => self.rotate_key(&who, named(0), &body).await,
@@ -91,6 +95,9 @@ impl AdminPort {
             Asked::CreateToken => self.create_token(&who, &body).await,
             Asked::RevokeToken => self.revoke_token(&who, named(0)).await,
             Asked::Budgets => self.budgets(),
+            Asked::Overrides => self.overrides(named(0)).await,
+            Asked::OverrideBudget => self.override_budget(&who, named(0), &body).await,
+            Asked::EndOverride => self.end_override(&who, named(0), named(1)).await,
             Asked::Audit => self.audit(head.uri.query().unwrap_or_default()).await,
         }
     }

@@ -34,6 +34,12 @@ pub(super) enum Asked {
     RevokeToken,
     /// The audit log.
     Audit,
+    /// Overrides of a budget.
+    Overrides,
+    /// A new override.
+    OverrideBudget,
+    /// The end of an override.
+    EndOverride,
     /// Every budget's accounts.
     Budgets,
 }
@@ -80,6 +86,9 @@ const TABLE: &[Line] = &[
     line(Method::POST, "/api/v1/tokens", ADMIN, Asked::CreateToken),
     line(Method::POST, "/api/v1/tokens/{name}/revoke", ADMIN, Asked::RevokeToken),
     line(Method::GET, "/api/v1/audit", VIEWER, Asked::Audit),
+    line(Method::GET, "/api/v1/budgets/{name}/overrides", VIEWER, Asked::Overrides),
+    line(Method::POST, "/api/v1/budgets/{name}/overrides", OPERATOR, Asked::OverrideBudget),
+    line(Method::DELETE, "/api/v1/budgets/{name}/overrides/{id}", OPERATOR, Asked::EndOverride),
     line(Method::GET, "/api/v1/budgets", VIEWER, Asked::Budgets),
 ];
 

@@ -1,8 +1,8 @@
 //! Spend out of the ledger, as the room of value wants it.
 
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
 use crate::record::report::{Filter, GroupBy, Line};
 use crate::value::spend::{Amount, Spend};
 
@@ -40,13 +40,13 @@ impl Detail {
 /// # Errors
 /// If the ledger cannot be read.
 pub fn spend(
-    reader: &Reader,
+    ledger: &Archive,
     period: Period,
     equal: Vec<(GroupBy, String)>,
     detail: Detail,
 ) -> Result<Vec<Spend>, LedgerError> {
     let columns = detail.columns();
-    let report = reader.report(&Filter { period, equal }, columns)?;
+    let report = ledger.report_blocking(&Filter { period, equal }, columns)?;
     Ok(report.lines.into_iter().map(|line| row(line, columns)).collect())
 }
 

@@ -13,8 +13,8 @@ use crate::listen::{Lifecycle, Phase};
 use crate::observe::Metrics;
 use crate::proxy::Proxy;
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
 use crate::store::{Place, Store, StoreError};
 use crate::value::alerts::delivery::deliver;
 use crate::value::alerts::judge::{Samples, cost_per_outcome};
@@ -143,10 +143,10 @@ impl Looking {
             outcomes.into_iter().map(|outcome| config.outcomes.mapping.resolved(outcome)).collect();
         let (config, alert) = (Arc::clone(config), alert.clone());
         let read = move || -> Result<Vec<Finding>, LookError> {
-            let reader = Reader::open(&config.ledger.path)?;
+            let ledger = Archive::of(&config.ledger)?;
             let sampled = |period: std::ops::Range<i64>| -> Result<Samples, LookError> {
                 let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
-                let rows = spend(&reader, bounds, Vec::new(), Detail::Join)?;
+                let rows = spend(&ledger, bounds, Vec::new(), Detail::Join)?;
                 let known = Known {
                     spend: &[],
                     earlier: &[],

@@ -154,6 +154,14 @@ impl Budgets {
         Ok(Some(Reservation { budgets: self.clone(), parts, amount: needed, held }))
     }
 
+    /// A place in every budget that a request of this caller counts under, holding nothing and refusing nobody: for what
+    /// was let in before and tells its cost now.
+    pub fn follow(&self, budgets: &[Budget], caller: &Caller, at_millis: u64) -> Option<Reservation> {
+        let parts = self.parts(budgets, caller, at_millis);
+        let holds_nothing = Reservation { budgets: self.clone(), parts, amount: Pico::ZERO, held: None };
+        (!holds_nothing.parts.is_empty()).then_some(holds_nothing)
+    }
+
     fn refused(
         &self,
         refused: &shared::Refused,
@@ -251,13 +259,16 @@ impl Reservation {
     pub fn settle(mut self, cost: Pico) {
         let parts = std::mem::take(&mut self.parts);
         self.budgets.accounts().settle(&parts, self.amount, cost);
-        if let Some(held) = self.held.take() {
-            held.settle(cost);
-        }
+        let held = self.held.take();
+        // What was not taken from the replica's share beforehand is told as spent.
+        let untold = |part: &&Part| !part.refuses || held.is_none();
         if let Some(leases) = &self.budgets.leases {
-            for part in parts.iter().filter(|part| !part.refuses) {
+            for part in parts.iter().filter(untold) {
                 leases.spend(&window(&part.id, part.limit), cost);
             }
+        }
+        if let Some(held) = held {
+            held.settle(cost);
         }
     }
 }

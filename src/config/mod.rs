@@ -57,6 +57,10 @@ pub struct Config {
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
+    /// Whose tokens may be shown instead of a key.
+    pub issuers: Arc<[Arc<admit::Issuer>]>,
+    /// How often, how much and how many at once.
+    pub limits: admit::LimitList,
     /// Who may see and change what the admin port has.
     pub admin_tokens: registry::AdminTokens,
     /// Where requests go.

@@ -11,8 +11,8 @@ use super::{Args, ReportError, moment};
 use crate::app::spend::{Detail, spend};
 use crate::app::value::{open_book, store_path};
 use crate::domain::Label;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
 use crate::record::report::GroupBy;
 use crate::store::StoreError;
 use crate::value::cost::{Costs, Known, Line, Per, Question, costs};
@@ -56,7 +56,7 @@ pub enum PerOutcomeError {
 pub(super) fn print(
     args: &Args,
     kind: &str,
-    ledger: &Path,
+    ledger: &Archive,
     mapping: &Mapping,
     now: Timestamp,
     mut out: impl Write,
@@ -65,13 +65,12 @@ pub(super) fn print(
     let filter = args.filter(now)?;
     let asked = Asked::new(filter.period, by, args.min_outcomes, &filter.equal, now);
     let of_kind = kind_of(kind)?;
-    let mut outcomes = shipped(ledger, asked.first_millis(), mapping)?;
+    let mut outcomes = shipped(ledger.path(), asked.first_millis(), mapping)?;
     outcomes.retain(|outcome| of_kind.as_ref().is_none_or(|kind| outcome.kind == *kind));
-    let reader = Reader::open(ledger)?;
     let rows = |period: Option<Range<Option<i64>>>| match period {
         Some(Range { start, end }) => {
             let period = Period { since_millis: start, until_millis: end };
-            spend(&reader, period, asked.equal.clone(), Detail::Drivers)
+            spend(ledger, period, asked.equal.clone(), Detail::Drivers)
         }
         None => Ok(Vec::new()),
     };

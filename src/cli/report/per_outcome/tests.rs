@@ -1,3 +1,4 @@
+use crate::record::archive::Archive;
 use std::time::Duration;
 
 use clap::Parser;
@@ -64,7 +65,7 @@ fn said(arguments: &str) -> Result<String, ReportError> {
     let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
     let mut out = Vec::new();
     let now = "2026-11-22T00:00:00Z".parse().unwrap();
-    super::print(&args, args.per.as_deref().unwrap(), &path, &Mapping::default(), now, &mut out)?;
+    super::print(&args, args.per.as_deref().unwrap(), &Archive::in_file(&path), &Mapping::default(), now, &mut out)?;
     Ok(String::from_utf8(out).unwrap())
 }
 

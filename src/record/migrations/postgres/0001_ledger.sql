@@ -106,6 +106,7 @@ CREATE TABLE rollup_hours (
     tier                 TEXT,
     endpoint             TEXT,
     model                TEXT,
+    escalated            TEXT,  -- yes: another tier answered than the rule's; no; NULL: nothing was decided
     requests             BIGINT NOT NULL,
     refused              BIGINT NOT NULL,
     failed               BIGINT NOT NULL,
@@ -146,6 +147,7 @@ CREATE TABLE rollup_days (
     tier                 TEXT,
     endpoint             TEXT,
     model                TEXT,
+    escalated            TEXT,  -- yes: another tier answered than the rule's; no; NULL: nothing was decided
     requests             BIGINT NOT NULL,
     refused              BIGINT NOT NULL,
     failed               BIGINT NOT NULL,
