@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::window::Stretch;
-use crate::domain::{BudgetName, Pico};
+use crate::domain::{BudgetName, Pico, RequestId};
 
 /// Which account: a budget, whose it is, and since when. The window is part of the name, so nothing is ever set back.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -60,6 +60,8 @@ pub struct Full {
 #[derive(Debug, Default)]
 pub struct Accounts {
     balances: HashMap<AccountId, Balance>,
+    /// The requests that were settled since somebody began to sum the ledger; `None`: nobody does.
+    noted: Option<Vec<RequestId>>,
 }
 
 impl Accounts {
@@ -95,6 +97,23 @@ impl Accounts {
             balance.reserved = balance.reserved - reserved;
             balance.settled = balance.settled + cost;
         }
+    }
+
+    /// Begins to note who is settled, or ends it.
+    pub fn note_endings(&mut self, wanted: bool) {
+        self.noted = wanted.then(Vec::new);
+    }
+
+    /// Notes that this request is being settled.
+    pub fn note(&mut self, id: RequestId) {
+        if let Some(noted) = &mut self.noted {
+            noted.push(id);
+        }
+    }
+
+    /// Who was settled since it was begun.
+    pub fn noted(&self) -> &[RequestId] {
+        self.noted.as_deref().unwrap_or_default()
     }
 
     /// Adds what was spent before anybody looked.

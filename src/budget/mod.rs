@@ -7,14 +7,15 @@
 //! (`shared`), and the balances here say what this replica did.
 
 mod account;
+pub mod forecast;
 mod settings;
 mod window;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use crate::domain::{BudgetName, BudgetRefusal, Caller, Failure, FailureKind, Pico, Scope};
+use crate::domain::{BudgetName, BudgetRefusal, Caller, Failure, FailureKind, Pico, RequestId, Scope};
 use crate::shared::{self, Claim, Held, Leases};
 use account::{AccountId, Accounts, Full, Part};
 
@@ -38,6 +39,10 @@ pub struct Budgets {
 #[derive(Debug, Default)]
 struct State {
     accounts: Mutex<Accounts>,
+    /// Held for reading by whoever ends a request, from settling it to handing its entry to the ledger.
+    ending: RwLock<()>,
+    /// The budgets in use. A request that began under others counts in these as well when it ends.
+    installed: RwLock<Arc<[Budget]>>,
     made_later: RwLock<Arc<MadeLater>>,
 }
 
@@ -181,12 +186,61 @@ impl Budgets {
         exceeded(&full, budget, needed, at_millis)
     }
 
-    /// Takes over what the ledger says was spent in the current window of a budget, for each holder. Called before the
-    /// budget is used, or for the time before it came into use.
+    /// Keeps what is summed from the ledger and what is settled meanwhile apart: hold it from settling a request until its
+    /// entry is the ledger's.
+    pub fn ending(&self) -> RwLockReadGuard<'_, ()> {
+        self.state.ending.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These budgets are in use from now on. What is settled in `new` ones is forgotten, for it is about to be summed from
+    /// the ledger; requests that end from now on are counted as they end, and their ids are noted until
+    /// [`counted`](Self::counted) is asked, so that the sum can leave them out.
+    ///
+    /// When this returns, whatever was settled before is the ledger's, written or waiting.
+    pub fn install(&self, all: &Arc<[Budget]>, new: &[&Budget]) {
+        let _nobody_is_ending = self.state.ending.write().unwrap_or_else(PoisonError::into_inner);
+        *self.state.installed.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(all);
+        let mut accounts = self.accounts();
+        new.iter().for_each(|budget| accounts.clear(&budget.name));
+        accounts.note_endings(!new.is_empty());
+    }
+
+    /// The requests that were counted as they ended since [`install`](Self::install).
+    pub fn counted(&self) -> Vec<RequestId> {
+        self.accounts().noted().to_vec()
+    }
+
+    /// Every sum is taken over: endings are noted no more.
+    pub fn restored(&self) {
+        self.accounts().note_endings(false);
+    }
+
+    /// A request has ended and cost this. Where the budgets in use are not those that it began under, it counts in them as
+    /// well.
+    pub fn settle(&self, settled: Settled<'_>, reservation: Option<Reservation>) {
+        let installed = Arc::clone(&self.state.installed.read().unwrap_or_else(PoisonError::into_inner));
+        let mut late = Vec::new();
+        if !Arc::ptr_eq(&installed, settled.began_under) {
+            late = self.parts(&installed, settled.caller, settled.at_millis);
+            let has =
+                |part: &Part| reservation.as_ref().is_some_and(|one| one.parts.iter().any(|own| own.id == part.id));
+            late.retain(|part| !has(part));
+        }
+        let mut accounts = self.accounts();
+        accounts.note(settled.id);
+        accounts.settle(&late, Pico::ZERO, settled.cost);
+        if let Some(reservation) = &reservation {
+            accounts.settle(&reservation.parts, reservation.amount, settled.cost);
+        }
+        drop(accounts);
+        let late = Reservation { budgets: self.clone(), parts: late, amount: Pico::ZERO, held: None };
+        [Some(late), reservation].into_iter().flatten().for_each(|one| one.tell(settled.cost));
+    }
+
+    /// Takes over what the ledger says was spent in the current window of a budget, for each holder.
     pub fn restore(&self, budget: &Budget, spent: impl IntoIterator<Item = (Option<String>, Pico)>, at_millis: u64) {
         let stretch = budget.window.at(&budget.zone, at_millis);
         let mut accounts = self.accounts();
-        accounts.clear(&budget.name);
         for (holder, spent) in spent {
             let holder = holder.unwrap_or_default();
             if budget.scope.value.as_deref().is_some_and(|value| value != holder) {
@@ -239,6 +293,21 @@ impl Budgets {
     }
 }
 
+/// A request that has ended, and what it cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'a> {
+    /// The request.
+    pub id: RequestId,
+    /// When it arrived: it counts in the windows of that moment, however long it took.
+    pub at_millis: u64,
+    /// Whose it was.
+    pub caller: &'a Caller,
+    /// What it cost.
+    pub cost: Pico,
+    /// The budgets that were in use when it began.
+    pub began_under: &'a Arc<[Budget]>,
+}
+
 /// What a request holds in its budgets. Dropped without being settled it is given back.
 #[must_use = "what is reserved comes back when this is dropped"]
 #[derive(Debug)]
@@ -255,10 +324,10 @@ impl Reservation {
         self.amount
     }
 
-    /// The request has cost this: what it held beyond that is given back, and what it cost beyond that is spent as well.
-    pub fn settle(mut self, cost: Pico) {
+    /// Tells the replicas what was settled here: what it held beyond that is given back, and what it cost beyond that is
+    /// spent as well.
+    fn tell(mut self, cost: Pico) {
         let parts = std::mem::take(&mut self.parts);
-        self.budgets.accounts().settle(&parts, self.amount, cost);
         let held = self.held.take();
         // What was not taken from the replica's share beforehand is told as spent.
         let untold = |part: &&Part| !part.refuses || held.is_none();
@@ -338,3 +407,6 @@ fn exceeded(full: &Full, budget: Option<&Budget>, needed: Pico, at_millis: u64) 
         None => failure,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::door::Door;
 use crate::admit::Admitted;
 use crate::assess::tokens;
-use crate::budget::{Budgets, Reservation};
+use crate::budget::{Budgets, Reservation, Settled};
 use crate::config::Config;
 use crate::domain::{
     App, Decision, Dialect, Door as Kind, Evidence, Facts, Failure, FailureKind, Fault, Mark, Pico, RequestId,
@@ -185,25 +185,32 @@ impl Trail {
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
         let entry = self.entry(&end, &spent, now);
+        let budgets = self.books.budgets.clone();
+        let ending = budgets.ending();
         self.settle(&spent);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
         self.books.metrics.request_ended(&self.event(&entry, &end));
         let receipt = self.books.ledger.append(entry);
+        drop(ending);
         (spent, receipt)
     }
 
     /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
     /// price is missing.
     fn settle(&mut self, spent: &Spent) {
-        if let Some((reservation, cost)) = self.reservation.take().zip(spent.cost) {
-            if cost > reservation.amount() {
-                self.books.metrics.budgets.overrun(cost - reservation.amount());
-                tracing::warn!(request_id = %self.id, %cost, reserved = %reservation.amount(), "a request cost more than was reserved for it");
-            }
-            reservation.settle(cost);
+        // Dropped here, it gives everything back.
+        let reservation = self.reservation.take();
+        let (Some(cost), Some(admitted)) = (spent.cost, &self.admitted) else { return };
+        let reserved = reservation.as_ref().map(Reservation::amount).filter(|amount| *amount > Pico::ZERO);
+        if let Some(reserved) = reserved.filter(|reserved| cost > *reserved) {
+            self.books.metrics.budgets.overrun(cost - reserved);
+            tracing::warn!(request_id = %self.id, %cost, %reserved, "a request cost more than was reserved for it");
         }
+        let (at_millis, began_under) = (self.at_millis(), &self.config.budgets);
+        let settled = Settled { id: self.id, at_millis, caller: &admitted.caller, cost, began_under };
+        self.books.budgets.settle(settled, reservation);
     }
 
     /// Takes note of who holds what later requests may go on from.

@@ -23,6 +23,9 @@ pub struct Held {
     pub is_open: bool,
 }
 
+/// Whose it is, the hour, and what was spent in it.
+pub type SpentInHour = (Option<String>, u64, Pico);
+
 /// The ledger, open for reading.
 #[derive(Debug)]
 pub struct Reader {
@@ -82,28 +85,71 @@ impl Reader {
         Ok(named.collect())
     }
 
+    /// Asks several questions of one state of the ledger: what is written from now on is in no answer. The answers of
+    /// `what` are of that state, and so is everything that was written before `what` is called.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or what `what` says.
+    pub fn at_one_moment<T>(&self, what: impl FnOnce() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        // Read-only, so that it ends without a trace however this returns.
+        let transaction = self.connection.unchecked_transaction()?;
+        // A transaction sees what there is when it first reads.
+        transaction.query_row("SELECT max(seq) FROM entries", [], |row| row.get::<_, Option<i64>>(0))?;
+        what()
+    }
+
     /// What requests that arrived from `since_millis` on cost, put together by a column that says whose they are; all
-    /// together for everybody. Only entries that ended before `ended_before_micros` count.
+    /// together for everybody. Those of `without` do not count.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn spent_since(
         &self,
         since_millis: u64,
-        ended_before_micros: u64,
         whose: Dimension,
+        without: &[RequestId],
     ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
         let column = if whose == Dimension::All { "NULL" } else { whose.as_str() };
         // Two halves of each amount: SQLite adds in 64 bits and stops where they overflow.
         let find = format!(
             "SELECT {column}, sum(cost_pico / 1000000000), sum(cost_pico % 1000000000) FROM entries \
-             WHERE at_millis >= ? AND cost_pico IS NOT NULL AND at_millis * 1000 + total_us < ? GROUP BY 1"
+             WHERE at_millis >= ? AND cost_pico IS NOT NULL GROUP BY 1"
         );
-        let bound = |moment: u64| i64::try_from(moment).unwrap_or(i64::MAX);
+        let since = i64::try_from(since_millis).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare(&find)?;
-        let rows = statement.query_map([bound(since_millis), bound(ended_before_micros)], |row| {
+        let rows = statement.query_map([since], |row| {
             let (billions, rest): (i64, i64) = (row.get(1)?, row.get(2)?);
             Ok((row.get(0)?, Pico::new(i128::from(billions) * 1_000_000_000 + i128::from(rest))))
+        })?;
+        let mut spent: Vec<(Option<String>, Pico)> = rows.collect::<rusqlite::Result<_>>()?;
+        let find = format!("SELECT {column}, cost_pico FROM entries WHERE id = ? AND at_millis >= ?");
+        let mut statement = self.connection.prepare(&find)?;
+        for id in without {
+            let read = |row: &Row<'_>| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?));
+            let Some((whose, Some(cost))) = statement.query_row((id.as_bytes(), since), read).optional()? else {
+                continue;
+            };
+            let counted = spent.iter_mut().filter(|(holder, _)| *holder == whose);
+            counted.for_each(|(_, sum)| *sum = *sum - Pico::new(cost.into()));
+        }
+        Ok(spent)
+    }
+
+    /// What requests that arrived in each hour cost, by a column that says whose they are; the hour by its beginning.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn spent_by_hour(&self, since_millis: u64, whose: Dimension) -> Result<Vec<SpentInHour>, LedgerError> {
+        let column = if whose == Dimension::All { "NULL" } else { whose.as_str() };
+        let find = format!(
+            "SELECT {column}, at_millis / 3600000 * 3600000, sum(cost_pico / 1000000000), sum(cost_pico % 1000000000) \
+             FROM entries WHERE at_millis >= ? AND cost_pico IS NOT NULL GROUP BY 1, 2"
+        );
+        let mut statement = self.connection.prepare(&find)?;
+        let rows = statement.query_map([i64::try_from(since_millis).unwrap_or(i64::MAX)], |row| {
+            let (billions, rest): (i64, i64) = (row.get(2)?, row.get(3)?);
+            let cost = Pico::new(i128::from(billions) * 1_000_000_000 + i128::from(rest));
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), cost))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
