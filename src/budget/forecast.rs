@@ -172,7 +172,6 @@ mod tests {
 
     /// Standard normal, by the sum of twelve even numbers.
     fn normal(random: &mut TestRng) -> f64 {
-        use proptest::prelude::RngCore;
         (0..12).map(|_| f64::from(random.next_u32()) / f64::from(u32::MAX)).sum::<f64>() - 6.0
     }
 
