@@ -51,10 +51,18 @@ fn within(budgets: &Budgets, all: &[Budget]) -> bool {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Reserve { engineer: usize, needed: i128 },
+    Reserve {
+        engineer: usize,
+        needed: i128,
+    },
     /// The share of what it holds that it costs, in percent.
-    Settle { which: usize, percent: i128 },
-    Drop { which: usize },
+    Settle {
+        which: usize,
+        percent: i128,
+    },
+    Drop {
+        which: usize,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -158,7 +166,11 @@ fn a_limit_below_what_is_used_refuses_and_takes_nothing_back() {
     assert_eq!(budgets.used(&lower, &whose, NOW), Some(16_000));
     settle(&budgets, &all, &whose, held, 900);
     let balance = budgets.status(&lower, NOW)[0].balance;
-    assert_eq!((balance.settled, balance.reserved), (Pico::new(900), Pico::ZERO), "dearer than its ceiling, told truly");
+    assert_eq!(
+        (balance.settled, balance.reserved),
+        (Pico::new(900), Pico::ZERO),
+        "dearer than its ceiling, told truly"
+    );
 }
 
 #[test]
