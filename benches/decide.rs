@@ -84,12 +84,14 @@ fn config(rules: usize, tier: &str) -> Config {
         now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_305_600),
         env: &|_| None,
         strictness: Strictness::Check,
+        catalogue: None,
     };
     parse(&file(rules, tier), "routes.toml", &around).expect("a good file")
 }
 
 fn facts() -> Facts {
     Facts {
+        budget_used: None,
         at_millis: 1_795_305_600_000,
         dialect: Dialect::OpenaiChat,
         door: Door::Chat,

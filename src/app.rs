@@ -16,9 +16,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::Rates;
+use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
@@ -27,11 +28,13 @@ use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
 use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
+use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
 use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
+use crate::value::book::Book;
 use people::{People, Rules};
 
 /// How long the ledger may take to write what waits when the process ends.
@@ -79,6 +82,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    /// Keeps the public keys of issuers fresh, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    issuers: AbortOnDropHandle<()>,
     drain_timeout: Duration,
 }
 
@@ -90,8 +96,9 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
-        let book = value::open_book(&config.ledger.path).await?;
         let registry = people::registry(&config).await?;
+        let book = Book::new(registry.store().clone());
+        let archive = Archive::of(&config.ledger)?;
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let shared =
@@ -109,7 +116,8 @@ impl App {
         let proxy = Arc::new(Proxy {
             config: Arc::new(Live::new(config)),
             issued: Arc::default(),
-            rates: Rates::default(),
+            issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
+            limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
             shared,
@@ -117,12 +125,14 @@ impl App {
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
+        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), registry };
+        let watch = value::Watch::begin(&proxy, &book, &archive);
+        let connections = data_door.open_connections();
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
-        let watch = value::Watch::begin(&proxy, &book);
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {
             // The admin port outlives the data port, so that a drain can be watched.
@@ -131,7 +141,17 @@ impl App {
             admin.abort();
         });
         tracing::info!(%data, %admin, config = %config_path.display(), "listening");
-        Ok(Self { proxy, config_path: config_path.to_owned(), data, admin, serving, people, watch, drain_timeout })
+        Ok(Self {
+            proxy,
+            config_path: config_path.to_owned(),
+            data,
+            admin,
+            serving,
+            people,
+            watch,
+            issuers,
+            drain_timeout,
+        })
     }
 
     /// Serves until the process is told to end; reloads `routes.toml` when it changes or on `SIGHUP`.
@@ -211,6 +231,12 @@ impl App {
     }
 }
 
+/// Keeps the public keys of those fresh who sign callers' tokens.
+async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
+    let issuers = Arc::clone(&proxy.issuers);
+    issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
+}
+
 /// What the ledger remembers of who holds what.
 fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     let recall = Recall::default();
@@ -236,6 +262,7 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             if let Err(error) = budgets::restore(purse, &config, &changed, Some(ledger), SystemTime::now()) {
                 tracing::error!(%error, "what was spent in new budgets before this moment is not known");
             }
+            proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             tracing::info!(%version, "routes.toml was accepted and is live");
             rules.are(&version);

@@ -1,5 +1,6 @@
 //! Keys: by the hash of their secret, never the secret.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use hyper::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
 
 use super::Issued;
+use super::issuers::{Issuer, Issuers, is_token};
 use crate::domain::{Digest, Door, Failure, FailureKind, KeyName, Label, TierName, digest};
 use crate::route::Pattern;
 
@@ -73,18 +75,31 @@ impl Keys {
 }
 
 /// What says who may ask, apart from the request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Admission<'a> {
     /// The keys of `routes.toml`.
     pub keys: &'a Keys,
     /// Keys that were made at run time, and what was revoked; `None`: that could not be read since the start.
     pub issued: Option<&'a Issued>,
+    /// Whose tokens may be shown instead of a key; `None`: nobody's.
+    pub tokens: Option<Tokens<'a>>,
+}
+
+/// Whose tokens may be shown instead of a key.
+#[derive(Clone, Copy)]
+pub struct Tokens<'a> {
+    /// Who signs them.
+    pub issuers: &'a [Arc<Issuer>],
+    /// What is known of these.
+    pub known: &'a Issuers,
 }
 
 impl<'a> Admission<'a> {
-    /// Whether there is no key anywhere, so that everybody on a loopback listener may ask.
+    /// Whether there is neither a key nor an issuer anywhere, so that everybody on a loopback listener may ask.
     pub fn is_open(&self) -> bool {
-        self.keys.is_empty() && self.issued.is_some_and(Issued::is_empty)
+        self.keys.is_empty()
+            && self.tokens.is_none_or(|tokens| tokens.issuers.is_empty())
+            && self.issued.is_some_and(Issued::is_empty)
     }
 
     /// The key with this digest, if it lets anybody in.
@@ -111,12 +126,8 @@ const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 /// Where a caller puts its key whose other credentials are for the provider: then this one alone counts.
 pub const KEY_HEADER: &str = "x-weighbridge-key";
 
-/// The key that the headers present.
-pub(super) fn authenticate<'k>(
-    headers: &HeaderMap,
-    admission: &Admission<'k>,
-    now: SystemTime,
-) -> Result<&'k Key, Failure> {
+/// What the headers present as a key, in the order in which it is looked for.
+pub(super) fn presented(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let bearer = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -124,22 +135,37 @@ pub(super) fn authenticate<'k>(
     let texts = |names: &'static [&'static str]| {
         names.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok())
     };
-    let own: Vec<&str> = texts(&[KEY_HEADER]).collect();
-    let general = bearer.chain(texts(&KEY_HEADERS)).filter(|_| own.is_empty());
-    let mut presented = own.iter().copied().chain(general).filter(|secret| !secret.is_empty()).map(digest);
+    let is_own = headers.contains_key(KEY_HEADER);
+    let general = bearer.chain(texts(&KEY_HEADERS)).filter(move |_| !is_own);
+    texts(&[KEY_HEADER]).chain(general).filter(|secret| !secret.is_empty())
+}
+
+/// The key that the headers present, or what a token stands for.
+pub(super) fn authenticate<'k>(
+    headers: &HeaderMap,
+    admission: &Admission<'k>,
+    now: SystemTime,
+) -> Result<Cow<'k, Key>, Failure> {
+    let mut presented = presented(headers);
     let first = presented.next().ok_or_else(|| {
         refused("no key was sent: set your tool's API key to a Weighbridge key (header `authorization: Bearer <key>`)")
     })?;
-    if presented.any(|other| !bool::from(other.ct_eq(&first))) {
+    let hash = digest(first);
+    if presented.any(|other| !bool::from(digest(other).ct_eq(&hash))) {
         return Err(refused("two keys were sent and they differ: send one"));
     }
+    if let Some(tokens) = admission.tokens.filter(|tokens| !tokens.issuers.is_empty() && is_token(first)) {
+        let key = tokens.known.key(tokens.issuers, first, now)?;
+        let is_revoked = admission.issued.is_some_and(|issued| issued.is_revoked(&key.name));
+        return if is_revoked { Err(revoked(&key.name)) } else { Ok(Cow::Owned(Key::clone(&key))) };
+    }
     let millis = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let key = admission.find(&first, millis)?;
+    let key = admission.find(&hash, millis)?;
     if key.expires_millis.is_some_and(|expires| millis >= expires) {
         let name = &key.name;
         return Err(refused(&format!("the key `{name}` has expired: ask whoever runs this proxy for a new one")));
     }
-    Ok(key)
+    Ok(Cow::Borrowed(key))
 }
 
 pub(super) fn refused(message: &str) -> Failure {

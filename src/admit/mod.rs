@@ -1,13 +1,14 @@
 //! Admission decides whether a caller may ask now.
 //!
 //! A caller is who its key says; a key is found by the SHA-256 of its secret, so the table that is searched holds
-//! nothing that could be stolen, and how long a search takes tells nothing about a secret. Rates live in memory, so that
-//! refusing costs no round trip; after a restart a caller may exceed a minute's share once. Admission knows the names
-//! that a key may ask for, and neither what models are nor what they cost.
+//! nothing that could be stolen, and how long a search takes tells nothing about a secret. What is used of limits lives in
+//! memory, so that refusing costs no round trip; after a restart a caller may exceed a minute's share once. Admission
+//! knows the names that a key may ask for, and neither what models are nor what they cost.
 
 mod auth;
 mod issued;
-mod rate;
+mod issuers;
+mod limits;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -18,9 +19,12 @@ use hyper::HeaderMap;
 use crate::domain::{App, Caller, Door, Failure, FailureKind, Label};
 use crate::route::Pattern;
 
-pub use auth::{Admission, KEY_HEADER, Key, Keys};
+pub use auth::{Admission, KEY_HEADER, Key, Keys, Tokens};
 pub use issued::{Issue, Issued, Standing};
-pub use rate::Rates;
+pub use issuers::{Claims, Issuer, IssuerError, IssuerSettings, Issuers, Path, Required, algorithm};
+pub use limits::{
+    Allowance, Amount, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
+};
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
 pub const FEATURE_HEADER: &str = "x-weighbridge-feature";
@@ -120,6 +124,7 @@ fn listed(words: &[impl AsRef<str>]) -> String {
 pub fn identify(headers: &HeaderMap, admission: &Admission<'_>, now: SystemTime) -> Result<Admitted, Failure> {
     let app = app(headers);
     let key = if admission.is_open() { None } else { Some(auth::authenticate(headers, admission, now)?) };
+    let key = key.as_deref();
     let fixed = |part: fn(&Key) -> &Option<Label>| key.and_then(|key| part(key).clone());
     let engineer = label(headers, ENGINEER_HEADER)?;
     let team = label(headers, TEAM_HEADER)?;
@@ -191,7 +196,7 @@ mod tests {
 
     fn ask(headers: &[(&'static str, &str)], millis: u64) -> Result<Admitted, Failure> {
         let keys = Keys::new([key("wb-good")]);
-        ask_of(&Admission { keys: &keys, issued: Some(&Issued::default()) }, headers, millis)
+        ask_of(&Admission { keys: &keys, issued: Some(&Issued::default()), tokens: None }, headers, millis)
     }
 
     fn ask_of(admission: &Admission<'_>, headers: &[(&'static str, &str)], millis: u64) -> Result<Admitted, Failure> {
@@ -259,9 +264,10 @@ mod tests {
     #[test]
     fn without_keys_everybody_may_ask() {
         let (keys, issued) = (Keys::default(), Issued::default());
-        let admitted = ask_of(&Admission { keys: &keys, issued: Some(&issued) }, &[], 0).expect("admitted");
+        let admitted =
+            ask_of(&Admission { keys: &keys, issued: Some(&issued), tokens: None }, &[], 0).expect("admitted");
         assert!(admitted.caller.key.is_none() && admitted.may_choose);
-        let unknown = ask_of(&Admission { keys: &keys, issued: None }, &[("x-api-key", "wb-x")], 0);
+        let unknown = ask_of(&Admission { keys: &keys, issued: None, tokens: None }, &[("x-api-key", "wb-x")], 0);
         assert_eq!(unknown.expect_err("not known yet").kind, FailureKind::Overloaded);
     }
 
@@ -271,7 +277,7 @@ mod tests {
         let replaced = Standing::Replaced { until_millis: 1_000 };
         let issues = [issue("wb-new", Standing::Good), issue("wb-old", replaced), issue("wb-gone", Standing::Revoked)];
         let (keys, issued) = (Keys::default(), Issued::new(issues, []));
-        let admission = Admission { keys: &keys, issued: Some(&issued) };
+        let admission = Admission { keys: &keys, issued: Some(&issued), tokens: None };
         let ask = |secret: &str, millis| ask_of(&admission, &[("x-api-key", secret)], millis);
         assert!(ask("wb-new", 0).is_ok() && ask("wb-old", 999).is_ok());
         assert!(ask("wb-old", 1_000).expect_err("replaced").message.contains("another secret"));
@@ -279,15 +285,16 @@ mod tests {
         assert!(ask("wb-none", 0).expect_err("unknown").message.contains("not known"));
         assert!(ask_of(&admission, &[], 0).is_err(), "a key anywhere closes the door");
         let only_revoked = Issued::new([issue("wb-gone", Standing::Revoked)], []);
-        assert!(!Admission { keys: &keys, issued: Some(&only_revoked) }.is_open());
+        assert!(!Admission { keys: &keys, issued: Some(&only_revoked), tokens: None }.is_open());
     }
 
     #[test]
     fn a_revoked_key_of_the_file_lets_nobody_in() {
         let (keys, issued) = (Keys::new([key("wb-good")]), Issued::new([], KeyName::parse("ana").ok()));
-        let refused = ask_of(&Admission { keys: &keys, issued: Some(&issued) }, &[("x-api-key", "wb-good")], 0);
+        let refused =
+            ask_of(&Admission { keys: &keys, issued: Some(&issued), tokens: None }, &[("x-api-key", "wb-good")], 0);
         assert!(refused.expect_err("revoked").message.contains("was revoked"));
-        let unknown = ask_of(&Admission { keys: &keys, issued: None }, &[("x-api-key", "wb-good")], 0);
+        let unknown = ask_of(&Admission { keys: &keys, issued: None, tokens: None }, &[("x-api-key", "wb-good")], 0);
         assert!(unknown.is_ok(), "what the file says counts while the store cannot be read");
     }
 
@@ -299,7 +306,7 @@ mod tests {
             ..key("wb-good")
         };
         let (keys, issued) = (Keys::new([narrow]), Issued::default());
-        let admission = Admission { keys: &keys, issued: Some(&issued) };
+        let admission = Admission { keys: &keys, issued: Some(&issued), tokens: None };
         let admitted = ask_of(&admission, &[("x-api-key", "wb-good")], 0).expect("admitted");
         assert!(admitted.may_enter(Door::Embeddings).is_ok() && admitted.may_name("gpt-5").is_ok());
         let check = |refused: Result<(), Failure>, words: &str| {

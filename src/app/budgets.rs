@@ -1,16 +1,16 @@
 //! Budgets come into use: what the ledger says was spent is taken over.
 //!
-//! Nothing may be counted twice or not at all while requests end. First the new budgets are installed, and whoever ends
-//! from then on is counted live and noted; whoever ended before is in the ledger or waits for it. When what waited is
-//! written, one state of the ledger is summed, without those of it that were noted.
+//! Nothing may be counted twice or not at all while requests end. From one moment on the new budgets are in use. Who ends
+//! later is counted in memory; who ended before, by what its own entry says, is summed from the ledger once what waited is
+//! written, and until then counted nowhere.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::budget::{Budget, Budgets};
 use crate::config::Config;
-use crate::domain::Dimension;
-use crate::record::query::Reader;
+use crate::domain::{Dimension, Pico};
+use crate::record::archive::Archive;
 use crate::record::{Ledger, LedgerError};
 
 /// How long new budgets wait for entries that wait to be written.
@@ -28,33 +28,44 @@ pub fn restore(
     ledger: Option<&Ledger>,
     now: SystemTime,
 ) -> Result<(), LedgerError> {
-    budgets.install(&config.budgets, new);
+    let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (millis, micros) = (since_1970.as_millis() as u64, since_1970.as_micros() as u64);
+    budgets.install(&config.budgets, new, micros);
     if new.is_empty() {
         return Ok(());
     }
     if let Some(ledger) = ledger {
-        drain(ledger);
+        drain(budgets, ledger);
     }
-    let reader = Reader::open(&config.ledger.path)?;
-    let millis = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64;
-    let summed = reader.at_one_moment(|| {
-        let counted = budgets.counted();
-        for budget in new {
-            let from = budget.window.at(&budget.zone, millis).from_millis;
-            let spent = reader.spent_since(from, budget.scope.dimension, &counted)?;
-            // Who is not known falls under nobody's account, but for everybody's.
-            let known =
-                spent.into_iter().filter(|(holder, _)| holder.is_some() || budget.scope.dimension == Dimension::All);
-            budgets.restore(budget, known, millis);
-        }
-        Ok(())
-    });
+    let summed = sum(budgets, config, new, millis, micros);
     budgets.restored();
     summed
 }
 
-/// Waits until what waits now is written.
-fn drain(ledger: &Ledger) {
+fn sum(
+    budgets: &Budgets,
+    config: &Config,
+    new: &[&Budget],
+    millis: u64,
+    ended_before_micros: u64,
+) -> Result<(), LedgerError> {
+    let archive = Archive::of(&config.ledger)?;
+    for budget in new {
+        let from = budget.window.at(&budget.zone, millis).from_millis;
+        let spent = spent_since(&archive, from, ended_before_micros, budget.scope.dimension)?;
+        // Who is not known falls under nobody's account, but for everybody's.
+        let known =
+            spent.into_iter().filter(|(holder, _)| holder.is_some() || budget.scope.dimension == Dimension::All);
+        budgets.restore(budget, known, millis);
+    }
+    Ok(())
+}
+
+/// Waits until every entry is written that says of itself that it ended before now. What ends later says so only after
+/// the next whole millisecond, for that is how finely its arrival is kept.
+fn drain(budgets: &Budgets, ledger: &Ledger) {
+    thread::sleep(Duration::from_millis(2));
+    budgets.wait_for_endings();
     let (begun, stats) = (Instant::now(), ledger.stats());
     let done = |stats: &crate::record::Stats| stats.written + stats.rejected;
     let wanted = done(&stats) + stats.queued as u64;
@@ -64,6 +75,24 @@ fn drain(ledger: &Ledger) {
             return;
         }
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What the ledger says. While PostgreSQL cannot be asked, what this replica has in its file has to do: a database that is
+/// away stops no start.
+fn spent_since(
+    archive: &Archive,
+    from_millis: u64,
+    ended_before_micros: u64,
+    whose: Dimension,
+) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
+    match archive.spent_since_blocking(from_millis, ended_before_micros, whose) {
+        Err(LedgerError::Store(error)) => {
+            tracing::warn!(%error, "budgets begin with what this replica's file knows was spent");
+            let file = Archive::in_file(archive.path());
+            file.spent_since_blocking(from_millis, ended_before_micros, whose)
+        }
+        otherwise => otherwise,
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::window::Stretch;
-use crate::domain::{BudgetName, Pico, RequestId};
+use crate::domain::{BudgetName, Pico};
 
 /// Which account: a budget, whose it is, and since when. The window is part of the name, so nothing is ever set back.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -60,8 +60,8 @@ pub struct Full {
 #[derive(Debug, Default)]
 pub struct Accounts {
     balances: HashMap<AccountId, Balance>,
-    /// The requests that were settled since somebody began to sum the ledger; `None`: nobody does.
-    noted: Option<Vec<RequestId>>,
+    /// Budgets that are being summed from the ledger, and until which moment.
+    summing: Option<(u64, Vec<BudgetName>)>,
 }
 
 impl Accounts {
@@ -91,29 +91,22 @@ impl Accounts {
     }
 
     /// Turns what was reserved into what it cost, in one step.
-    pub fn settle(&mut self, parts: &[Part], reserved: Pico, cost: Pico) {
+    pub fn settle(&mut self, parts: &[Part], reserved: Pico, cost: Pico, ended_micros: u64) {
         for part in parts {
+            let summed = self
+                .summing
+                .as_ref()
+                .is_some_and(|(moment, names)| ended_micros < *moment && names.contains(&part.id.budget));
             let balance = self.balances.entry(part.id.clone()).or_default();
             balance.reserved = balance.reserved - reserved;
-            balance.settled = balance.settled + cost;
+            balance.settled = balance.settled + if summed { Pico::ZERO } else { cost };
         }
     }
 
-    /// Begins to note who is settled, or ends it.
-    pub fn note_endings(&mut self, wanted: bool) {
-        self.noted = wanted.then(Vec::new);
-    }
-
-    /// Notes that this request is being settled.
-    pub fn note(&mut self, id: RequestId) {
-        if let Some(noted) = &mut self.noted {
-            noted.push(id);
-        }
-    }
-
-    /// Who was settled since it was begun.
-    pub fn noted(&self) -> &[RequestId] {
-        self.noted.as_deref().unwrap_or_default()
+    /// From now on requests that ended before this moment are not counted in these budgets: a sum of the ledger will hold
+    /// them.
+    pub fn sum_before(&mut self, moment_micros: Option<(u64, Vec<BudgetName>)>) {
+        self.summing = moment_micros;
     }
 
     /// Adds what was spent before anybody looked.

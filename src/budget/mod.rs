@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use crate::domain::{BudgetName, BudgetRefusal, Caller, Failure, FailureKind, Pico, RequestId, Scope};
+use crate::domain::{BudgetName, BudgetRefusal, Caller, Failure, FailureKind, Pico, Scope};
 use crate::shared::{self, Claim, Held, Leases};
 use account::{AccountId, Accounts, Full, Part};
 
@@ -43,6 +43,8 @@ struct State {
     ending: RwLock<()>,
     /// The budgets in use. A request that began under others counts in these as well when it ends.
     installed: RwLock<Arc<[Budget]>>,
+    /// How many requests were refused, of the accounts that did not hold them.
+    refusals: Mutex<HashMap<AccountId, u64>>,
     made_later: RwLock<Arc<MadeLater>>,
 }
 
@@ -63,6 +65,10 @@ pub struct Status {
     pub balance: Balance,
     /// The percentages at which somebody is told.
     pub alerts: Arc<[u32]>,
+    /// Whether requests that do not fit are refused.
+    pub refuses: bool,
+    /// Requests that this process has refused in the window.
+    pub refused: u64,
 }
 
 impl Status {
@@ -135,11 +141,34 @@ impl Budgets {
         if parts.is_empty() {
             return Ok(None);
         }
+        let reserved = self.reserve_parts(&parts, budgets, needed, at_millis).await;
+        reserved.map(Some).inspect_err(|failure| self.note_refusal(failure, &parts))
+    }
+
+    fn note_refusal(&self, failure: &Failure, parts: &[Part]) {
+        let Some(refusal) = &failure.budget else { return };
+        let is_meant = |part: &&Part| part.id.budget == refusal.budget && part.id.holder == refusal.holder;
+        if let Some(part) = parts.iter().find(is_meant) {
+            *self.refusals().entry(part.id.clone()).or_default() += 1;
+        }
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, HashMap<AccountId, u64>> {
+        self.state.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn reserve_parts(
+        &self,
+        parts: &[Part],
+        budgets: &[Budget],
+        needed: Pico,
+        at_millis: u64,
+    ) -> Result<Reservation, Failure> {
         let whole = |part: &Part| budgets.iter().find(|budget| budget.name == part.id.budget);
         let held = match &self.leases {
             None => {
                 self.accounts()
-                    .reserve(&parts, needed)
+                    .reserve(parts, needed)
                     .map_err(|full| exceeded(&full, whole(&full.part), needed, at_millis))?;
                 None
             }
@@ -150,13 +179,13 @@ impl Budgets {
                     None
                 } else {
                     let taken = leases.reserve(&claims).await;
-                    Some(taken.map_err(|refused| self.refused(&refused, &parts, budgets, needed, at_millis))?)
+                    Some(taken.map_err(|refused| self.refused(&refused, parts, budgets, needed, at_millis))?)
                 };
-                self.accounts().hold(&parts, needed);
+                self.accounts().hold(parts, needed);
                 held
             }
         };
-        Ok(Some(Reservation { budgets: self.clone(), parts, amount: needed, held }))
+        Ok(Reservation { budgets: self.clone(), parts: parts.to_vec(), amount: needed, held })
     }
 
     /// A place in every budget that a request of this caller counts under, holding nothing and refusing nobody: for what
@@ -193,26 +222,25 @@ impl Budgets {
     }
 
     /// These budgets are in use from now on. What is settled in `new` ones is forgotten, for it is about to be summed from
-    /// the ledger; requests that end from now on are counted as they end, and their ids are noted until
-    /// [`counted`](Self::counted) is asked, so that the sum can leave them out.
-    ///
-    /// When this returns, whatever was settled before is the ledger's, written or waiting.
-    pub fn install(&self, all: &Arc<[Budget]>, new: &[&Budget]) {
+    /// the ledger: of requests that ended before `moment_micros` (since 1970), which are not counted here until
+    /// [`restored`](Self::restored) is called.
+    pub fn install(&self, all: &Arc<[Budget]>, new: &[&Budget], moment_micros: u64) {
         let _nobody_is_ending = self.state.ending.write().unwrap_or_else(PoisonError::into_inner);
         *self.state.installed.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(all);
         let mut accounts = self.accounts();
         new.iter().for_each(|budget| accounts.clear(&budget.name));
-        accounts.note_endings(!new.is_empty());
+        let names = new.iter().map(|budget| budget.name.clone()).collect();
+        accounts.sum_before((!new.is_empty()).then_some((moment_micros, names)));
     }
 
-    /// The requests that were counted as they ended since [`install`](Self::install).
-    pub fn counted(&self) -> Vec<RequestId> {
-        self.accounts().noted().to_vec()
+    /// Waits until whoever is ending has handed its entry to the ledger.
+    pub fn wait_for_endings(&self) {
+        drop(self.state.ending.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Every sum is taken over: endings are noted no more.
+    /// Every sum is taken over: whoever ends is counted here again.
     pub fn restored(&self) {
-        self.accounts().note_endings(false);
+        self.accounts().sum_before(None);
     }
 
     /// A request has ended and cost this. Where the budgets in use are not those that it began under, it counts in them as
@@ -227,10 +255,10 @@ impl Budgets {
             late.retain(|part| !has(part));
         }
         let mut accounts = self.accounts();
-        accounts.note(settled.id);
-        accounts.settle(&late, Pico::ZERO, settled.cost);
+        let Settled { cost, ended_micros, .. } = settled;
+        accounts.settle(&late, Pico::ZERO, cost, ended_micros);
         if let Some(reservation) = &reservation {
-            accounts.settle(&reservation.parts, reservation.amount, settled.cost);
+            accounts.settle(&reservation.parts, reservation.amount, cost, ended_micros);
         }
         drop(accounts);
         let late = Reservation { budgets: self.clone(), parts: late, amount: Pico::ZERO, held: None };
@@ -261,6 +289,7 @@ impl Budgets {
             accounts.forget(at_millis);
             accounts.iter().map(|(id, _)| id.clone()).collect()
         };
+        self.refusals().retain(|id, _| id.stretch.contains(at_millis));
         let mut all = Vec::new();
         for budget in budgets {
             let stretch = budget.window.at(&budget.zone, at_millis);
@@ -285,6 +314,8 @@ impl Budgets {
                     limit: self.limit(budget, at_millis),
                     balance: self.balance(&id),
                     alerts: Arc::clone(&budget.alerts),
+                    refuses: budget.refuses,
+                    refused: self.refusals().get(&id).copied().unwrap_or(0),
                     holder: id.holder,
                 });
             }
@@ -296,8 +327,8 @@ impl Budgets {
 /// A request that has ended, and what it cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Settled<'a> {
-    /// The request.
-    pub id: RequestId,
+    /// When it ended, in microseconds since 1970, as its entry says.
+    pub ended_micros: u64,
     /// When it arrived: it counts in the windows of that moment, however long it took.
     pub at_millis: u64,
     /// Whose it was.
@@ -345,7 +376,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.parts.is_empty() {
-            self.budgets.accounts().settle(&self.parts, self.amount, Pico::ZERO);
+            self.budgets.accounts().settle(&self.parts, self.amount, Pico::ZERO, u64::MAX);
         }
     }
 }

@@ -28,12 +28,6 @@ fn caller(engineer: &str) -> Caller {
     Caller { engineer: Label::parse(engineer), ..Caller::unknown(App::OTHER) }
 }
 
-fn id(number: u64) -> RequestId {
-    let mut random = [0; 10];
-    random[..8].copy_from_slice(&number.to_be_bytes());
-    RequestId::new(NOW, random)
-}
-
 /// Without replicas nothing is waited for.
 fn reserve(budgets: &Budgets, all: &[Budget], whose: &Caller, needed: i128) -> Result<Option<Reservation>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -41,7 +35,8 @@ fn reserve(budgets: &Budgets, all: &[Budget], whose: &Caller, needed: i128) -> R
 }
 
 fn settle(budgets: &Budgets, all: &Arc<[Budget]>, whose: &Caller, held: Option<Reservation>, cost: i128) {
-    let settled = Settled { id: id(0), at_millis: NOW, caller: whose, cost: Pico::new(cost), began_under: all };
+    let ended_micros = (NOW + 5) * 1000;
+    let settled = Settled { ended_micros, at_millis: NOW, caller: whose, cost: Pico::new(cost), began_under: all };
     budgets.settle(settled, held);
 }
 
@@ -78,7 +73,7 @@ proptest! {
     fn no_order_of_events_passes_a_limit_or_loses_anything(events in proptest::collection::vec(event(), 0..120)) {
         let all: Arc<[Budget]> = [budget("all", Dimension::All, 2_000), budget("each", Dimension::Engineer, 900)].into();
         let budgets = Budgets::default();
-        budgets.install(&all, &[]);
+        budgets.install(&all, &[], 0);
         let engineers = ["ana", "bo", "cy"].map(caller);
         let (mut held, mut settled): (Vec<(usize, i128, Reservation)>, i128) = (Vec::new(), 0);
         for event in events {
@@ -116,7 +111,7 @@ proptest! {
 fn threads_that_reserve_and_settle_at_once_never_pass_a_limit() {
     let all: Arc<[Budget]> = [budget("all", Dimension::All, 1_000), budget("each", Dimension::Engineer, 700)].into();
     let (budgets, over) = (Budgets::default(), AtomicBool::new(false));
-    budgets.install(&all, &[]);
+    budgets.install(&all, &[], 0);
     let (settled, refused) = (std::sync::atomic::AtomicI64::new(0), AtomicBool::new(false));
     let working = std::sync::atomic::AtomicUsize::new(4);
     std::thread::scope(|scope| {
@@ -158,10 +153,10 @@ fn threads_that_reserve_and_settle_at_once_never_pass_a_limit() {
 fn a_limit_below_what_is_used_refuses_and_takes_nothing_back() {
     let (budgets, whose) = (Budgets::default(), caller("ana"));
     let all: Arc<[Budget]> = [budget("all", Dimension::All, 1_000)].into();
-    budgets.install(&all, &[]);
+    budgets.install(&all, &[], 0);
     let held = reserve(&budgets, &all, &whose, 800).expect("it fits");
     let lower: Arc<[Budget]> = [budget("all", Dimension::All, 500)].into();
-    budgets.install(&lower, &[]);
+    budgets.install(&lower, &[], 0);
     assert!(reserve(&budgets, &lower, &whose, 0).is_err(), "it is more than used up");
     assert_eq!(budgets.used(&lower, &whose, NOW), Some(16_000));
     settle(&budgets, &all, &whose, held, 900);
@@ -177,13 +172,21 @@ fn a_limit_below_what_is_used_refuses_and_takes_nothing_back() {
 fn a_request_that_began_before_a_budget_counts_in_it_when_it_ends() {
     let (budgets, whose) = (Budgets::default(), caller("ana"));
     let before: Arc<[Budget]> = [budget("all", Dimension::All, 1_000)].into();
-    budgets.install(&before, &[]);
+    budgets.install(&before, &[], 0);
     let held = reserve(&budgets, &before, &whose, 100).expect("it fits");
     let after: Arc<[Budget]> = [budget("all", Dimension::All, 1_000), budget("each", Dimension::Engineer, 50)].into();
-    budgets.install(&after, &[&after[1]]);
+    // Of what ended before this moment the ledger tells; this request ends later.
+    budgets.install(&after, &[&after[1]], (NOW + 4) * 1000);
     settle(&budgets, &before, &whose, held, 70);
-    assert_eq!(budgets.counted(), [id(0)], "the sum of the ledger leaves it out");
+    let settled =
+        || -> Vec<i128> { budgets.status(&after, NOW).iter().map(|account| account.balance.settled.get()).collect() };
+    assert_eq!(settled(), [70, 70]);
+    // This one ended before the moment, and settles when the ledger is about to be summed.
+    budgets.install(&after, &[&after[1]], (NOW + 9) * 1000);
+    let held = reserve(&budgets, &after, &whose, 40).expect("it fits");
+    settle(&budgets, &after, &whose, held, 30);
+    assert_eq!(settled(), [100, 0]);
+    budgets.restore(&after[1], [(Some("ana".to_owned()), Pico::new(100))], NOW);
     budgets.restored();
-    let settled: Vec<Pico> = budgets.status(&after, NOW).iter().map(|account| account.balance.settled).collect();
-    assert_eq!(settled, [Pico::new(70), Pico::new(70)]);
+    assert_eq!(settled(), [100, 100]);
 }

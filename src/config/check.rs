@@ -5,8 +5,10 @@ mod admin;
 mod alerts;
 mod budgets;
 mod endpoints;
+mod issuers;
 mod keys;
 mod ledger;
+mod limits;
 mod outcomes;
 mod prices;
 mod rules;
@@ -31,7 +33,7 @@ use super::problem::{Findings, likely, quoted};
 use super::raw::{DurationText, Named, RawFile};
 use super::shape::TakenOut;
 use super::{Config, LogSettings, Strictness, raw, text};
-use crate::domain::{EndpointName, RulesVersion};
+use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::forward::Endpoint;
 use crate::observe::LogFormat;
 use crate::route::{Rules, Target, Tier};
@@ -49,6 +51,8 @@ pub struct Surroundings<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// How strictly what is outside the file is taken.
     pub strictness: Strictness,
+    /// The price catalogue that counts whatever the file names.
+    pub catalogue: Option<Arc<Catalogue>>,
 }
 
 impl Surroundings<'_> {
@@ -90,8 +94,12 @@ impl Checker<'_, '_> {
     pub(super) fn config(&mut self, raw: &RawFile, version: RulesVersion) -> Option<Config> {
         self.prices = self.prices(&raw.prices);
         let keys = self.keys(&raw.keys, raw);
+        let issuers = self.issuers(&raw.issuers, raw);
         let admin_tokens = self.admin_tokens(&raw.admin);
-        let has = server::Logins { keys: !raw.keys.is_empty(), admin_tokens: !raw.admin.tokens.is_empty() };
+        let has = server::Logins {
+            keys: !raw.keys.is_empty() || !raw.issuers.is_empty(),
+            admin_tokens: !raw.admin.tokens.is_empty(),
+        };
         let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
@@ -101,14 +109,15 @@ impl Checker<'_, '_> {
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
+        let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
         let budgets = self.budgets(raw);
         self.unbounded(raw, &declared);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
-        let limits = crate::dialect::Limits { max_depth: bounds.max_depth };
-        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits });
+        let depth = crate::dialect::Limits { max_depth: bounds.max_depth };
+        let tests = self.tests(raw, &tests::Known { declared: &declared, keys: &keys, routed: &routed, limits: depth });
         let (conditional, last) = rules?;
         let mut endpoints: Vec<&CheckedEndpoint> = declared.endpoints.values().collect();
         endpoints.sort_by_key(|endpoint| endpoint.target.name.clone());
@@ -125,6 +134,8 @@ impl Checker<'_, '_> {
             ping_interval,
             cors,
             keys: crate::admit::Keys::new(keys),
+            issuers,
+            limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),

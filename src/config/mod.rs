@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use catalogue::{MOST_BYTES, UnusableCatalogue, catalogue_from, catalogue_of};
 pub use check::Surroundings;
-pub use load::{Strictness, load, parse};
+pub use load::{Strictness, load, load_with, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
@@ -58,6 +58,10 @@ pub struct Config {
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
     pub keys: admit::Keys,
+    /// Whose tokens may be shown instead of a key.
+    pub issuers: Arc<[Arc<admit::Issuer>]>,
+    /// How often, how much and how many at once.
+    pub limits: admit::LimitList,
     /// Who may see and change what the admin port has.
     pub admin_tokens: registry::AdminTokens,
     /// Where requests go.
@@ -87,7 +91,7 @@ pub struct Config {
 }
 
 /// The file of the store, beside the ledger's.
-const STORE: &str = "registry.db";
+pub const STORE: &str = "registry.db";
 
 impl Config {
     /// Where keys, tokens, the audit log and what else people change at run time are kept: with the entries.

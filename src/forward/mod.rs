@@ -14,6 +14,7 @@ mod headers;
 mod pass;
 mod pool;
 mod problem;
+mod quota;
 mod retry;
 mod sign;
 mod target;
@@ -36,6 +37,8 @@ pub use endpoint::{Auth, Endpoint, HttpVersion, Retries, TimeLimits};
 pub use pass::{Passage, pass};
 pub use pool::{EndpointState, Pool};
 use problem::Problem;
+pub use quota::Needs;
+use quota::Pause;
 use retry::Next;
 pub use sign::{AwsCredentials, region_of};
 pub use upload::Upload;
@@ -108,8 +111,54 @@ pub struct Errand<'a> {
     pub candidates: &'a [Candidate],
     /// Every endpoint's settings.
     pub endpoints: &'a HashMap<EndpointName, Arc<Endpoint>>,
+    /// What it takes of a provider's limits.
+    pub needs: Needs,
+    /// Who lets it to an endpoint.
+    pub gate: &'a dyn Gate,
     /// A random number, for jitter.
     pub draw: u64,
+}
+
+/// Lets requests to endpoints. Forwarding asks it before each try and does not know by what it judges.
+pub trait Gate: Send + Sync {
+    /// Whether a request may go to this endpoint now. If so, it has left the one before.
+    ///
+    /// # Errors
+    /// Why not, and until when.
+    fn enter(&self, endpoint: &EndpointName) -> Result<(), Busy>;
+
+    /// An endpoint is left alone because its provider said that its limits are used up.
+    fn left_alone(&self, endpoint: &EndpointName);
+}
+
+/// An endpoint may not be asked now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Busy {
+    /// After how long it is worth asking again; `None`: never.
+    pub wait: Option<Duration>,
+    /// Why not, for the caller.
+    pub why: String,
+}
+
+impl Busy {
+    /// Because the provider's limits are used up.
+    fn of_provider(endpoint: &EndpointName, wait: Duration) -> Self {
+        let why = format!("the provider's own limit for the endpoint `{endpoint}` is used up for now: try again later");
+        Self { wait: Some(wait), why }
+    }
+
+    /// Which of two is over sooner.
+    fn sooner(one: Option<Self>, other: Self) -> Option<Self> {
+        let key = |busy: &Self| busy.wait.unwrap_or(Duration::MAX);
+        Some(one.filter(|one| key(one) <= key(&other)).unwrap_or(other))
+    }
+
+    fn into_failure(self) -> Failure {
+        match self.wait {
+            Some(wait) => Failure::new(FailureKind::RateLimited, self.why).with_retry_after(wait),
+            None => Failure::new(FailureKind::TooLarge, self.why),
+        }
+    }
 }
 
 /// An answer, and whose it is.
@@ -128,45 +177,109 @@ pub struct Upstream {
 /// Gets an answer from one of the candidates. Every try is noted in `tried` as it happens.
 ///
 /// # Errors
-/// `UpstreamFailed` or `UpstreamTimeout` when no candidate answered. A provider's own error is an answer.
+/// `UpstreamFailed` or `UpstreamTimeout` when no candidate answered, `RateLimited` when limits kept each of them from
+/// being asked. A provider's own error is an answer.
 pub async fn send(pool: &Pool, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> Result<Upstream, Failure> {
-    let mut last: Option<(Problem, &Arc<Endpoint>, &Candidate, Arc<EndpointState>)> = None;
-    let mut resting: Option<Duration> = None;
+    let mut last: Option<(Problem, One<'_>)> = None;
+    let mut left_alone = LeftAlone::default();
+    let mut used_up: Vec<(One<'_>, Pause)> = Vec::new();
     for (place, candidate) in errand.candidates.iter().enumerate() {
         // `check` makes sure that every name in a decision has its settings.
         let Some(endpoint) = errand.endpoints.get(&candidate.endpoint) else { continue };
         let state = pool.state(&endpoint.name);
-        if let Err(pause) = state.breaker.admit(Instant::now()) {
-            resting = Some(resting.map_or(pause, |shortest| shortest.min(pause)));
+        let one = One { endpoint, candidate, state, is_last: place + 1 == errand.candidates.len() };
+        if let Err(pause) = one.state.quota.admit(errand.needs, Instant::now()) {
+            errand.gate.left_alone(&endpoint.name);
+            used_up.push((one, pause));
             continue;
         }
-        let is_last = place + 1 == errand.candidates.len();
-        match ask(&state, endpoint, candidate, errand, is_last, tried).await {
-            Ok(got) => {
-                return Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone(), state });
-            }
-            Err(problem) if problem.next() == Next::Stop => return ending(problem, endpoint, candidate, state),
-            // A provider's own word says more than that another endpoint could not be asked at all.
-            Err(Problem::Unsendable(_) | Problem::Settings(_)) if last.is_some() => {}
-            Err(problem) => last = Some((problem, endpoint, candidate, state)),
+        match one.send(errand, &mut left_alone, tried).await {
+            Step::Done(result) => return *result,
+            Step::Next(Some(Problem::Unsendable(_) | Problem::Settings(_))) if last.is_some() => {}
+            Step::Next(Some(problem)) => last = Some((problem, one)),
+            Step::Next(None) => {}
         }
     }
-    let Some((problem, endpoint, candidate, state)) = last else {
-        let message = "every endpoint for this request failed lately and is left alone for a moment: try again";
-        let pause = resting.unwrap_or(Duration::from_secs(1));
-        return Err(Failure::new(FailureKind::UpstreamFailed, message).with_retry_after(pause));
-    };
-    ending(problem, endpoint, candidate, state)
+    if let Some((problem, one)) = last {
+        return one.ending(problem);
+    }
+    // Nobody else could be asked: then whoever has probably enough again by now.
+    for (one, pause) in used_up {
+        if !pause.least.is_zero() {
+            left_alone.busy = Busy::sooner(left_alone.busy, Busy::of_provider(&one.endpoint.name, pause.least));
+        } else if let Step::Done(result) = one.send(errand, &mut left_alone, tried).await {
+            return *result;
+        }
+    }
+    Err(left_alone.into_failure())
 }
 
-fn ending(
-    problem: Problem,
-    endpoint: &Arc<Endpoint>,
-    candidate: &Candidate,
+/// Why candidates were not asked.
+#[derive(Default)]
+struct LeftAlone {
+    /// The shortest time that one of them still rests after failures.
+    resting: Option<Duration>,
+    /// The limit that is over soonest.
+    busy: Option<Busy>,
+}
+
+impl LeftAlone {
+    fn into_failure(self) -> Failure {
+        match (self.busy, self.resting) {
+            (Some(busy), Some(pause)) if busy.wait.is_none_or(|wait| pause < wait) => resting(pause),
+            (Some(busy), _) => busy.into_failure(),
+            (None, pause) => resting(pause.unwrap_or(Duration::from_secs(1))),
+        }
+    }
+}
+
+fn resting(pause: Duration) -> Failure {
+    let message = "every endpoint for this request failed lately and is left alone for a moment: try again";
+    Failure::new(FailureKind::UpstreamFailed, message).with_retry_after(pause)
+}
+
+/// One of the candidates.
+struct One<'a> {
+    endpoint: &'a Arc<Endpoint>,
+    candidate: &'a Candidate,
     state: Arc<EndpointState>,
-) -> Result<Upstream, Failure> {
-    let got = problem.into_ending()?;
-    Ok(Upstream { got, endpoint: Arc::clone(endpoint), tier: candidate.tier.clone(), state })
+    is_last: bool,
+}
+
+/// What comes after a candidate's turn.
+enum Step {
+    /// Nothing.
+    Done(Box<Result<Upstream, Failure>>),
+    /// The next one's turn; what went wrong, if it was asked.
+    Next(Option<Problem>),
+}
+
+impl One<'_> {
+    /// Its turn.
+    async fn send(&self, errand: &Errand<'_>, left_alone: &mut LeftAlone, tried: &mut Vec<Tried>) -> Step {
+        if let Err(pause) = self.state.breaker.admit(Instant::now()) {
+            left_alone.resting = Some(left_alone.resting.map_or(pause, |shortest| shortest.min(pause)));
+            return Step::Next(None);
+        }
+        match ask(&self.state, self.endpoint, self.candidate, errand, self.is_last, tried).await {
+            Ok(got) => Step::Done(Box::new(Ok(self.upstream(got)))),
+            Err(problem) if problem.next() == Next::Stop => Step::Done(Box::new(self.ending(problem))),
+            Err(Problem::Busy(busy)) => {
+                left_alone.busy = Busy::sooner(left_alone.busy.take(), busy);
+                Step::Next(None)
+            }
+            Err(problem) => Step::Next(Some(problem)),
+        }
+    }
+
+    fn ending(&self, problem: Problem) -> Result<Upstream, Failure> {
+        problem.into_ending().map(|got| self.upstream(got))
+    }
+
+    fn upstream(&self, got: Got) -> Upstream {
+        let (endpoint, tier) = (Arc::clone(self.endpoint), self.candidate.tier.clone());
+        Upstream { got, endpoint, tier, state: Arc::clone(&self.state) }
+    }
 }
 
 /// Asks one endpoint, again where that helps.
@@ -190,7 +303,14 @@ async fn ask(
     };
     let give_up = Instant::now() + endpoint.limits.total;
     let (mut retries, mut reconnected) = (0, false);
+    let mut last = None;
     loop {
+        if let Err(busy) = errand.gate.enter(&endpoint.name) {
+            return Err(last.unwrap_or(Problem::Busy(busy)));
+        }
+        if endpoint.auth != Auth::Caller {
+            state.quota.sent(errand.needs);
+        }
         let problem = match noted(state, &client, (endpoint, &call), candidate, reconnected, tried).await {
             Ok(got) => return Ok(Got { left_out: call.left_out, ..got }),
             Err(problem) => problem,
@@ -198,6 +318,7 @@ async fn ask(
         // A kept connection that the upstream had just given up says nothing about the upstream: once, at once.
         if matches!(problem, Problem::Closed) && !reconnected {
             reconnected = true;
+            last = Some(problem);
             continue;
         }
         let here = match problem.next() {
@@ -211,6 +332,7 @@ async fn ask(
             return Err(problem);
         }
         retries += 1;
+        last = Some(problem);
         tokio::time::sleep(pause).await;
     }
 }
@@ -242,6 +364,7 @@ async fn noted(
     if let Some(line) = tried.last_mut() {
         line.note(&result);
     }
+    state.learn(endpoint, &result);
     result
 }
 

@@ -15,7 +15,7 @@ use super::attempt::{self, Limits};
 use super::pool::{Pool, UpstreamBody};
 use super::problem::{Problem, Stage};
 use super::target::{self, target};
-use super::{Endpoint, Tried, Upload, Upstream, headers};
+use super::{Busy, Endpoint, Gate, Needs, Tried, Upload, Upstream, headers};
 use crate::dialect::Wire;
 use crate::dialect::framing::Framing;
 use crate::domain::{Candidate, Door, Failure};
@@ -38,15 +38,25 @@ pub struct Passage<'a> {
     pub endpoint: &'a Arc<Endpoint>,
     /// As whom it was chosen.
     pub candidate: &'a Candidate,
+    /// Who lets it to the endpoint.
+    pub gate: &'a dyn Gate,
 }
 
 /// Sends it, and waits for the head of the answer. The try is noted in `tried`.
 ///
 /// # Errors
-/// `UpstreamFailed` or `UpstreamTimeout`. A provider's own error is an answer.
+/// `UpstreamFailed` or `UpstreamTimeout`, `RateLimited` where a limit keeps the endpoint from being asked. A provider's
+/// own error is an answer.
 pub async fn pass(pool: &Pool, mut passage: Passage<'_>, tried: &mut Vec<Tried>) -> Result<Upstream, Failure> {
     let (endpoint, candidate) = (Arc::clone(passage.endpoint), passage.candidate);
     let state = pool.state(&endpoint.name);
+    if let Err(pause) = state.quota.admit(Needs::default(), Instant::now())
+        && !pause.least.is_zero()
+    {
+        passage.gate.left_alone(&endpoint.name);
+        return Err(Busy::of_provider(&endpoint.name, pause.least).into_failure());
+    }
+    passage.gate.enter(&endpoint.name).map_err(Busy::into_failure)?;
     let client = state.client(&endpoint).map_err(|error| error.to_string());
     let mut body = passage.body.take();
     // A kept connection that the upstream had just given up says nothing, and without a body there is nothing to lose.
@@ -60,6 +70,7 @@ pub async fn pass(pool: &Pool, mut passage: Passage<'_>, tried: &mut Vec<Tried>)
         if let Some(line) = tried.last_mut() {
             line.note(&result);
         }
+        state.learn(&endpoint, &result);
         tries_left -= 1;
         if tries_left == 0 || !matches!(result, Err(Problem::Closed)) {
             break result;

@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::answer::Got;
 use super::breaker::{Breaker, BreakerState};
 use super::connect::Connector;
+use super::problem::Problem;
+use super::quota::Quota;
 use super::upload::Upload;
-use super::{Endpoint, HttpVersion};
+use super::{Auth, Endpoint, HttpVersion};
 use crate::domain::EndpointName;
 
 /// An HTTP client with the connections it keeps.
@@ -26,6 +29,8 @@ pub type UpstreamBody = Either<Full<Bytes>, Upload>;
 pub struct EndpointState {
     /// Its breaker.
     pub breaker: Breaker,
+    /// What its provider still lets us ask.
+    pub quota: Quota,
     /// A moving average of the time to the first byte of content, in microseconds; 0: none yet.
     latency_us: AtomicU64,
     /// Whether its last answer that should have told usage did not.
@@ -45,6 +50,7 @@ impl EndpointState {
     fn new() -> Self {
         Self {
             breaker: Breaker::default(),
+            quota: Quota::default(),
             latency_us: AtomicU64::new(0),
             is_silent: AtomicBool::new(false),
             client: Mutex::new(None),
@@ -73,6 +79,25 @@ impl EndpointState {
         let next = |old: u64| Some(if old == 0 { measured } else { old - old / 5 + measured / 5 });
         // The closure always returns a value, so the update always succeeds.
         let _ = self.latency_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    }
+
+    /// Takes note of what an answer tells of its provider's limits. Where callers show their own credential, the limits
+    /// are theirs and not the endpoint's.
+    pub(super) fn learn(&self, endpoint: &Endpoint, result: &Result<Got, Problem>) {
+        if endpoint.auth == Auth::Caller {
+            return;
+        }
+        let (now, clock) = (Instant::now(), SystemTime::now());
+        match result {
+            Ok(got) => self.quota.learn(&got.headers, now, clock),
+            Err(Problem::Status(refusal)) => {
+                self.quota.learn(&refusal.headers, now, clock);
+                if let (429 | 529, Some(pause)) = (refusal.status.as_u16(), refusal.retry_after) {
+                    self.quota.rest(pause, now);
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// Takes note of whether an answer told what it used.

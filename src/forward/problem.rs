@@ -8,8 +8,8 @@ use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
 
 use super::answer::{AnswerBody, Got};
-use super::headers;
 use super::retry::{self, Next};
+use super::{Busy, headers};
 use crate::domain::{Failure, FailureKind};
 
 /// What we waited for.
@@ -45,6 +45,8 @@ pub enum Problem {
     NotAnAnswer(&'static str, &'static str),
     /// The endpoint's settings cannot be used.
     Settings(String),
+    /// A limit keeps it from being asked now.
+    Busy(Busy),
     /// What the caller sent cannot be sent on: it cannot be said in the endpoint's dialect, or is too large.
     Unsendable(Failure),
 }
@@ -149,6 +151,7 @@ impl Problem {
             Problem::ErrorInside(_) => "error_inside",
             Problem::NotAnAnswer(word, _) => word,
             Problem::Settings(_) => "settings",
+            Problem::Busy(_) => "busy",
             Problem::Unsendable(failure) => failure.kind.as_str(),
         }
     }
@@ -168,7 +171,7 @@ impl Problem {
             Problem::Status(refusal) => refusal.next,
             Problem::Closed | Problem::Cut | Problem::ErrorInside(_) => Next::Again,
             Problem::Connect(_) | Problem::Protocol | Problem::Timeout(_) | Problem::NotAnAnswer(..) => Next::Elsewhere,
-            Problem::Settings(_) | Problem::Unsendable(_) => Next::Elsewhere,
+            Problem::Settings(_) | Problem::Busy(_) | Problem::Unsendable(_) => Next::Elsewhere,
         }
     }
 
@@ -185,7 +188,7 @@ impl Problem {
     pub fn is_fault(&self) -> bool {
         match self {
             Problem::Status(refusal) => !refusal.status.is_client_error(),
-            Problem::Unsendable(_) => false,
+            Problem::Busy(_) | Problem::Unsendable(_) => false,
             _ => true,
         }
     }
@@ -211,6 +214,7 @@ impl Problem {
             Problem::ErrorInside(error) => failed(format!("the model's endpoint failed: {error}")),
             Problem::NotAnAnswer(_, what) => failed(format!("the model's endpoint misbehaves: {what}")),
             Problem::Settings(what) => failed(format!("the endpoint's settings cannot be used: {what}")),
+            Problem::Busy(busy) => Err(busy.into_failure()),
             Problem::Unsendable(failure) => Err(failure),
         }
     }

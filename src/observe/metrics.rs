@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
-use crate::domain::{EndpointName, RuleName, TierName, Usage};
+use crate::domain::{EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
     ($($name:ty),+) => {$(
@@ -22,7 +22,7 @@ macro_rules! label_value {
         }
     )+};
 }
-label_value!(EndpointName, RuleName, TierName);
+label_value!(EndpointName, IssuerName, LimitName, RuleName, TierName);
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 struct RequestLabels {
@@ -73,6 +73,23 @@ struct ResultLabel {
     result: &'static str,
 }
 
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct LimitLabels {
+    limit: LimitName,
+    dimension: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct FetchLabels {
+    issuer: IssuerName,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct IssuerLabel {
+    issuer: IssuerName,
+}
+
 type Usd = Counter<f64, AtomicU64>;
 
 /// Every metric.
@@ -93,6 +110,12 @@ pub struct Metrics {
     drift: Family<EndpointLabel, Usd>,
     web_searches: Family<EndpointLabel, Counter>,
     estimated: Family<EndpointLabel, Counter>,
+    limited: Family<LimitLabels, Counter>,
+    tokens_reserved: Counter,
+    tokens_settled: Counter,
+    left_alone: Family<EndpointLabel, Counter>,
+    issuer_fetches: Family<FetchLabels, Counter>,
+    issuer_failing: Family<IssuerLabel, Gauge>,
     in_flight: Gauge,
     connections: Gauge,
     breakers: Family<EndpointLabel, Gauge>,
@@ -201,6 +224,24 @@ impl Default for Metrics {
             web_searches: register!("web_searches", "Searches that providers made and charge", Family::default()),
             unpriced: register!("unpriced_requests", "Answers whose cost is unknown", Family::default()),
             estimated: register!("estimated_requests", "Answers whose tokens were counted here", Family::default()),
+            limited: register!("limited", "Requests or tries that a limit of ours refused", Family::default()),
+            tokens_reserved: register!(
+                "limit_tokens_reserved",
+                "Tokens reserved in limits, by estimate",
+                Counter::default()
+            ),
+            tokens_settled: register!("limit_tokens_settled", "Tokens that the same requests used", Counter::default()),
+            left_alone: register!(
+                "provider_limit_skips",
+                "Times an endpoint was left alone because its provider's limits were used up",
+                Family::default()
+            ),
+            issuer_fetches: register!("issuer_fetches", "Fetches of an issuer's public keys", Family::default()),
+            issuer_failing: register!(
+                "issuer_failing",
+                "Whether an issuer's public keys could not be fetched the last time",
+                Family::default()
+            ),
             in_flight: register!("in_flight_requests", "Requests under way", Gauge::default()),
             connections: register!("open_connections", "Connections on the data port", Gauge::default()),
             breakers: register!("breaker_state", "0 closed, 1 half open, 2 open", Family::default()),
@@ -348,6 +389,29 @@ impl Metrics {
     /// A request was refused without an entry.
     pub fn turned_away(&self) {
         self.turned_away.inc();
+    }
+
+    /// A limit of ours refused a request, or kept an endpoint from being asked.
+    pub fn limited(&self, limit: &LimitName, dimension: &'static str) {
+        self.limited.get_or_create(&LimitLabels { limit: limit.clone(), dimension }).inc();
+    }
+
+    /// A request whose tokens are limited has ended: so many were reserved, so many were used.
+    pub fn tokens_settled(&self, reserved: u64, used: u64) {
+        self.tokens_reserved.inc_by(reserved);
+        self.tokens_settled.inc_by(used);
+    }
+
+    /// An issuer's public keys were fetched, or could not be.
+    pub fn issuer_fetched(&self, issuer: &IssuerName, is_ok: bool) {
+        let (issuer, outcome) = (issuer.clone(), if is_ok { "ok" } else { "failed" });
+        self.issuer_failing.get_or_create(&IssuerLabel { issuer: issuer.clone() }).set(i64::from(!is_ok));
+        self.issuer_fetches.get_or_create(&FetchLabels { issuer, outcome }).inc();
+    }
+
+    /// An endpoint was left alone because its provider's limits were used up.
+    pub fn left_alone(&self, endpoint: &EndpointName) {
+        self.left_alone.get_or_create(&EndpointLabel { endpoint: endpoint.clone() }).inc();
     }
 
     /// A request ended in a panic.

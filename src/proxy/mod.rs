@@ -8,9 +8,11 @@ mod body;
 mod cors;
 mod door;
 mod held;
+mod limited;
 mod models;
 mod passage;
 mod reply;
+mod spending;
 mod trail;
 
 use std::sync::Arc;
@@ -22,14 +24,14 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Admission, Admitted, Issued, Rates};
+use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
-    Caller, Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts,
-    Outcome, Pico, Prompt, RequestId, TokenCount,
+    Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
+    Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -65,8 +67,10 @@ pub struct Proxy {
     pub config: Arc<Live>,
     /// Keys that were made at run time; none before they could be read for the first time.
     pub issued: Arc<ArcSwapOption<Issued>>,
-    /// Request rates.
-    pub rates: Rates,
+    /// What is known of those who sign callers' tokens.
+    pub issuers: Arc<Issuers>,
+    /// What is used of limits.
+    pub limits: Limits,
     /// Judges prompts.
     pub assessor: Assessor,
     /// Connections and breakers.
@@ -88,7 +92,10 @@ impl Proxy {
         let (head, body) = request.into_parts();
         let origin = cors::origin(&config, &head.headers);
         let door = Door::of(head.uri.path());
-        let aside = cors::preflight(&head, origin.as_ref()).or_else(|| self.aside(&door, &head, &config));
+        let mut aside = cors::preflight(&head, origin.as_ref());
+        if aside.is_none() {
+            aside = self.aside(&door, &head, &config).await;
+        }
         let mut response = match aside {
             Some(response) => response,
             None => self.on_the_record(&config, &door, head, body).await,
@@ -126,8 +133,9 @@ impl Proxy {
         head: Parts,
         body: Incoming,
     ) -> Result<Answered, Failure> {
+        self.issuers.prepare(&config.issuers, &head.headers).await;
         let admitted = trail.admitted.insert(self.admitted(config, &head.headers, trail.at)?).clone();
-        self.rates.check(&admitted)?;
+        self.enter(config, trail, &admitted)?;
         let (asked, way) = door.asked(&head)?;
         admitted.may_enter(asked.kind)?;
         if way == Way::Passage {
@@ -137,9 +145,9 @@ impl Proxy {
         let read = read::body(body, &head.headers, &config.bounds).await?;
         (trail.body_wait, trail.request_bytes) = (arriving.elapsed(), read.wire_bytes);
 
-        let limits = dialect::Limits { max_depth: config.bounds.max_depth };
+        let bounds = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
-            let prompt = dialect::parse(asked.kind, read.bytes, &limits)?;
+            let prompt = dialect::parse(asked.kind, read.bytes, &bounds)?;
             let assessment = self.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
@@ -170,9 +178,12 @@ impl Proxy {
         if chosen.is_empty() {
             return Ok(Answered::Counted(facts.tokens.expected));
         }
+        let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
-            self.reserve(config, trail, &admitted.caller, decision.ceiling).await?;
+            self.reserve_tokens(trail, estimate)?;
+            self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
         }
+        let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
         if !facts.tokens.is_exact() && candidates().any(|endpoint| self.pool.is_silent(endpoint)) {
             trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
@@ -191,9 +202,12 @@ impl Proxy {
             context: &context.unwrap_or_default(),
             candidates: &chosen,
             endpoints: &config.endpoints,
+            needs: limited::needs(estimate),
+            gate: &gate,
             draw: situation.draw,
         };
         let answered = forward::send(&self.pool, &errand, &mut trail.tried).await;
+        trail.endpoint_pass = gate.into_pass();
         if asked.kind == Kind::CountTokens && !counts(&answered) {
             return Ok(Answered::Counted(facts.tokens.expected));
         }
@@ -203,28 +217,8 @@ impl Proxy {
     /// Who asks, by what is known at this moment.
     fn admitted(&self, config: &Config, headers: &HeaderMap, at: SystemTime) -> Result<Admitted, Failure> {
         let issued = self.issued.load();
-        admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref() }, at)
-    }
-
-    /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that is,
-    /// nothing is reserved, and only a budget that is used up refuses.
-    async fn reserve(
-        &self,
-        config: &Config,
-        trail: &mut Trail,
-        caller: &Caller,
-        ceiling: Option<Pico>,
-    ) -> Result<(), Failure> {
-        let needed = ceiling.unwrap_or(Pico::ZERO);
-        let reserved = self.books.budgets.reserve(&config.budgets, caller, needed, trail.at_millis()).await;
-        if let Err(Failure { budget: Some(refusal), .. }) = &reserved {
-            self.books.metrics.budgets.refused(&refusal.budget);
-        }
-        trail.reservation = reserved?;
-        if ceiling.is_none() && trail.reservation.is_some() {
-            self.books.metrics.budgets.unbounded();
-        }
-        Ok(())
+        let tokens = Some(Tokens { issuers: &config.issuers, known: &self.issuers });
+        admit::identify(headers, &Admission { keys: &config.keys, issued: issued.as_deref(), tokens }, at)
     }
 
     /// What an answer needs to know of its request, if it has to be translated.
@@ -266,7 +260,7 @@ impl Proxy {
     }
 
     /// What is asked beside prompts: probes and the list of models.
-    fn aside(&self, door: &Door, head: &Parts, config: &Config) -> Option<Response<Body>> {
+    async fn aside(&self, door: &Door, head: &Parts, config: &Config) -> Option<Response<Body>> {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return None;
         }
@@ -278,13 +272,14 @@ impl Proxy {
                 Ok(()) => plain(StatusCode::OK, "ready\n"),
                 Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             }),
-            Door::Models => Some(self.models(config, &head.headers, None)),
-            Door::Model(id) => Some(self.models(config, &head.headers, Some(id))),
+            Door::Models => Some(self.models(config, &head.headers, None).await),
+            Door::Model(id) => Some(self.models(config, &head.headers, Some(id)).await),
             Door::Ask(_) | Door::Unknown => None,
         }
     }
 
-    fn models(&self, config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+    async fn models(&self, config: &Config, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
+        self.issuers.prepare(&config.issuers, headers).await;
         models::list(config, headers, self.admitted(config, headers, SystemTime::now()), id)
     }
 }

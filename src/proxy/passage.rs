@@ -13,6 +13,7 @@ use hyper::{HeaderMap, Method};
 use super::door::Asked;
 use super::trail::{Billing, Trail};
 use super::{Proxy, asked_headers, check, header_text, held};
+use crate::admit::Estimate;
 use crate::config::Config;
 use crate::domain::{Door as Kind, EndpointName, Failure, FailureKind, Mark, Prompt};
 use crate::forward::{self, Passage, Upload, Upstream};
@@ -65,6 +66,10 @@ impl Proxy {
         let Some((candidate, endpoint)) = chosen else {
             return Err(Failure::new(FailureKind::NoneCapable, "no endpoint serves this path"));
         };
+        // How much it will use is not known before; who owes tokens waits all the same.
+        let estimate = Estimate { prompt: 0, max_output: Some(0) };
+        self.reserve_tokens(trail, estimate)?;
+        let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
         self.reserve_unread(config, trail, &head.method, asked.kind, &endpoint.name).await?;
         let passage = Passage {
@@ -76,8 +81,11 @@ impl Proxy {
             body: form.into_body(config.bounds.max_upload_bytes),
             endpoint,
             candidate,
+            gate: &gate,
         };
-        forward::pass(&self.pool, passage, &mut trail.tried).await
+        let answered = forward::pass(&self.pool, passage, &mut trail.tried).await;
+        trail.endpoint_pass = gate.into_pass();
+        answered
     }
 
     /// Reserves for what was not read. Files cost nothing here, nor does looking at batches; to begin one whose price is
@@ -95,14 +103,14 @@ impl Proxy {
         match door {
             Kind::Files => Ok(()),
             Kind::Batches if *method != Method::POST => Ok(()),
-            Kind::Batches => self.reserve(config, trail, &caller, None).await,
+            Kind::Batches => self.hold(config, trail, &caller, None).await,
             Kind::Responses => {
                 trail.reservation = self.books.budgets.follow(&config.budgets, &caller, trail.at_millis());
                 Ok(())
             }
             _ => {
                 let ceiling = route::ceiling_unread(&config.rules, endpoint);
-                self.reserve(config, trail, &caller, ceiling).await
+                self.hold(config, trail, &caller, ceiling).await
             }
         }
     }

@@ -7,6 +7,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_
 use hyper::{HeaderMap, Response, StatusCode};
 
 use super::body::Body;
+use super::limited;
 use super::trail::{End, Spent, Trail};
 use crate::dialect::framing::Framing;
 use crate::dialect::{self, Answer};
@@ -60,6 +61,7 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
             };
             let (spent, receipt) = trail.end(end);
             receipt.await;
+            limited::tell(&trail.remainder(), trail.dialect, &mut headers);
             tell_cost(&spent, &mut headers);
             response(status, headers, Body::whole(bytes))
         }
@@ -68,6 +70,7 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
                 headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             }
+            limited::tell(&trail.remainder(), trail.dialect, &mut headers);
             let body = metered(*stream, Whose { endpoint, tier, state }, trail, status, lifecycle);
             response(status, headers, Body::Stream(Box::new(body)))
         }
@@ -84,6 +87,7 @@ pub async fn counted(tokens: u64, mut trail: Trail) -> Response<Body> {
         End { status: 200, ending: Ending::Complete, failure: None, upstream: None, tally: None, streamed: false };
     let (_, receipt) = trail.end(end);
     receipt.await;
+    limited::tell(&trail.remainder(), trail.dialect, &mut headers);
     let body = serde_json::json!({ "input_tokens": tokens });
     response(StatusCode::OK, headers, Body::whole(body.to_string()))
 }
@@ -105,6 +109,7 @@ pub async fn refuse(failure: Failure, trail: Trail) -> Response<Body> {
     let mut headers = HeaderMap::new();
     describe(&trail, "", None, &mut headers);
     explain(&failure, &mut headers);
+    limited::tell(&trail.remainder(), trail.dialect, &mut headers);
     headers.insert(id_header(trail.dialect), id_value(&trail));
     trail.refuse(&failure, status.as_u16()).await;
     response(status, headers, Body::whole(body))

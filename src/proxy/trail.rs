@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
-use crate::admit::Admitted;
+use super::spending;
+use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
-use crate::budget::{Budgets, Reservation, Settled};
+use crate::budget::{Budgets, Reservation};
 use crate::config::Config;
 use crate::domain::{
     App, Decision, Dialect, Door as Kind, Evidence, Facts, Failure, FailureKind, Fault, Mark, Pico, RequestId,
@@ -40,7 +41,7 @@ pub struct Books {
 
 /// What is known of one request so far.
 pub struct Trail {
-    books: Books,
+    pub(super) books: Books,
     /// The configuration that this request keeps to its end.
     pub config: Arc<Config>,
     /// The request's id.
@@ -57,6 +58,14 @@ pub struct Trail {
     pub dialect: Dialect,
     /// Who asks.
     pub admitted: Option<Admitted>,
+    /// What it has taken of its caller's limits; what is not settled comes back when this is dropped.
+    pub pass: Option<Pass>,
+    /// The same of the limits of the endpoint that answers.
+    pub endpoint_pass: Option<Pass>,
+    /// How many tokens were reserved; `None`: nothing limits them.
+    pub tokens_reserved: Option<u64>,
+    /// What was left of the limit that refused it.
+    pub remainder: Option<Remainder>,
     /// What the rules saw.
     pub facts: Option<Arc<Facts>>,
     /// Why the assessment says what it says.
@@ -152,6 +161,10 @@ impl Trail {
             app,
             dialect: door.dialect(),
             admitted: None,
+            pass: None,
+            endpoint_pass: None,
+            tokens_reserved: None,
+            remainder: None,
             facts: None,
             evidence: Vec::new(),
             decision: None,
@@ -179,15 +192,18 @@ impl Trail {
 
     /// The request has ended. What it cost, and the receipt of its entry.
     pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
-        let now = Instant::now();
         let spent = end
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
-        let entry = self.entry(&end, &spent, now);
+        // From the moment at which it ends until the ledger has it, no budget is summed.
         let budgets = self.books.budgets.clone();
         let ending = budgets.ending();
-        self.settle(&spent);
+        let now = Instant::now();
+        self.settle_tokens(&spent, now);
+        let entry = self.entry(&end, &spent, now);
+        let ended_micros = entry.at_millis.saturating_mul(1000).saturating_add(entry.total_us);
+        spending::settle(self, spent.cost, ended_micros);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
@@ -197,20 +213,24 @@ impl Trail {
         (spent, receipt)
     }
 
-    /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
-    /// price is missing.
-    fn settle(&mut self, spent: &Spent) {
-        // Dropped here, it gives everything back.
-        let reservation = self.reservation.take();
-        let (Some(cost), Some(admitted)) = (spent.cost, &self.admitted) else { return };
-        let reserved = reservation.as_ref().map(Reservation::amount).filter(|amount| *amount > Pico::ZERO);
-        if let Some(reserved) = reserved.filter(|reserved| cost > *reserved) {
-            self.books.metrics.budgets.overrun(cost - reserved);
-            tracing::warn!(request_id = %self.id, %cost, %reserved, "a request cost more than was reserved for it");
+    /// Puts the tokens that were used in the place of those that were reserved.
+    fn settle_tokens(&mut self, spent: &Spent, now: Instant) {
+        let usage = spent.usage.map(|(usage, _)| usage);
+        let used = usage.map_or(0, |usage| usage.total());
+        for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
+            pass.settle(used, usage.map(|usage| usage.total_output()), now);
         }
-        let (at_millis, began_under) = (self.at_millis(), &self.config.budgets);
-        let settled = Settled { id: self.id, at_millis, caller: &admitted.caller, cost, began_under };
-        self.books.budgets.settle(settled, reservation);
+        if let Some(reserved) = self.tokens_reserved {
+            self.books.metrics.tokens_settled(reserved, used);
+        }
+        // The figures for the headers are read before; from now on the request is no longer under way.
+        self.remainder = self.remainder.or(self.pass.take().map(|pass| pass.remainder(now)));
+        self.endpoint_pass = None;
+    }
+
+    /// What is left of the limits that it counts under.
+    pub fn remainder(&self) -> Remainder {
+        self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
     }
 
     /// Takes note of who holds what later requests may go on from.

@@ -56,10 +56,7 @@ impl Reader {
         let Some(mut entry) = statement.query_row([id.as_bytes()], object).optional()? else {
             return Ok(None);
         };
-        for (column, name) in [("cost_pico", "cost_usd"), ("baseline_pico", "baseline_usd")] {
-            let dollars = entry.get(column).and_then(Value::as_i64).map(|pico| Pico::new(pico.into()).to_string());
-            entry.insert(name.into(), dollars.into());
-        }
+        add_dollars(&mut entry);
         let seq = entry.remove("seq");
         entry.insert("id".into(), id.to_string().into());
         entry.insert("attempts".into(), self.attempts(seq.as_ref().and_then(Value::as_i64))?.into());
@@ -83,56 +80,6 @@ impl Reader {
             Some(Held { mark: Mark::from_u64(mark), endpoint: EndpointName::parse(&endpoint).ok()?, key, is_open })
         });
         Ok(named.collect())
-    }
-
-    /// Asks several questions of one state of the ledger: what is written from now on is in no answer. The answers of
-    /// `what` are of that state, and so is everything that was written before `what` is called.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or what `what` says.
-    pub fn at_one_moment<T>(&self, what: impl FnOnce() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
-        // Read-only, so that it ends without a trace however this returns.
-        let transaction = self.connection.unchecked_transaction()?;
-        // A transaction sees what there is when it first reads.
-        transaction.query_row("SELECT max(seq) FROM entries", [], |row| row.get::<_, Option<i64>>(0))?;
-        what()
-    }
-
-    /// What requests that arrived from `since_millis` on cost, put together by a column that says whose they are; all
-    /// together for everybody. Those of `without` do not count.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn spent_since(
-        &self,
-        since_millis: u64,
-        whose: Dimension,
-        without: &[RequestId],
-    ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
-        let column = if whose == Dimension::All { "NULL" } else { whose.as_str() };
-        // Two halves of each amount: SQLite adds in 64 bits and stops where they overflow.
-        let find = format!(
-            "SELECT {column}, sum(cost_pico / 1000000000), sum(cost_pico % 1000000000) FROM entries \
-             WHERE at_millis >= ? AND cost_pico IS NOT NULL GROUP BY 1"
-        );
-        let since = i64::try_from(since_millis).unwrap_or(i64::MAX);
-        let mut statement = self.connection.prepare(&find)?;
-        let rows = statement.query_map([since], |row| {
-            let (billions, rest): (i64, i64) = (row.get(1)?, row.get(2)?);
-            Ok((row.get(0)?, Pico::new(i128::from(billions) * 1_000_000_000 + i128::from(rest))))
-        })?;
-        let mut spent: Vec<(Option<String>, Pico)> = rows.collect::<rusqlite::Result<_>>()?;
-        let find = format!("SELECT {column}, cost_pico FROM entries WHERE id = ? AND at_millis >= ?");
-        let mut statement = self.connection.prepare(&find)?;
-        for id in without {
-            let read = |row: &Row<'_>| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?));
-            let Some((whose, Some(cost))) = statement.query_row((id.as_bytes(), since), read).optional()? else {
-                continue;
-            };
-            let counted = spent.iter_mut().filter(|(holder, _)| *holder == whose);
-            counted.for_each(|(_, sum)| *sum = *sum - Pico::new(cost.into()));
-        }
-        Ok(spent)
     }
 
     /// What requests that arrived in each hour cost, by a column that says whose they are; the hour by its beginning.
@@ -167,6 +114,19 @@ impl Reader {
     }
 }
 
+/// Adds amounts as exact decimal text beside the pico-dollars.
+pub(super) fn add_dollars(entry: &mut Map<String, Value>) {
+    for (column, name) in [("cost_pico", "cost_usd"), ("baseline_pico", "baseline_usd")] {
+        let dollars = entry.get(column).and_then(Value::as_i64).map(|pico| Pico::new(pico.into()).to_string());
+        entry.insert(name.into(), dollars.into());
+    }
+}
+
+/// Words with commas between them.
+pub(super) fn words(text: &str) -> Value {
+    text.split(',').filter(|word| !word.is_empty()).collect()
+}
+
 /// A row as JSON: what a newer schema adds is shown too. Bytes other than an id are shown by their number.
 fn object(row: &Row<'_>) -> rusqlite::Result<Map<String, Value>> {
     let columns = row.as_ref().column_names();
@@ -190,7 +150,7 @@ fn flag_or_whole(column: &str, whole: i64) -> Value {
 fn text_or_json(column: &str, text: &str) -> Value {
     match column {
         "facts" | "evidence" | "decision" => serde_json::from_str(text).unwrap_or(Value::Null),
-        "tags" | "content" => text.split(',').filter(|word| !word.is_empty()).collect(),
+        "tags" | "content" => words(text),
         _ => text.into(),
     }
 }

@@ -8,18 +8,27 @@ use std::sync::Arc;
 use super::Checker;
 use crate::admit::Key;
 use crate::config::located::Located;
-use crate::config::raw::{Named, RawFile, RawKey};
+use crate::config::raw::{DoorWord, Named, RawFile, RawKey};
 use crate::config::text;
 use crate::domain::{Digest, Door, KeyName, Label, TierName, from_hex};
 use crate::route::Pattern;
+
+/// Whose permissions are checked.
+pub(super) struct Whose<'n> {
+    /// As it begins a sentence.
+    pub(super) subject: &'n str,
+    /// Where its name stands.
+    pub(super) place: Range<usize>,
+}
 
 impl Checker<'_, '_> {
     pub(super) fn keys(&mut self, raw: &Named<RawKey>, file: &RawFile) -> Vec<Key> {
         let mut by_digest: HashMap<Digest, &str> = HashMap::new();
         let mut keys = Vec::with_capacity(raw.len());
         for (name, key) in self.named(raw, "a key") {
-            let tiers = self.key_tiers(name, key, file);
             let subject = format!("key `{}`", name.value());
+            let whose = Whose { subject: &subject, place: name.span() };
+            let tiers = self.tiers_of(&whose, key.tiers.as_deref(), file);
             let digest = self.digest(key.sha256.as_ref(), &key.span(), &subject, "weighbridge keys new");
             let Some(digest) = digest else { continue };
             if let Some(other) = by_digest.insert(digest, name) {
@@ -36,8 +45,8 @@ impl Checker<'_, '_> {
                 feature: self.label(key.feature.as_ref(), "feature"),
                 tiers: tiers.map(Into::into),
                 may_choose: key.may_choose.unwrap_or(true),
-                models: self.key_models(name, key),
-                doors: self.key_doors(name, key),
+                models: self.models_of(&whose, key.models.as_deref()),
+                doors: self.doors_of(&whose, key.doors.as_deref()),
                 requests_per_minute: self.rate(key.requests_per_minute.as_ref(), "requests_per_minute"),
                 tokens_per_minute: self.rate(key.tokens_per_minute.as_ref(), "tokens_per_minute"),
                 concurrent: self.rate(key.concurrent.as_ref(), "concurrent"),
@@ -65,15 +74,21 @@ impl Checker<'_, '_> {
         digest
     }
 
-    fn key_tiers(&mut self, name: &Located<String>, key: &RawKey, file: &RawFile) -> Option<Vec<TierName>> {
-        let written = key.tiers.as_ref()?;
+    /// The tiers that somebody may use.
+    pub(super) fn tiers_of(
+        &mut self,
+        whose: &Whose<'_>,
+        written: Option<&[Located<String>]>,
+        file: &RawFile,
+    ) -> Option<Vec<TierName>> {
+        let (written, subject) = (written?, whose.subject);
         let known: Vec<&str> = file.tiers.keys().map(|tier| tier.as_str()).collect();
         for tier in written.iter().filter(|tier| !known.contains(&tier.as_str())) {
-            self.undefined(tier.span(), &format!("key `{}` allows tier", name.value()), tier, &known, "tiers");
+            self.undefined(tier.span(), &format!("{subject} allows tier"), tier, &known, "tiers");
         }
         if written.is_empty() {
-            let message = format!("key `{}` allows no tier at all", name.value());
-            self.findings.error(name.span(), message).hint("leave `tiers` out to allow all of them");
+            let message = format!("{subject} allows no tier at all");
+            self.findings.error(whose.place.clone(), message).hint("leave `tiers` out to allow all of them");
         }
         Some(written.iter().filter_map(|tier| TierName::parse(tier).ok()).collect())
     }
@@ -88,18 +103,23 @@ impl Checker<'_, '_> {
         label
     }
 
-    fn key_models(&mut self, name: &Located<String>, key: &RawKey) -> Option<Arc<[Pattern]>> {
-        let written = key.models.as_ref()?;
+    /// The names that somebody may ask for as the model.
+    pub(super) fn models_of(
+        &mut self,
+        whose: &Whose<'_>,
+        written: Option<&[Located<String>]>,
+    ) -> Option<Arc<[Pattern]>> {
+        let (written, subject) = (written?, whose.subject);
         if written.is_empty() {
-            let message = format!("key `{}` allows no model at all", name.value());
-            self.findings.error(name.span(), message).hint("leave `models` out to allow all of them");
+            let message = format!("{subject} allows no model at all");
+            self.findings.error(whose.place.clone(), message).hint("leave `models` out to allow all of them");
         }
         let mut models = Vec::with_capacity(written.len());
         for model in written {
             match Pattern::parse(model) {
                 Some(pattern) => models.push(pattern),
                 None => {
-                    let message = format!("key `{}` cannot allow the model `{}`", name.value(), model.value());
+                    let message = format!("{subject} cannot allow the model `{}`", model.value());
                     self.findings.error(model.span(), message).hint("a star stands at its end or its beginning");
                 }
             }
@@ -107,16 +127,17 @@ impl Checker<'_, '_> {
         Some(models.into())
     }
 
-    fn key_doors(&mut self, name: &Located<String>, key: &RawKey) -> Option<Arc<[Door]>> {
-        let written = key.doors.as_ref()?;
+    /// What somebody may ask for.
+    pub(super) fn doors_of(&mut self, whose: &Whose<'_>, written: Option<&[Located<DoorWord>]>) -> Option<Arc<[Door]>> {
+        let (written, subject) = (written?, whose.subject);
         if written.is_empty() {
-            let message = format!("key `{}` allows nothing to be asked for", name.value());
-            self.findings.error(name.span(), message).hint("leave `doors` out to allow everything");
+            let message = format!("{subject} allows nothing to be asked for");
+            self.findings.error(whose.place.clone(), message).hint("leave `doors` out to allow everything");
         }
         Some(written.iter().flat_map(|word| super::when::door(**word)).copied().collect())
     }
 
-    fn rate(&mut self, written: Option<&Located<u32>>, key: &str) -> Option<NonZeroU32> {
+    pub(super) fn rate(&mut self, written: Option<&Located<u32>>, key: &str) -> Option<NonZeroU32> {
         NonZeroU32::new(self.count(Some(written?), key, 1))
     }
 
