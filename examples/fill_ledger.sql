@@ -34,7 +34,7 @@ SELECT DATE '{day}', gen_random_uuid(), 'replica-' || (i % 3), i, at_millis, '/v
        0, 0, 'provider', 'default', 'genai-prices 0.2.1',
        CASE WHEN percent = 99 THEN NULL ELSE tokens * 2500000 END, tokens * 9000000, tokens * 5000000,
        CASE WHEN percent % 10 = 0 THEN tokens * 2500001 END, 200, 'complete', true, 1, micros, micros / 4, 180, 8192, 2048,
-       '0123456789ab', json_build_object('text', repeat(md5(i::text), 12)), json_build_object('tier', 'cheap', 'why', repeat(md5(i::text), 6))
+       '0123456789ab', json_build_object('text', repeat(md5(i::text), {facts})), json_build_object('tier', 'cheap', 'why', repeat(md5(i::text), {facts} / 2))
 FROM dressed ORDER BY at_millis;
 
 INSERT INTO attempts_{suffix}
@@ -50,7 +50,7 @@ CREATE OR REPLACE FUNCTION pg_temp.seven_bits(n bigint) RETURNS bytea IMMUTABLE 
 $$;
 
 CREATE TEMP TABLE parts ON COMMIT DROP AS
-SELECT at_millis - at_millis % 3600000 AS start, replica, key, engineer, team, feature, branch, pull_request, app, rule, tier, endpoint,
+SELECT at_millis - at_millis % 3600000 AS start, key, engineer, team, feature, branch, pull_request, app, rule, tier, endpoint,
        model, CASE WHEN tier = 'cheap' THEN 'no' ELSE 'yes' END AS escalated,
        ((floor(ln(total_us) / ln(2) + 1e-9)::bigint - 3) << 4) + ((total_us >> (floor(ln(total_us) / ln(2) + 1e-9)::int - 4)) & 15) AS bucket,
        count(*) AS requests, count(*) - count(cost_pico) AS unpriced, count(cost_pico) AS priced,
@@ -60,15 +60,15 @@ SELECT at_millis - at_millis % 3600000 AS start, replica, key, engineer, team, f
        coalesce(sum(baseline_pico - cost_pico), 0) AS savings, sum(reserved_pico) AS reserved,
        coalesce(sum(provider_cost_pico) FILTER (WHERE cost_pico IS NOT NULL), 0) AS told,
        coalesce(sum(cost_pico) FILTER (WHERE provider_cost_pico IS NOT NULL), 0) AS ours
-FROM entries_{suffix} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15;
+FROM entries_{suffix} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14;
 
 INSERT INTO rollup_hours
-SELECT start, decode(md5(row(replica, key, feature, branch, pull_request, app, rule, tier, endpoint)::text), 'hex'), replica, key,
+SELECT start, decode(md5(row(key, feature, branch, pull_request, app, rule, tier, endpoint)::text), 'hex'), key,
        engineer, team, feature, branch, pull_request, app, rule, tier, endpoint, model, escalated, sum(requests), 0, 0,
        sum(requests), sum(unpriced), 0, sum(priced), sum(requests), sum(priced), sum(requests), sum(compared), sum(tokens_in),
        sum(tokens_cached), 0, sum(tokens_out), sum(tokens_reasoning), sum(cost), sum(baseline), sum(savings), sum(reserved),
        sum(told), sum(ours), string_agg(pg_temp.seven_bits(bucket) || pg_temp.seven_bits(requests), '')
-FROM parts GROUP BY start, replica, key, engineer, team, feature, branch, pull_request, app, rule, tier, endpoint, model, escalated
+FROM parts GROUP BY start, key, engineer, team, feature, branch, pull_request, app, rule, tier, endpoint, model, escalated
 ORDER BY start;
 
 INSERT INTO rollup_days

@@ -3,6 +3,7 @@
 pub mod budgets;
 mod issued;
 mod people;
+mod revoked;
 pub mod spend;
 pub mod value;
 
@@ -120,8 +121,7 @@ impl App {
             limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
-            shared,
-            books: Books { ledger, metrics, budgets: purse, recall, lifecycle: lifecycle.clone() },
+            books: Books { ledger, metrics, budgets: purse, recall, shared, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
@@ -199,7 +199,7 @@ impl App {
             // It ends within the grace that connections have; an error would be a panic that was logged already.
             let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
         }
-        if let Some(shared) = &self.proxy.shared {
+        if let Some(shared) = &self.proxy.books.shared {
             shared.end().await;
         }
         let ledger = self.proxy.books.ledger.clone();

@@ -80,9 +80,10 @@ impl State {
     }
 
     /// The keys, unless they are too old; `None` also before the first fetch.
-    fn keys(&self) -> Option<Arc<KeySet>> {
+    fn keys(&self, now: Instant) -> Option<Arc<KeySet>> {
         let known = self.known();
-        known.fetched.filter(|fetched| fetched.elapsed() <= LONGEST_STALE).map(|_| Arc::clone(&known.keys))
+        let is_fresh = |fetched: &Instant| now.saturating_duration_since(*fetched) <= LONGEST_STALE;
+        known.fetched.filter(is_fresh).map(|_| Arc::clone(&known.keys))
     }
 
     /// Fetches the keys. Whoever calls holds `fetching`.
@@ -163,7 +164,7 @@ impl Issuers {
         }
         for issuer in issued_by(issuers, token) {
             let state = self.state(issuer);
-            let keys = state.keys();
+            let keys = state.keys(Instant::now());
             if keys.as_ref().is_some_and(|keys| keys.has_for(token)) {
                 continue;
             }
@@ -202,7 +203,7 @@ impl Issuers {
         let mut why = refused("the token is not by an issuer that this proxy knows: see [issuers] in routes.toml");
         for issuer in issued_by(issuers, token) {
             let state = self.state(issuer);
-            match state.keys() {
+            match state.keys(Instant::now()) {
                 None => {
                     let message =
                         format!("the public keys of `{}` could not be fetched yet: try again shortly", issuer.name);
@@ -224,7 +225,7 @@ impl Issuers {
         let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         let found = verified.get(digest)?;
         let is_configured = issuers.iter().any(|issuer| Arc::ptr_eq(issuer, &found.of));
-        let current = self.states().get(&found.of.name).and_then(|state| state.keys())?;
+        let current = self.states().get(&found.of.name).and_then(|state| state.keys(Instant::now()))?;
         (is_configured && Arc::ptr_eq(&current, &found.keys)).then(|| Arc::clone(&found.key))
     }
 
@@ -301,5 +302,113 @@ fn in_words(error: &ErrorKind, issuer: &Issuer) -> String {
         ErrorKind::InvalidClaimFormat(claim) => format!("the token's `{claim}` is not what it must be"),
         ErrorKind::InvalidSignature => "the token's signature is wrong".to_owned(),
         _ => "the token cannot be verified".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+    use serde_json::json;
+
+    use super::*;
+
+    fn issuer(name: &str, audience: &str) -> Arc<Issuer> {
+        let path = |text| Path::parse(text).expect("a path");
+        let settings = IssuerSettings {
+            name: IssuerName::parse(name).expect("a name"),
+            issuer: "https://login.example.com".into(),
+            audience: audience.into(),
+            jwks_url: None,
+            algorithms: vec![Algorithm::ES256],
+            claims: Claims { engineer: path("email"), team: None, feature: None },
+            require: Vec::new(),
+            refresh: Duration::from_secs(600),
+            tiers: None,
+            models: None,
+            doors: None,
+            may_choose: true,
+            authorities: None,
+        };
+        Arc::new(Issuer::new(settings).expect("an issuer"))
+    }
+
+    fn signer() -> (EncodingKey, String) {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+        let key = EncodingKey::from_ec_der(&pair.serialize_der());
+        let public = jsonwebtoken::jwk::Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a public key");
+        (key, json!({ "keys": [public] }).to_string())
+    }
+
+    fn token(key: &EncodingKey, audience: &str, expires: u64) -> String {
+        let claims = json!({"iss": "https://login.example.com", "aud": audience, "exp": expires, "email": "ana"});
+        jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, key).expect("a token")
+    }
+
+    /// What is known of these issuers, whose keys were fetched now.
+    fn known(issuers: &[Arc<Issuer>], keys: &str) -> Issuers {
+        let known = Issuers::new(Arc::default());
+        for issuer in issuers {
+            let state = known.state(issuer);
+            let keys = KeySet::read(keys.as_bytes(), &[Algorithm::ES256]).expect("keys");
+            (state.known().keys, state.known().fetched) = (Arc::new(keys), Some(Instant::now()));
+        }
+        known
+    }
+
+    fn in_five_minutes() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + 300
+    }
+
+    #[test]
+    fn keys_are_used_for_a_day_and_no_longer() {
+        let issuers = [issuer("company", "wb")];
+        let state = known(&issuers, &signer().1).state(&issuers[0]);
+        let now = Instant::now();
+        assert!(state.keys(now + Duration::from_secs(23 * 3600)).is_some());
+        assert!(state.keys(now + Duration::from_secs(25 * 3600)).is_none());
+    }
+
+    #[test]
+    fn of_two_issuers_of_one_provider_the_one_whose_audience_it_is_for_counts() {
+        let (key, public) = signer();
+        let issuers = [issuer("tools", "tools"), issuer("bots", "bots")];
+        let known = known(&issuers, &public);
+        let name = |audience| known.key(&issuers, &token(&key, audience, in_five_minutes()), SystemTime::now());
+        assert_eq!(name("tools").expect("verified").name.as_str(), "tools");
+        assert_eq!(name("bots").expect("verified").name.as_str(), "bots");
+        assert!(name("others").expect_err("refused").message.contains("`aud`"));
+    }
+
+    #[test]
+    fn a_remembered_token_ends_with_its_time_its_key_and_its_issuer() {
+        let (key, public) = signer();
+        let issuers = [issuer("company", "wb")];
+        let known = known(&issuers, &public);
+        let token = token(&key, "wb", in_five_minutes());
+        let now = SystemTime::now();
+        known.key(&issuers, &token, now).expect("verified");
+        let is_remembered = |issuers: &[Arc<Issuer>]| known.remembered(issuers, &digest(&token)).is_some();
+        assert!(is_remembered(&issuers));
+        assert!(!is_remembered(&[]), "the issuer is gone");
+        assert!(!is_remembered(&[issuer("company", "wb")]), "its settings are new");
+        let expires = known.key(&issuers, &token, now).expect("verified").expires_millis.expect("a time");
+        assert_eq!(expires, (in_five_minutes() + 30) * 1000, "with the leeway that the library grants");
+        // Its keys rotate.
+        let (_, other) = signer();
+        let keys = KeySet::read(other.as_bytes(), &[Algorithm::ES256]).expect("keys");
+        known.state(&issuers[0]).known().keys = Arc::new(keys);
+        assert!(!is_remembered(&issuers));
+        assert!(known.key(&issuers, &token, now).is_err(), "and it is not let in again");
+    }
+
+    #[test]
+    fn few_texts_have_the_shape_of_a_token() {
+        let (key, _) = signer();
+        assert!(is_token(&token(&key, "wb", 1)));
+        for other in
+            ["", "wb-key", "eyJ", "eyJhbGciOiJub25lIn0.e30", "a.b.c", &format!("eyJ.{}.x", "y".repeat(LONGEST))]
+        {
+            assert!(!is_token(other), "{other}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod pass;
 mod requests;
+mod together;
 mod tokens;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use crate::domain::{Caller, Dimension, EndpointName, LimitName, Scope};
 
 pub use pass::{Amount, Estimate, Pass, Refused, Remainder, What};
 use requests::Requests;
+pub use together::Counted;
 use tokens::Tokens;
 
 /// A minute, in nanoseconds.

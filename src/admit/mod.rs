@@ -23,7 +23,7 @@ pub use auth::{Admission, KEY_HEADER, Key, Keys, Tokens};
 pub use issued::{Issue, Issued, Standing};
 pub use issuers::{Claims, Issuer, IssuerError, IssuerSettings, Issuers, Path, Required, algorithm};
 pub use limits::{
-    Allowance, Amount, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
+    Allowance, Amount, Counted, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
 };
 
 /// Attribution headers that a client may send; they are read here and never forwarded.

@@ -1,9 +1,11 @@
 //! What was made at run time, from how the registry keeps it to how requests are answered by it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::admit::{Issue, Issued, Key, Standing};
 use crate::budget::{MadeLater, Override, Stretch};
+use crate::domain::KeyName;
 use crate::registry::{Grants, Moment, Snapshot, StoredKey, Subject};
 
 /// What budgets have to know of this snapshot.
@@ -17,16 +19,17 @@ pub(super) fn made_later(snapshot: &Snapshot) -> MadeLater {
     made_later
 }
 
-/// What admission has to know of this snapshot.
-pub(super) fn issued(snapshot: &Snapshot) -> Issued {
+/// What admission has to know of this snapshot, and of keys that other replicas have revoked.
+pub(super) fn issued(snapshot: &Snapshot, elsewhere: &HashSet<KeyName>) -> Issued {
     let revoked = snapshot.revocations.iter().filter(|revocation| revocation.of == Subject::Key);
-    Issued::new(snapshot.keys.iter().flat_map(issues), revoked.map(|revocation| revocation.name.clone()))
+    let revoked = revoked.map(|revocation| &revocation.name).chain(elsewhere).cloned();
+    Issued::new(snapshot.keys.iter().flat_map(|stored| issues(stored, elsewhere)), revoked)
 }
 
 /// The secrets of a key: its own, and the one before if there was one.
-fn issues(stored: &StoredKey) -> Vec<Issue> {
+fn issues(stored: &StoredKey, elsewhere: &HashSet<KeyName>) -> Vec<Issue> {
     let key = Arc::new(key(stored));
-    let revoked = stored.revoked.is_some();
+    let revoked = stored.revoked.is_some() || elsewhere.contains(&stored.name);
     let standing = |standing| if revoked { Standing::Revoked } else { standing };
     let mut issues = vec![Issue { digest: stored.digest, standing: standing(Standing::Good), key: Arc::clone(&key) }];
     if let Some(digest) = stored.old_digest {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{AppError, issued};
+use super::{AppError, issued, revoked};
 use crate::config::Config;
 use crate::domain::RulesVersion;
 use crate::proxy::Proxy;
@@ -40,7 +41,7 @@ pub(super) async fn registry(config: &Config) -> Result<Registry, AppError> {
         Err(error) => match registry.recall().await {
             Ok(()) => tracing::warn!(%error, "the registry of keys cannot be read: its copy on this machine counts"),
             Err(copy) => {
-                tracing::warn!(%error, %copy, "the registry of keys cannot be read: only keys of routes.toml count")
+                tracing::warn!(%error, %copy, "the registry of keys cannot be read: only keys of routes.toml count");
             }
         },
     }
@@ -67,6 +68,8 @@ fn objections(registry: &Registry, config: &Config) -> Vec<String> {
 pub(super) struct People {
     following: JoinHandle<()>,
     noting: JoinHandle<()>,
+    /// Listens to what other replicas revoke.
+    _revoked: Option<AbortOnDropHandle<()>>,
     /// Where to say which rules are in use.
     pub(super) rules: Rules,
 }
@@ -74,11 +77,14 @@ pub(super) struct People {
 impl People {
     /// Brings what is known already to the proxy, and from now on every change.
     pub(super) fn begin(proxy: &Arc<Proxy>, registry: &Registry) -> Self {
-        let (issued, budgets) = (Arc::clone(&proxy.issued), proxy.books.budgets.clone());
-        let bring = move |snapshot: &Snapshot| {
-            issued.store(Some(Arc::new(issued::issued(snapshot))));
-            budgets.set_overrides(issued::made_later(snapshot));
+        let bring = {
+            let proxy = Arc::clone(proxy);
+            move |snapshot: &Snapshot| {
+                revoked::bring(&proxy, snapshot);
+                proxy.books.budgets.set_overrides(issued::made_later(snapshot));
+            }
         };
+        let revoked = proxy.books.shared.as_ref().map(|shared| revoked::listen(proxy, registry, shared));
         if let Some(snapshot) = registry.snapshot() {
             bring(&snapshot);
         }
@@ -88,6 +94,7 @@ impl People {
         Self {
             following: tokio::spawn(registry.clone().follow(bring)),
             noting: tokio::spawn(note(registry.clone(), told)),
+            _revoked: revoked,
             rules,
         }
     }

@@ -96,10 +96,8 @@ impl Checker<'_, '_> {
         let keys = self.keys(&raw.keys, raw);
         let issuers = self.issuers(&raw.issuers, raw);
         let admin_tokens = self.admin_tokens(&raw.admin);
-        let has = server::Logins {
-            keys: !raw.keys.is_empty() || !raw.issuers.is_empty(),
-            admin_tokens: !raw.admin.tokens.is_empty(),
-        };
+        let has =
+            server::Logins { keys: !keys.is_empty() || !issuers.is_empty(), admin_tokens: !admin_tokens.is_empty() };
         let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);

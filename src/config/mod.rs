@@ -109,7 +109,13 @@ impl Config {
     /// What is made at run time must fit this.
     pub fn known(&self) -> registry::Known {
         registry::Known {
-            file_keys: self.keys.iter().map(|key| key.name.clone()).collect(),
+            // An issuer's callers are counted where keys are, so its name is one of theirs.
+            file_keys: self
+                .keys
+                .iter()
+                .map(|key| key.name.clone())
+                .chain(self.issuers.iter().map(|issuer| issuer.key_name.clone()))
+                .collect(),
             file_tokens: self.admin_tokens.iter().map(|token| token.name.clone()).collect(),
             tiers: self.rules.tiers().iter().map(|tier| tier.name().clone()).collect(),
         }

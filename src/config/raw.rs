@@ -19,10 +19,9 @@ use super::located::Located;
 
 pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
-pub use people::{RawAdmin, RawAdminToken, RawClaims, RawIssuer, RoleWord};
+pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
     Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
-    Share,
 };
 use words::choices;
 pub use words::{

@@ -64,6 +64,9 @@ const OF_OPENAI: &[&str] = &[
 /// Where callers put their key whose other credentials are for the provider.
 const OUR_KEY: &str = "x-weighbridge-key";
 
+/// What another proxy of ours says that the answer cost. It goes as far as the one who keeps that.
+const COST: &str = "x-weighbridge-cost-usd";
+
 /// A caller's credentials for a provider.
 const CREDENTIALS: [&str; 3] = ["authorization", "x-api-key", "x-goog-api-key"];
 
@@ -133,7 +136,7 @@ pub fn from_upstream(headers: &HeaderMap) -> HeaderMap {
         .flat_map(|value| value.split(',').map(str::trim))
         .collect();
     let stays = |name: &HeaderName| {
-        let is_ours = name.as_str().starts_with("x-weighbridge-");
+        let is_ours = name.as_str().starts_with("x-weighbridge-") && name != COST;
         is_ours
             || WITHHELD.contains(&name.as_str())
             || named.iter().any(|other| name.as_str().eq_ignore_ascii_case(other))

@@ -7,6 +7,38 @@ use std::sync::Arc;
 use crate::domain::{Caller, Dialect, Door, EndpointName, Failure, FailureKind, Mark, Prompt};
 use crate::forward::Endpoint;
 use crate::recall::{Holder, Recall};
+use crate::shared::{Shared, Told};
+
+/// Of how many marks other replicas are asked for one request: the newest reasoning matters.
+const MOST_ASKED: usize = 64;
+
+/// What a request may go on from: what it names, and reasoning in it.
+pub(super) fn marks(prompt: &Prompt) -> Vec<Mark> {
+    prompt.pins.iter().copied().chain(prompt.signed.iter().rev().map(|signed| signed.mark)).collect()
+}
+
+/// Asks the other replicas for what is not known here. What they cannot be asked is not known.
+pub(super) async fn ask_others(shared: Option<&Shared>, recall: &Recall, mut marks: Vec<Mark>) {
+    marks.retain(|mark| recall.holder(*mark).is_none());
+    let Some(shared) = shared.filter(|_| !marks.is_empty()) else { return };
+    marks.truncate(MOST_ASKED);
+    let Ok(found) = shared.recalled.ask(&marks).await else { return };
+    for (mark, told) in marks.iter().zip(found) {
+        if let Some(Told { endpoint, key, is_open }) = told {
+            recall.learn(&[*mark], &Holder { endpoint, key, is_open });
+        }
+    }
+}
+
+/// Whether the usage of an earlier answer is told here and not by another replica. While the server is gone each tells
+/// what it sees.
+pub(super) async fn is_told_here(shared: Option<&Shared>, recall: &Recall, mark: Mark) -> bool {
+    let is_open = recall.holder(mark).is_some_and(|holder| holder.is_open);
+    match shared.filter(|_| is_open) {
+        Some(shared) => shared.recalled.claim(mark).await.unwrap_or(true),
+        None => true,
+    }
+}
 
 type Endpoints = HashMap<EndpointName, Arc<Endpoint>>;
 

@@ -1,6 +1,7 @@
 //! What a request takes of its limits on its way, and what its caller is told of them.
 
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::HeaderMap;
@@ -8,6 +9,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 
 use super::Proxy;
+use super::together::NotTaken;
 use super::trail::Trail;
 use crate::admit::{Admitted, Allowance, Amount, Estimate, Limit, Limits, Pass, Refused, Remainder};
 use crate::config::Config;
@@ -20,21 +22,37 @@ const FAMILIES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
 impl Proxy {
     /// Counts the request, and that it is under way, under the limits of its caller.
-    pub(super) fn enter(&self, config: &Config, trail: &mut Trail, admitted: &Admitted) -> Result<(), Failure> {
+    pub(super) async fn enter(&self, config: &Config, trail: &mut Trail, admitted: &Admitted) -> Result<(), Failure> {
         let of_key = Limit::of_key(Allowance::of(admitted));
-        let limits = config.limits.of_callers.iter().chain(&of_key);
-        let entered = self.limits.enter(limits, &admitted.caller, None, Instant::now());
-        trail.pass = Some(entered.map_err(|refused| self.refused(trail, &refused))?);
-        Ok(())
+        let limits: Vec<_> = config.limits.of_callers.iter().chain(&of_key).cloned().collect();
+        let in_force = self.in_force(limits)?;
+        let entered = self.limits.enter(&in_force, &admitted.caller, None, Instant::now());
+        let pass = entered.map_err(|refused| self.refused(trail, &refused))?;
+        let taken = self.enter_together(trail, &pass).await;
+        trail.pass = Some(pass);
+        self.taken(trail, taken)
     }
 
     /// Reserves the tokens that the request is expected to have.
-    pub(super) fn reserve_tokens(&self, trail: &mut Trail, estimate: Estimate) -> Result<(), Failure> {
+    pub(super) async fn reserve_tokens(&self, trail: &mut Trail, estimate: Estimate) -> Result<(), Failure> {
         let Some(mut pass) = trail.pass.take() else { return Ok(()) };
         let reserved = pass.reserve(estimate, Instant::now());
+        let taken = match &reserved {
+            Ok(Some(_)) => self.reserve_together(trail, &pass).await,
+            _ => Ok(()),
+        };
         trail.pass = Some(pass);
         trail.tokens_reserved = reserved.map_err(|refused| self.refused(trail, &refused))?;
-        Ok(())
+        self.taken(trail, taken)
+    }
+
+    /// What came of taking it of all replicas together. Where the server went away meanwhile, what was taken here counts.
+    fn taken(&self, trail: &mut Trail, taken: Result<(), NotTaken>) -> Result<(), Failure> {
+        match taken {
+            Ok(()) => Ok(()),
+            Err(NotTaken::Refused(refused)) => Err(self.refused(trail, &refused)),
+            Err(NotTaken::Gone) => self.without_server().map_or(Ok(()), Err),
+        }
     }
 
     fn refused(&self, trail: &mut Trail, refused: &Refused) -> Failure {
@@ -46,7 +64,8 @@ impl Proxy {
     /// Lets the request to endpoints that are not at a limit.
     pub(super) fn gate<'a>(&'a self, config: &'a Config, admitted: &'a Admitted, estimate: Estimate) -> Gatekeeper<'a> {
         let (limits, metrics) = (&self.limits, &*self.books.metrics);
-        Gatekeeper { limits, metrics, config, admitted, estimate, held: Mutex::default() }
+        let of_endpoints = self.part_of_endpoints(&config.limits.of_endpoints);
+        Gatekeeper { limits, metrics, of_endpoints, admitted, estimate, held: Mutex::default() }
     }
 }
 
@@ -68,7 +87,7 @@ pub(super) fn needs(estimate: Estimate) -> Needs {
 pub(super) struct Gatekeeper<'a> {
     limits: &'a Limits,
     metrics: &'a Metrics,
-    config: &'a Config,
+    of_endpoints: Cow<'a, [Arc<Limit>]>,
     admitted: &'a Admitted,
     estimate: Estimate,
     held: Mutex<Option<Pass>>,
@@ -82,8 +101,7 @@ impl Gatekeeper<'_> {
 
     fn pass(&self, endpoint: &EndpointName) -> Result<Pass, Box<Refused>> {
         let now = Instant::now();
-        let limits = &self.config.limits.of_endpoints;
-        let mut pass = self.limits.enter(limits, &self.admitted.caller, Some(endpoint), now)?;
+        let mut pass = self.limits.enter(&*self.of_endpoints, &self.admitted.caller, Some(endpoint), now)?;
         pass.reserve(self.estimate, now)?;
         Ok(pass)
     }

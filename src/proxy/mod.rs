@@ -13,6 +13,7 @@ mod models;
 mod passage;
 mod reply;
 mod spending;
+mod together;
 mod trail;
 
 use std::sync::Arc;
@@ -37,7 +38,6 @@ use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
 use crate::read;
 use crate::route::{self, Balance, Situation};
-use crate::shared::Shared;
 
 pub use body::Body;
 use door::{Door, Way};
@@ -75,8 +75,6 @@ pub struct Proxy {
     pub assessor: Assessor,
     /// Connections and breakers.
     pub pool: Pool,
-    /// What replicas share; `None`: this process is the only one.
-    pub shared: Option<Shared>,
     /// Ledger, metrics, phase.
     pub books: Books,
     /// How far the process is.
@@ -135,7 +133,7 @@ impl Proxy {
     ) -> Result<Answered, Failure> {
         self.issuers.prepare(&config.issuers, &head.headers).await;
         let admitted = trail.admitted.insert(self.admitted(config, &head.headers, trail.at)?).clone();
-        self.enter(config, trail, &admitted)?;
+        self.enter(config, trail, &admitted).await?;
         let (asked, way) = door.asked(&head)?;
         admitted.may_enter(asked.kind)?;
         if way == Way::Passage {
@@ -161,6 +159,7 @@ impl Proxy {
         }
         facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
+        held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt)).await;
         let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
         let situation = self.situation(config, &admitted, held_by);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, &facts, &situation)?)));
@@ -180,7 +179,7 @@ impl Proxy {
         }
         let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
-            self.reserve_tokens(trail, estimate)?;
+            self.reserve_tokens(trail, estimate).await?;
             self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let gate = self.gate(config, &admitted, estimate);

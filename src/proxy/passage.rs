@@ -54,8 +54,10 @@ impl Proxy {
         let mut held_by = None;
         if asked.kind == Kind::Responses {
             let id = asked.below.split('/').nth(1).unwrap_or_default();
+            held::ask_others(self.books.shared.as_ref(), &self.books.recall, vec![Mark::of(id)]).await;
             held_by = Some(held::of_id(&self.books.recall, id, &admitted.caller)?.endpoint);
-            trail.billing = Billing::Once(Mark::of(id));
+            let is_told_here = held::is_told_here(self.books.shared.as_ref(), &self.books.recall, Mark::of(id)).await;
+            trail.billing = if is_told_here { Billing::Once(Mark::of(id)) } else { Billing::Elsewhere };
         }
         let situation = self.situation(config, &admitted, held_by);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));
@@ -68,7 +70,7 @@ impl Proxy {
         };
         // How much it will use is not known before; who owes tokens waits all the same.
         let estimate = Estimate { prompt: 0, max_output: Some(0) };
-        self.reserve_tokens(trail, estimate)?;
+        self.reserve_tokens(trail, estimate).await?;
         let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
         self.reserve_unread(config, trail, &head.method, asked.kind, &endpoint.name).await?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::door::Door;
 use super::spending;
+use super::together::Together;
 use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
 use crate::budget::{Budgets, Reservation};
@@ -23,6 +24,14 @@ use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
 use crate::record::entry::{Attempt, Ending, Entry, TOLD};
 use crate::record::{Ledger, Receipt};
+use crate::shared::{Shared, Told};
+
+/// For how long other replicas know who holds a response. Providers keep them for a month; most are gone on from within
+/// a day.
+const KEEP_RESPONSES: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// For how long other replicas know whose signed reasoning is, which is worth something within a turn.
+const KEEP_SIGNATURES: Duration = Duration::from_secs(2 * 3600);
 
 /// What a trail reports to when it ends.
 #[derive(Clone)]
@@ -35,6 +44,8 @@ pub struct Books {
     pub budgets: Budgets,
     /// Remembers which endpoint holds what later requests go on from.
     pub recall: Arc<Recall>,
+    /// What replicas share; `None`: this process is the only one.
+    pub shared: Option<Shared>,
     /// Knows whether the process is ending, which explains answers that break off.
     pub lifecycle: Lifecycle,
 }
@@ -62,6 +73,8 @@ pub struct Trail {
     pub pass: Option<Pass>,
     /// The same of the limits of the endpoint that answers.
     pub endpoint_pass: Option<Pass>,
+    /// What it has taken of limits that all replicas keep together.
+    pub together: Option<Together>,
     /// How many tokens were reserved; `None`: nothing limits them.
     pub tokens_reserved: Option<u64>,
     /// What was left of the limit that refused it.
@@ -98,6 +111,8 @@ pub enum Billing {
     Usual,
     /// An earlier request's, unless that one was answered before the model had worked: then it is told here, once.
     Once(Mark),
+    /// An earlier request's, and another replica tells it.
+    Elsewhere,
 }
 
 /// How a request ended, as far as its trail does not know.
@@ -163,6 +178,7 @@ impl Trail {
             admitted: None,
             pass: None,
             endpoint_pass: None,
+            together: None,
             tokens_reserved: None,
             remainder: None,
             facts: None,
@@ -220,6 +236,9 @@ impl Trail {
         for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
             pass.settle(used, usage.map(|usage| usage.total_output()), now);
         }
+        if let Some(mut together) = self.together.take() {
+            together.settle(used);
+        }
         if let Some(reserved) = self.tokens_reserved {
             self.books.metrics.tokens_settled(reserved, used);
         }
@@ -239,14 +258,25 @@ impl Trail {
         let holder = Holder { endpoint: endpoint.name.clone(), key: entry.key.clone(), is_open: entry.is_open() };
         if self.billing == Billing::Usual {
             self.books.recall.learn(&tally.marks, &holder);
+            self.share(&tally.marks, &holder);
+        } else if let Some(mark) = entry.closes {
+            self.share(&[mark], &Holder { is_open: false, ..holder });
         }
+    }
+
+    /// Tells other replicas who holds what later requests may go on from.
+    fn share(&self, marks: &[Mark], holder: &Holder) {
+        let Some(shared) = self.books.shared.as_ref().filter(|_| !marks.is_empty()) else { return };
+        let Holder { endpoint, key, is_open } = holder.clone();
+        let keep = if self.kind == Some(Kind::Responses) { KEEP_RESPONSES } else { KEEP_SIGNATURES };
+        shared.recalled.tell(marks, &Told { endpoint, key, is_open }, keep);
     }
 
     /// The earlier answer whose usage is told here.
     fn closes(&self, spent: &Spent) -> Option<Mark> {
         match self.billing {
             Billing::Once(mark) => spent.usage.map(|_| mark),
-            Billing::Usual => None,
+            Billing::Usual | Billing::Elsewhere => None,
         }
     }
 
@@ -267,6 +297,7 @@ impl Trail {
             Billing::Usual if matches!(self.kind, Some(Kind::Files | Kind::Batches)) => false,
             Billing::Usual => tally.usage.is_some() || self.is_countable(tally),
             Billing::Once(mark) => tally.usage.is_some() && self.books.recall.close(mark),
+            Billing::Elsewhere => false,
         };
         if !is_told_here || self.kind.is_some_and(Kind::is_counting) {
             return Spent::default();

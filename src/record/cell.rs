@@ -83,10 +83,10 @@ pub fn start_of(span: i64, at_millis: i64) -> i64 {
     at_millis.div_euclid(span).saturating_mul(span)
 }
 
-/// The digest of a cell's dimensions; `replica` is part of it where replicas are kept apart.
-pub fn digest(replica: Option<&str>, dimensions: &[Option<Box<str>>]) -> [u8; 16] {
+/// The digest of a cell's dimensions.
+fn digest(dimensions: &[Option<Box<str>>]) -> [u8; 16] {
     let mut digest = Sha256::new();
-    for text in std::iter::once(replica).chain(dimensions.iter().map(|text| text.as_deref())) {
+    for text in dimensions.iter().map(|text| text.as_deref()) {
         digest.update(text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
         digest.update(text.unwrap_or_default());
     }
@@ -96,10 +96,23 @@ pub fn digest(replica: Option<&str>, dimensions: &[Option<Box<str>>]) -> [u8; 16
     cell
 }
 
-/// Adds sums to the cell with these dimensions.
-pub fn add(cells: &mut Cells, place: Place, dimensions: &[Option<Box<str>>], sums: &Sums) {
-    let new = || Cell { dimensions: dimensions.to_vec(), sums: Sums::default() };
-    cells.entry(place).or_insert_with(new).sums.merge(sums);
+/// Cells of hours and of days that the same entries are added to.
+#[derive(Debug, Default)]
+pub struct Both {
+    pub hours: Cells,
+    pub days: Cells,
+}
+
+impl Both {
+    /// Adds sums to the cells of the hour and of the day of a moment.
+    pub fn add(&mut self, at_millis: i64, dimensions: &[Option<Box<str>>], sums: &Sums) {
+        let cell = digest(dimensions);
+        let new = || Cell { dimensions: dimensions.to_vec(), sums: Sums::default() };
+        for (cells, span) in [(&mut self.hours, HOUR), (&mut self.days, DAY)] {
+            let place = Place { start: start_of(span, at_millis), cell };
+            cells.entry(place).or_insert_with(new).sums.merge(sums);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -114,11 +127,10 @@ mod tests {
             vec![Some("ab".into()), Some("".into())],
             vec![Some("a".into()), Some("b".into())],
         ];
-        let digests = [&none, &empty, &ab, &a_b].map(|dimensions| digest(None, dimensions));
+        let digests = [&none, &empty, &ab, &a_b].map(|dimensions| digest(dimensions));
         for (place, one) in digests.iter().enumerate() {
             assert!(digests[place + 1..].iter().all(|other| other != one));
         }
-        assert_ne!(digest(Some(""), &none), digest(None, &none));
     }
 
     #[test]

@@ -55,7 +55,7 @@ use pen::Pen;
 use queue::{Queue, Waiting};
 pub use schema::SchemaError;
 pub use settings::{OnFailure, Settings, SettingsError, Ship, Synchronous};
-use ship::{Shipper, Standing};
+use ship::{Measure, Shipper, Standing};
 use writer::{Arrivals, Writer};
 
 /// How long the writer may go on when the last handle is dropped and nobody called [`Ledger::close`].
@@ -290,7 +290,8 @@ impl Shipping {
         let (close, closing) = watch::channel(false);
         let shipper = Shipper::new(settings, ship, pen.clone(), Arc::clone(checkpoints), closing)?;
         let standing = shipper.standing();
-        let thread = thread::Builder::new().name("ledger-ship".into()).spawn(|| shipper.run());
+        let measure = Measure::new(settings, ship, Arc::clone(&standing))?;
+        let thread = thread::Builder::new().name("ledger-ship".into()).spawn(|| shipper.run(measure));
         Ok(Self { standing, close, thread: Mutex::new(Some(thread.map_err(LedgerError::Thread)?)) })
     }
 

@@ -10,11 +10,11 @@ use deadpool_postgres::Transaction;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use uuid::Uuid;
 
-use super::cell::{self, Cells, DAY, DIMENSIONS, HOUR, Place};
+use super::cell::{self, Both, DIMENSIONS};
 use super::fields::Fields;
 use super::file::{self, LedgerError};
 use super::meta;
-use super::rollup::{self, Table};
+use super::rollup;
 use super::ship;
 use super::sums::{Money, Sums};
 use crate::domain::{Pico, RequestId};
@@ -85,7 +85,7 @@ fn few_in_file(connection: &Connection, few: &[Restated]) -> Result<u64, LedgerE
                     first_cost_pico = CASE WHEN first_price_version IS NULL THEN cost_pico ELSE first_cost_pico END, \
                     first_price_version = coalesce(first_price_version, price_version, '') WHERE seq = ?1";
     let (mut find, mut update) = (connection.prepare_cached(&find)?, connection.prepare_cached(update)?);
-    let (mut hours, mut days, mut changed) = (Cells::new(), Cells::new(), 0);
+    let (mut both, mut changed) = (Both::default(), 0);
     for new in few {
         let found = find.query_row([new.id.as_bytes()], |row| Ok((row.get::<_, i64>(0)?, Found::of(row, 1))));
         let Some((seq, found)) = found.optional()? else { continue };
@@ -93,11 +93,10 @@ fn few_in_file(connection: &Connection, few: &[Restated]) -> Result<u64, LedgerE
         let Some(change) = found.change(new) else { continue };
         changed += update.execute((seq, new.cost.map(Pico::saturating_i64), &new.price_version))? as u64;
         if seq <= rolled {
-            rollup::put(&mut hours, &mut days, found.at_millis, &found.dimensions, &change);
+            both.add(found.at_millis, &found.dimensions, &change);
         }
     }
-    rollup::add(connection, Table::Hours, hours)?;
-    rollup::add(connection, Table::Days, days)?;
+    rollup::add_both(connection, both)?;
     Ok(changed)
 }
 
@@ -118,23 +117,19 @@ async fn few_in_database(transaction: &Transaction<'_>, few: &[Restated]) -> Res
     let ids: Vec<Uuid> = by_id.keys().copied().collect();
     let dimensions: Vec<&str> = DIMENSIONS.into_iter().map(cell::in_database).collect();
     let find = format!(
-        "SELECT {READ}, {}, id, replica FROM entries WHERE id = ANY ($1) AND {} ORDER BY id FOR UPDATE",
+        "SELECT {READ}, {}, id FROM entries WHERE id = ANY ($1) AND {} ORDER BY id FOR UPDATE",
         dimensions.join(", "),
         ship::NEAR_THEIR_IDS
     );
     let (first_day, last_day) = ship::days_of(&ids);
     let rows = transaction.query(&find, &[&ids, &first_day, &last_day]).await?;
-    let (mut hours, mut days): (HashMap<String, Cells>, Cells) = (HashMap::new(), Cells::new());
+    let mut both = Both::default();
     let (mut changed, mut costs, mut versions) = (Vec::new(), Vec::new(), Vec::new());
     for row in &rows {
         let found = Found::of(row, 0)?;
-        let (id, replica): (Uuid, String) = (row.try_get(6 + DIMENSIONS.len())?, row.try_get(7 + DIMENSIONS.len())?);
+        let id: Uuid = row.try_get(6 + DIMENSIONS.len())?;
         let Some((new, change)) = by_id.get(&id).and_then(|new| Some((new, found.change(new)?))) else { continue };
-        let Found { at_millis, dimensions, .. } = &found;
-        let hour = Place { start: cell::start_of(HOUR, *at_millis), cell: cell::digest(Some(&replica), dimensions) };
-        let day = Place { start: cell::start_of(DAY, *at_millis), cell: cell::digest(None, dimensions) };
-        cell::add(hours.entry(replica).or_default(), hour, dimensions, &change);
-        cell::add(&mut days, day, dimensions, &change);
+        both.add(found.at_millis, &found.dimensions, &change);
         changed.push(id);
         costs.push(new.cost.map(Pico::saturating_i64));
         versions.push(new.price_version.as_str());
@@ -148,6 +143,6 @@ async fn few_in_database(transaction: &Transaction<'_>, few: &[Restated]) -> Res
         ship::NEAR_THEIR_IDS
     );
     let done = transaction.execute(&update, &[&changed, &first_day, &last_day, &costs, &versions]).await?;
-    ship::add_to_cells(transaction, hours, days).await?;
+    ship::add_to_cells(transaction, both).await?;
     Ok(done)
 }

@@ -9,19 +9,10 @@ use std::sync::LazyLock;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::cell::{self, Cells, DAY, DIMENSIONS, HOUR, Place};
+use super::cell::{self, Both, Cells, DIMENSIONS};
 use super::file::LedgerError;
 use super::meta;
 use super::sums::{ADDED_UP, AMOUNTS, COUNTS, Sums};
-
-/// The rollups.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Table {
-    /// `rollup_hours`.
-    Hours,
-    /// `rollup_days`.
-    Days,
-}
 
 struct Statements {
     find: String,
@@ -51,10 +42,9 @@ pub fn add_next(connection: &mut Connection, at_most: usize) -> Result<usize, Le
     // The lock comes first: an entry that another process restates meanwhile is in the rollups as it was or as it is.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mark = meta::mark(&transaction, meta::ROLLED)?;
-    let (mut hours, mut days) = (Cells::new(), Cells::new());
-    let Some((last, entries)) = read(&transaction, mark, at_most, &mut hours, &mut days)? else { return Ok(0) };
-    add(&transaction, Table::Hours, hours)?;
-    add(&transaction, Table::Days, days)?;
+    let mut both = Both::default();
+    let Some((last, entries)) = read(&transaction, mark, at_most, &mut both)? else { return Ok(0) };
+    add_both(&transaction, both)?;
     meta::set_mark(&transaction, meta::ROLLED, last)?;
     transaction.commit()?;
     Ok(entries)
@@ -65,8 +55,7 @@ fn read(
     connection: &Connection,
     mark: i64,
     at_most: usize,
-    hours: &mut Cells,
-    days: &mut Cells,
+    both: &mut Both,
 ) -> Result<Option<(i64, usize)>, LedgerError> {
     let columns: Vec<&str> = DIMENSIONS.into_iter().map(cell::in_file).chain(ADDED_UP).collect();
     let sql = format!("SELECT seq, at_millis, {} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", columns.join(", "));
@@ -76,29 +65,22 @@ fn read(
     while let Some(row) = rows.next()? {
         let (seq, at_millis) = (row.get(0)?, row.get(1)?);
         let dimensions = cell::dimensions(row, 2)?;
-        put(hours, days, at_millis, &dimensions, &Sums::of(row, 2 + DIMENSIONS.len())?);
+        both.add(at_millis, &dimensions, &Sums::of(row, 2 + DIMENSIONS.len())?);
         found = Some((seq, found.map_or(0, |(_, entries)| entries) + 1));
     }
     Ok(found)
 }
 
-/// Adds sums to the cells of the hour and of the day of a moment.
-pub fn put(hours: &mut Cells, days: &mut Cells, at_millis: i64, dimensions: &[Option<Box<str>>], sums: &Sums) {
-    let cell = cell::digest(None, dimensions);
-    for (cells, span) in [(hours, HOUR), (days, DAY)] {
-        cell::add(cells, Place { start: cell::start_of(span, at_millis), cell }, dimensions, sums);
-    }
-}
-
-/// Adds to the cells of a table.
+/// Adds to the cells of both tables.
 ///
 /// # Errors
 /// What SQLite says. Some of them may have been added to then, until the transaction ends.
-pub fn add(connection: &Connection, table: Table, cells: Cells) -> Result<(), LedgerError> {
-    let statements = match table {
-        Table::Hours => &*OF_HOURS,
-        Table::Days => &*OF_DAYS,
-    };
+pub fn add_both(connection: &Connection, both: Both) -> Result<(), LedgerError> {
+    add(connection, &OF_HOURS, both.hours)?;
+    add(connection, &OF_DAYS, both.days)
+}
+
+fn add(connection: &Connection, statements: &Statements, cells: Cells) -> Result<(), LedgerError> {
     let mut find = connection.prepare_cached(&statements.find)?;
     let mut put = connection.prepare_cached(&statements.put)?;
     for (place, mut cell) in cells {

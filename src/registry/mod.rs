@@ -241,8 +241,8 @@ impl Registry {
     /// As [`create_key`](Self::create_key).
     pub async fn override_budget(&self, by: &str, new: &NewOverride) -> Result<BudgetOverride, RegistryError> {
         let snapshot = self.change(by, |now, stamp| overrides::create(now, new, stamp)).await?;
-        let same = |one: &&BudgetOverride| one.budget == new.budget && one.created.by == by;
-        Ok(snapshot.overrides.iter().filter(same).next_back().cloned().ok_or(StoreError::Conflict)?)
+        let is_it = |one: &&BudgetOverride| one.created.by == by && one.is_of(new);
+        Ok(snapshot.overrides.iter().rfind(is_it).cloned().ok_or(StoreError::Conflict)?)
     }
 
     /// Ends an override of a budget.

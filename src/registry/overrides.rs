@@ -70,6 +70,12 @@ impl BudgetOverride {
         })
     }
 
+    /// Whether it is what was asked for.
+    pub(super) fn is_of(&self, new: &NewOverride) -> bool {
+        let own = (&self.budget, self.limit, self.from, self.until, &self.why, &self.owner);
+        own == (&new.budget, new.limit, new.from, new.until, &new.why, &new.owner)
+    }
+
     pub(super) fn insert(&self) -> Statement {
         let sql = "INSERT INTO budget_overrides (id, budget, limit_pico, from_millis, until_millis, why, owner, \
                    created_by, created_millis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";

@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::amount::whole_nano;
+use super::amount::{of_nano, whole_nano};
 use crate::domain::Pico;
+
+/// Over which time demand is averaged.
+const LOOK_BACK: Duration = Duration::from_secs(2);
 
 /// For how long nothing is held ahead after somebody was refused for want of it.
 const LOW_WATER: Duration = Duration::from_secs(2);
@@ -31,6 +34,8 @@ pub(super) struct Account {
     pub keep: Duration,
     /// All that this replica spent in this window, also before it was restarted; `None`: not known.
     spent: Option<Pico>,
+    /// Whether more was perhaps spent before this process began.
+    is_floor: bool,
     pub held: i64,
     pub idle: i64,
     /// Until when the share ahead is ours, whatever happens.
@@ -63,6 +68,8 @@ pub(super) struct Told {
     pub keep: Duration,
     /// Below 0: not known.
     pub spent: i64,
+    /// Whether more was perhaps spent, as the server knows.
+    pub is_floor: bool,
     pub held: i64,
     pub idle: i64,
     pub want: i64,
@@ -82,6 +89,8 @@ pub(super) struct Grant {
     pub hint: Hint,
     /// Whether nobody should hold anything ahead.
     pub is_low: bool,
+    /// What this replica spent, as the server has it now.
+    pub own: i64,
 }
 
 /// What helps a request that was granted nothing.
@@ -102,6 +111,7 @@ impl Account {
             limit,
             keep,
             spent,
+            is_floor: false,
             held: 0,
             idle: 0,
             valid_until: now,
@@ -112,6 +122,12 @@ impl Account {
             is_dirty: true,
             used: now,
         }
+    }
+
+    /// The ledger does not go back far enough to know all that was spent before this process began.
+    pub(super) fn begins_late(mut self) -> Self {
+        self.is_floor = true;
+        self
     }
 
     /// What is held ahead and may be used.
@@ -144,17 +160,17 @@ impl Account {
         self.spent.map_or(0, whole_nano)
     }
 
-    /// What this replica spent before it was started.
+    /// What this replica's ledger says that it spent. What was counted here since is part of that, or not in it yet.
     pub(super) fn restore(&mut self, spent: Pico) {
-        self.spent = Some(self.spent.unwrap_or(Pico::ZERO) + spent);
+        self.spent = Some(self.spent.unwrap_or(Pico::ZERO).max(spent));
         self.is_dirty = true;
     }
 
     /// Half a second has passed.
     pub(super) fn beat(&mut self, passed: Duration) {
         let rate = self.demand.since_beat as f64 / passed.as_secs_f64().max(0.001);
-        // An average over about the last two seconds, up at once and down slowly: too large a share comes back.
-        self.demand.rate = if rate > self.demand.rate { rate } else { self.demand.rate * 0.8 + rate * 0.2 };
+        let weight = 1.0 - (-passed.as_secs_f64() / LOOK_BACK.as_secs_f64()).exp();
+        self.demand.rate += (rate - self.demand.rate) * weight;
         self.demand.since_beat = 0;
     }
 
@@ -163,7 +179,9 @@ impl Account {
         if is_strict || self.is_low(now) {
             return 0;
         }
-        let target = (self.demand.rate * lease.as_secs_f64()) as i64;
+        // What came since the last beat counts too: a burst does not wait for it.
+        let rate = self.demand.rate.max(self.demand.since_beat as f64 / LOOK_BACK.as_secs_f64());
+        let target = (rate * lease.as_secs_f64()) as i64;
         if target < self.demand.unit / 2 { 0 } else { target.max(self.demand.unit) }
     }
 
@@ -215,6 +233,7 @@ impl Account {
             limit: self.limit,
             keep: self.keep,
             spent: self.spent.map_or(-1, whole_nano),
+            is_floor: self.is_floor,
             held: self.held,
             idle: self.idle,
             want: (target - self.idle).max(0),
@@ -231,8 +250,12 @@ impl Account {
     pub(super) fn learn(&mut self, told: &Told, grant: &Grant, sent: Instant, lease: Duration, now: Instant) {
         self.idle += grant.granted + grant.ahead;
         self.valid_until = sent + lease;
+        if told.is_floor {
+            self.is_floor = false;
+            self.spent = self.spent.map(|spent| spent + of_nano(grant.own - told.spent));
+        }
         let own_share = told.held + told.idle + grant.granted + grant.ahead;
-        self.seen = Some(Seen { total: grant.total, leased: grant.leased, own: told.spent.max(0), own_share });
+        self.seen = Some(Seen { total: grant.total, leased: grant.leased, own: grant.own, own_share });
         if grant.is_low {
             self.low_until = Some(now + LOW_WATER);
         }
@@ -264,9 +287,9 @@ mod tests {
 
     fn granted(account: &mut Account, needs: i64, ahead: i64, now: Instant) -> Told {
         let told = account.tell(LEASE, now, false);
-        let total = told.spent;
+        let (total, own) = (told.spent, told.spent);
         let leased = told.held + told.idle + needs + ahead;
-        account.learn(&told, &Grant { granted: needs, ahead, total, leased, ..Grant::default() }, now, LEASE, now);
+        account.learn(&told, &Grant { granted: needs, ahead, total, leased, own, ..Grant::default() }, now, LEASE, now);
         told
     }
 
@@ -315,9 +338,13 @@ mod tests {
         let mut account = Account::new(1_000_000, LEASE, Some(Pico::ZERO), now);
         granted(&mut account, 1_000, 0, now);
         account.take(1_000, now);
-        account.beat(Duration::from_millis(500));
+        assert_eq!(account.tell(LEASE, now, false).want, 15_000, "a burst counts at once");
+        (0..60).for_each(|_| {
+            account.demand.since_beat = 1_000;
+            account.beat(Duration::from_millis(500));
+        });
         let told = account.tell(LEASE, now, false);
-        assert_eq!(told.want, 60_000, "2000 a second for 30 s");
+        assert!((59_900..=60_000).contains(&told.want), "2000 a second for 30 s: {}", told.want);
         assert_eq!(account.tell(LEASE, now, true).want, 0, "strict");
         (0..60).for_each(|_| account.beat(Duration::from_millis(500)));
         assert_eq!(account.tell(LEASE, now, false).want, 0, "nothing is asked for any more");

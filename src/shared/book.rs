@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::account::{Account, Hint};
 use super::amount::{of_nano, whole_nano};
 use super::leases::{Claim, Held, Leases, Refused, Window};
+use super::settings::Settings;
 use super::word::{Heard, Line, Memory};
 use crate::domain::Pico;
 
@@ -40,6 +41,8 @@ impl Waiting {
 pub(super) struct Book {
     lease: Duration,
     is_strict: bool,
+    /// Whether the ledger has all that this replica ever spent.
+    knows_all: bool,
     is_closed: bool,
     accounts: HashMap<Arc<str>, Account>,
     waiting: VecDeque<Waiting>,
@@ -57,10 +60,11 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn new(lease: Duration, is_strict: bool) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            lease,
-            is_strict,
+            lease: settings.lease,
+            is_strict: settings.strict,
+            knows_all: settings.ledger_knows_all,
             is_closed: false,
             accounts: HashMap::new(),
             waiting: VecDeque::new(),
@@ -116,11 +120,11 @@ impl Book {
 
     /// The account of a window, with the limit that it has now.
     pub(super) fn open(&mut self, window: &Window, now: Instant) -> &mut Account {
-        let limit = whole_nano(window.limit);
-        let account = self
-            .accounts
-            .entry(Arc::clone(&window.id))
-            .or_insert_with(|| Account::new(limit, window.keep, Some(Pico::ZERO), now));
+        let (limit, knows_all) = (whole_nano(window.limit), self.knows_all);
+        let account = self.accounts.entry(Arc::clone(&window.id)).or_insert_with(|| {
+            let account = Account::new(limit, window.keep, Some(Pico::ZERO), now);
+            if knows_all { account } else { account.begins_late() }
+        });
         (account.limit, account.keep) = (limit, window.keep);
         account
     }
@@ -146,9 +150,8 @@ impl Book {
 
     /// Takes all of it out of what is held ahead, or nothing.
     pub(super) fn take(&mut self, parts: &[(Arc<str>, i64)], now: Instant) -> bool {
-        let fits = |(id, hold): &(Arc<str>, i64)| {
-            *hold == 0 || self.accounts.get(id).is_some_and(|account| account.spare(now) >= *hold)
-        };
+        let fits =
+            |(id, hold): &(Arc<str>, i64)| self.accounts.get(id).is_some_and(|account| account.spare(now) >= *hold);
         if !parts.iter().all(fits) {
             return false;
         }
@@ -268,12 +271,9 @@ impl Book {
         let mut holds = Vec::new();
         for waiting in self.waiting.iter().filter(|waiting| !(only_new && waiting.was_asked)) {
             for claim in waiting.claims.iter().filter(|claim| claim.window.id == id) {
-                let hold = claim.nano();
-                if hold <= told.idle {
+                if holds.len() < HOLDS {
                     asked.insert(waiting.number);
-                } else if holds.len() < HOLDS {
-                    asked.insert(waiting.number);
-                    holds.push((waiting.number, hold));
+                    holds.push((waiting.number, claim.nano()));
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use super::PLACES;
 use super::amount::{of_nano, whole_nano};
 use super::book::{Book, Waiting};
 use super::link::Link;
@@ -16,13 +17,29 @@ use crate::domain::Pico;
 /// Something that all replicas count together: a budget in one of its windows, or slots.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Window {
-    /// Its name, the same on every replica. The period is part of it: nothing is ever set back to nothing.
+    /// Its name, the same on every replica; a budget's begins with `b:`. The period is part of it: nothing is ever set back to nothing.
     pub id: Arc<str>,
     /// How much there is.
     pub limit: Pico,
     /// For how long the server keeps it after its last use; zero: for ever.
     pub keep: Duration,
 }
+
+impl Window {
+    /// Places among the requests at once.
+    pub fn of_places(name: &str, places: u32) -> Self {
+        let id = format!("{PLACES}{name}").into();
+        Self { id, limit: Pico::new(PLACE * i128::from(places)), keep: Duration::from_secs(3600) }
+    }
+
+    /// One of them.
+    pub fn one_place(self) -> Claim {
+        Claim { window: self, hold: Pico::new(PLACE) }
+    }
+}
+
+/// A place is one on the server, where money is counted in nano-dollars.
+const PLACE: i128 = 1_000;
 
 /// What a request needs of one window.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,7 +115,7 @@ impl Leases {
             names: Names::new(settings.name("")),
             stance: settings.stance,
             timeout: settings.timeout,
-            book: Mutex::new(Book::new(settings.lease, settings.strict)),
+            book: Mutex::new(Book::new(settings)),
             asked: Notify::new(),
             nudged: Notify::new(),
             speaking: tokio::sync::Mutex::new(()),
@@ -106,7 +123,8 @@ impl Leases {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What this replica spent in a window, as its own ledger knows. Called once for each window, before its first use.
+    /// What this replica spent in a window, as its own ledger knows. Called for each window before its first use, and again
+    /// when what counts in it has changed.
     pub fn restore(&self, window: &Window, spent: Pico) {
         self.inner.book().open(window, Instant::now()).restore(spent);
     }
@@ -268,6 +286,7 @@ impl Drop for Held {
 
 impl Claim {
     pub(super) fn nano(&self) -> i64 {
-        whole_nano(self.hold).max(0)
+        // Something at least, so that a window that is used up refuses also what nobody knows the price of.
+        whole_nano(self.hold).max(1)
     }
 }

@@ -193,7 +193,7 @@ impl Link {
     /// Hands on the news that come with a new connection, and tells when it ends.
     fn listener(&self) -> impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static {
         let number = self.pulse.number.fetch_add(1, Ordering::Relaxed) + 1;
-        let (news, pulse) = (self.news.clone(), Arc::clone(&self.pulse));
+        let (news, pulse, up) = (self.news.clone(), Arc::clone(&self.pulse), self.metrics.up.clone());
         move |message| {
             match (message.kind, message.data.get(1)) {
                 (PushKind::Message, Some(Value::BulkString(text))) => {
@@ -202,6 +202,7 @@ impl Link {
                 }
                 // That of a connection which we gave up ourselves is no news.
                 (PushKind::Disconnection, _) if pulse.number.load(Ordering::Relaxed) == number => {
+                    up.set(0);
                     pulse.misses.store(PATIENCE, Ordering::Relaxed);
                     pulse.lost.notify_one();
                 }

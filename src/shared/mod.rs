@@ -50,8 +50,8 @@ pub struct Shared {
 /// How the names of budgets' windows begin …
 const BUDGET: &str = "b:";
 
-/// … and those of slots.
-const SLOTS: &str = "c:";
+/// … and those of places.
+const PLACES: &str = "c:";
 
 /// How often a replica tells what it spent, looks whether it holds too much and what was revoked.
 const BEAT: Duration = Duration::from_millis(500);
@@ -71,11 +71,12 @@ impl Shared {
     pub fn new(settings: &Settings, metrics: SharedMetrics) -> Result<Self, SharedError> {
         let replica = Replica::wake(&settings.replica)?;
         let link = Arc::new(Link::new(settings, metrics)?);
+        let recalled = Recalled::new(settings, &replica.name, Arc::clone(&link));
         Ok(Self {
             leases: Leases::new(settings, replica, Arc::clone(&link)),
             paces: Paces::new(settings, Arc::clone(&link)),
             revocations: Revocations::new(settings, Arc::clone(&link)),
-            recalled: Recalled::new(settings, Arc::clone(&link)),
+            recalled,
             link,
         })
     }
@@ -96,6 +97,11 @@ impl Shared {
         if tokio::time::timeout(patience, ready).await.is_err() {
             tracing::warn!("the shared server grants nothing yet; requests are served as [shared] stance says");
         }
+    }
+
+    /// What happens while the server is gone.
+    pub fn stance(&self) -> Stance {
+        self.leases.inner.stance
     }
 
     /// Whether the server answers.

@@ -1,8 +1,9 @@
 //! Who holds what later requests go on from, told by the replica that saw the answer and asked by those that did not.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use redis::Script;
 use tokio::sync::mpsc;
 
 use super::link::{Gone, Link};
@@ -12,6 +13,11 @@ use crate::domain::{EndpointName, KeyName, Mark};
 /// Marks that may wait to be told. Those beyond are not shared, and a request that goes on from them finds its holder
 /// only where it was answered.
 const MOST_WAITING: usize = 4096;
+
+/// For how long nobody else tells the usage of an answer, after a replica has asked for it.
+const CLAIMED: Duration = Duration::from_secs(60);
+
+static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/claim.lua")));
 
 /// Marks told in one round trip.
 const TOGETHER: usize = 256;
@@ -32,15 +38,17 @@ pub struct Told {
 pub struct Recalled {
     link: Arc<Link>,
     start: String,
+    replica: Arc<str>,
     tell: mpsc::Sender<(Mark, Told, Duration)>,
     /// Taken by the task that tells.
     told: Arc<Mutex<Option<mpsc::Receiver<(Mark, Told, Duration)>>>>,
 }
 
 impl Recalled {
-    pub(super) fn new(settings: &Settings, link: Arc<Link>) -> Self {
+    pub(super) fn new(settings: &Settings, replica: &str, link: Arc<Link>) -> Self {
         let (tell, told) = mpsc::channel(MOST_WAITING);
-        Self { link, start: settings.name("h:"), tell, told: Arc::new(Mutex::new(Some(told))) }
+        let told = Arc::new(Mutex::new(Some(told)));
+        Self { link, start: settings.name("h:"), replica: replica.into(), tell, told }
     }
 
     fn name(&self, mark: Mark) -> String {
@@ -66,6 +74,17 @@ impl Recalled {
         }
         let found: Vec<Option<String>> = self.link.query("recall", &commands).await?;
         Ok(found.into_iter().map(|text| read(&text?)).collect())
+    }
+
+    /// Whether this replica tells the usage of an answer that was made in the background; no other does while this one
+    /// keeps asking, and nobody once it was told.
+    ///
+    /// # Errors
+    /// If the server is gone.
+    pub async fn claim(&self, mark: Mark) -> Result<bool, Gone> {
+        let mut call = CLAIM.key(self.name(mark));
+        call.key(format!("{}:teller", self.name(mark))).arg(&*self.replica).arg(CLAIMED.as_millis() as u64);
+        self.link.invoke::<i64>("recall", &call).await.map(|mine| mine == 1)
     }
 
     pub(super) fn begin(&self) {

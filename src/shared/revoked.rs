@@ -65,9 +65,21 @@ impl Revocations {
         told
     }
 
+    /// Takes note of what was revoked here; the others are told at once, or when the server is back.
+    pub fn keep(&self, what: BTreeSet<String>) {
+        if what.is_subset(&self.inner.known.borrow()) {
+            return;
+        }
+        self.learn(what);
+        self.inner.seen.store(u64::MAX, Ordering::Relaxed);
+        let this = self.clone();
+        tokio::spawn(async move { this.look_now().await });
+    }
+
     async fn tell(&self, what: &[String]) -> Result<(), Gone> {
         let mut commands = redis::pipe();
-        commands.atomic().cmd("SADD").arg(&self.inner.names).arg(what);
+        // One after the other and not as a transaction: news for this very connection would come in the midst of its answer.
+        commands.cmd("SADD").arg(&self.inner.names).arg(what);
         commands.cmd("HINCRBY").arg(&self.inner.life).arg("revoked").arg(1);
         commands.cmd("PUBLISH").arg(self.inner.link.channel()).arg(REVOKED);
         self.inner.link.query::<(i64, i64, i64)>("revoke", &commands).await.map(|_| ())

@@ -32,6 +32,8 @@ pub struct Settings {
     pub lease: Duration,
     /// The file that keeps the name of this replica.
     pub replica: PathBuf,
+    /// Whether its ledger has all that this replica ever spent; else what it had told counts after a restart.
+    pub ledger_knows_all: bool,
 }
 
 /// Settings that make no sense.
@@ -62,6 +64,7 @@ impl Settings {
             timeout: Duration::from_millis(50),
             lease: Duration::from_secs(30),
             replica: replica.into(),
+            ledger_knows_all: true,
         }
     }
 

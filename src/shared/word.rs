@@ -98,7 +98,7 @@ pub(super) async fn exchange(link: &Link, by: Speaker<'_>, number: u64, lines: &
     for line in lines {
         call.key(by.names.window(&line.id)).key(by.names.expiries(&line.id));
         let told = &line.told;
-        call.arg(&*line.id).arg(told.limit).arg(millis(told.keep)).arg(told.spent);
+        call.arg(&*line.id).arg(told.limit).arg(millis(told.keep)).arg(told.spent).arg(u8::from(told.is_floor));
         call.arg(told.held).arg(told.idle).arg(told.want).arg(told.unit).arg(line.holds.len());
         for (_, hold) in &line.holds {
             call.arg(*hold);
@@ -115,7 +115,7 @@ pub(super) async fn exchange(link: &Link, by: Speaker<'_>, number: u64, lines: &
 }
 
 /// Figures that come before the bits of a window's holds.
-const FIELDS: usize = 7;
+const FIELDS: usize = 8;
 
 fn grant(window: &[i64]) -> (Grant, Vec<bool>) {
     let hint = match window[5] {
@@ -131,6 +131,7 @@ fn grant(window: &[i64]) -> (Grant, Vec<bool>) {
         leased: window[4],
         hint,
         is_low: window[6] == 1,
+        own: window[7],
     };
     (grant, window[FIELDS..].iter().map(|bit| *bit == 1).collect())
 }

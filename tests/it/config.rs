@@ -136,6 +136,28 @@ fn a_rule_behind_a_wider_one_is_told() {
 }
 
 #[test]
+fn outcomes_and_alerts_are_checked() {
+    let check = |section: &str, expected: &str| {
+        let told = told(&format!("{section}\n{SMALL}"));
+        assert!(told.contains(expected), "{section}: {told}");
+    };
+    let alert = |fields: &str| format!("[alerts]\ncost_per_outcome = [{{ name = \"dearer\", {fields} }}]");
+    check(&alert("factor = 1.0"), "`factor` cannot be `1`");
+    check(&alert("factor = 1000.0"), "`factor` cannot be `1000`");
+    check(&alert("window = \"1s\""), "`window` cannot be `1s`");
+    check(&alert("min_outcomes = 0"), "`min_outcomes` cannot be `0`");
+    check("[alerts]\ncost_per_outcome = [{ window = \"7d\" }]", "has no `name`");
+    check("[alerts]\ncost_per_outcome = [{ name = \"a\" }, { name = \"a\" }]", "two alerts are named `a`");
+    check("[alerts]\nwebhook = \"http://hooks.example.com/T0\"", "has to begin with `https://`");
+    check("[alerts]\nwebhook = \"https://hooks.example.com/T0\"", "warning: `alerts.webhook` stands in this file");
+    check("[outcomes]\nbranches = [{ branch = \"a*b\", feature = \"x\" }]", "`branch` cannot be `a*b`");
+    let shadowed =
+        "[outcomes]\nbranches = [{ branch = \"*\", feature = \"x\" }, { branch = \"a/*\", feature = \"y\" }]";
+    check(shadowed, "no branch is left to `a/*`");
+    check("[outcomes]\ngithub = {}", "`outcomes.github` has no `secret`");
+}
+
+#[test]
 fn secrets_in_the_file_are_told_and_not_repeated() {
     let secret = ["sk", "proj", "0123456789abcdefghij0123"].join("-");
     for place in [

@@ -251,7 +251,7 @@ async fn keys_rotate_and_a_flood_of_unknown_ones_causes_no_flood_of_fetches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_is_gone_keeps_nobody_out_who_was_known() {
     let signer = Signer::ec("ec-1");
-    let mut issuer = Issuer::start(&[&signer]).await;
+    let issuer = Issuer::start(&[&signer]).await;
     let (_upstream, proxy) = started(&issuer, "refresh = \"10s\"\n").await;
     let claims = issuer.claims();
     assert_eq!(with(&proxy, &signer.sign(&claims)).chat(chat("x")).await.status, 200);
@@ -269,7 +269,6 @@ async fn an_issuer_that_is_gone_keeps_nobody_out_who_was_known() {
     let mut other = claims.clone();
     other["email"] = "ben@example.com".into();
     assert_eq!(with(&proxy, &signer.sign(&other)).chat(chat("x")).await.status, 200, "its last keys stay in use");
-    issuer.url.clear();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,10 +277,7 @@ async fn an_issuer_that_was_never_there_is_told_as_such() {
     let issuer = Issuer::start(&[&signer]).await;
     let url = issuer.url.clone();
     let claims = issuer.claims();
-    let (upstream, proxy) = {
-        let (upstream, proxy) = started(&Issuer { url: "http://127.0.0.1:9".into(), ..issuer }, "").await;
-        (upstream, proxy)
-    };
+    let (upstream, proxy) = started(&Issuer { url: "http://127.0.0.1:9".into(), ..issuer }, "").await;
     let mut lost = claims.clone();
     lost["iss"] = "http://127.0.0.1:9".into();
     let answer = with(&proxy, &signer.sign(&lost)).chat(chat("x")).await;
@@ -330,4 +326,40 @@ async fn a_reload_that_asks_more_of_tokens_counts_at_once() {
     proxy.app.reload();
     is_refused(&client.chat(chat("x")).await, "`department`");
     assert_eq!(issuer.fetches(), 1, "the keys are the same");
+}
+
+#[test]
+fn what_is_no_issuer_is_refused_by_check() {
+    let issuers = "[keys.bots]\nsha256 = \"00\"\n\
+                   [issuers.a]\n\
+                   [issuers.b]\nissuer = \"http://login.example.com\"\naudience = \"wb\"\n\
+                   [issuers.c]\nissuer = \"https://login.example.com\"\naudience = \"wb\"\nalgorithms = [\"HS256\"]\n\
+                   jwks_url = \"ftp://login.example.com/keys\"\nclaims = { team = \"\" }\ntiers = [\"chep\"]\n\
+                   [issuers.d]\nissuer = \"https://login.example.com\"\naudience = \"wb\"\nalgorithms = []\n\
+                   [issuers.bots]\nissuer = \"http://127.0.0.1:9\"\naudience = \"wb\"\n";
+    let told =
+        crate::support::proxy::told(&format!("{}\n{issuers}", routes("http://127.0.0.1:9", "http://127.0.0.1:9")));
+    for words in [
+        "issuer `a` has no `issuer`",
+        "issuer `a` has no `audience`",
+        "issuer `b`: `http://login.example.com/.well-known/openid-configuration` is not over https",
+        "issuer `c` cannot sign with `HS256`",
+        "never a shared secret",
+        "`claims.team` of issuer `c` is empty",
+        "issuer `c` allows tier `chep`",
+        "issuer `d`: no algorithm is allowed",
+        "an issuer and a key are both called `bots`",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_opens_no_door_to_the_world() {
+    let issuers = "[issuers.a]\nissuer = \"http://127.0.0.1:9\"\naudience = \"wb\"\n";
+    let open = routes("http://127.0.0.1:9", "http://127.0.0.1:9").replacen("127.0.0.1:0", "0.0.0.0:8787", 1);
+    let told = crate::support::proxy::told(&open);
+    assert!(told.contains("there are no keys"), "{told}");
+    let told = crate::support::proxy::told(&format!("{open}\n{issuers}"));
+    assert!(!told.contains("there are no keys"), "with an issuer everybody must show something: {told}");
 }

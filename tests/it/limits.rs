@@ -199,3 +199,51 @@ async fn a_reload_changes_a_limit_and_keeps_what_was_used() {
     proxy.app.reload();
     assert_eq!(ana.chat(chat("x")).await.header("x-ratelimit-remaining-requests"), "3", "half was used");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_else_can_be_asked_a_refilling_limit_is_not_waited_out() {
+    let headers = [
+        ("x-ratelimit-limit-requests", "1000"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "60s"),
+    ];
+    let body = serde_json::json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "model": "far-model",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    });
+    let upstream = Upstream::start([Reply::json(200, &headers, &body.to_string())]).await;
+    let routes = routes(&upstream.url(), &upstream.url()).replace("escalate = \"large\"", "");
+    let proxy = Proxy::start(&routes).await;
+    let client = proxy.client();
+    assert_eq!(client.chat(chat("x")).await.status, 200);
+    let refused = client.chat(chat("x")).await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "1"), "{}", refused.text());
+    assert!(refused.text().contains("provider's own limit for the endpoint `small`"), "{}", refused.text());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(client.chat(chat("x")).await.status, 200, "one of a thousand a minute comes back in 60 ms");
+}
+
+#[test]
+fn what_is_no_limit_is_refused_by_check() {
+    let limits = "[[limits]]\nname = \"a\"\nfor = { team = \"x\", key = \"y\" }\nconcurrent = 1\n\
+                  [[limits]]\nname = \"a\"\n\
+                  [[limits]]\nname = \"keys\"\nconcurrent = 1\n\
+                  [[limits]]\nname = \"b\"\nfor = { endpoint = \"smal\" }\nconcurrent = 1\n\
+                  [[limits]]\nname = \"c\"\nrequests_per_minute = 0\n\
+                  [[limits]]\nconcurrent = 1\n";
+    let told =
+        crate::support::proxy::told(&format!("{}\n{limits}", routes("http://127.0.0.1:9", "http://127.0.0.1:9")));
+    for words in [
+        "names both `key` and `team`",
+        "two limits are called `a`",
+        "limit `a` limits nothing",
+        "limit `keys` cannot be called `keys`",
+        "limit `b` is for endpoint `smal`, which is not defined",
+        "did you mean `small`?",
+        "`requests_per_minute` cannot be `0`",
+        "a limit has no `name`",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}

@@ -94,13 +94,13 @@ impl Bench {
 
     /// The catalogue with another price, in a file.
     fn catalogue(&self, name: &str, input: f64) -> String {
-        let mut catalogue: Value = serde_json::from_slice(&std::fs::read(BUNDLED).unwrap()).unwrap();
-        let openai = catalogue.as_array_mut().unwrap().iter_mut().find(|provider| provider["id"] == "openai");
-        let models = openai.unwrap()["models"].as_array_mut().unwrap();
-        models.retain(|model| model["id"] != "gpt-4-32k");
-        let mini = models.iter_mut().find(|model| model["id"] == "gpt-4o-mini").unwrap();
-        mini["prices"]["input_mtok"] = json!(input);
-        std::fs::write(self.path(name), catalogue.to_string()).unwrap();
+        // As text: a parsed catalogue has its decimals in floats, and is another one.
+        let text = std::fs::read_to_string(BUNDLED).unwrap();
+        let provider = text.find("\"id\":\"openai\",").unwrap();
+        let model = text[provider..].find("\"id\":\"gpt-4o-mini\"").unwrap();
+        let (before, rest) = text.split_at(provider + model);
+        let rest = rest.replacen("\"input_mtok\":0.15,", &format!("\"input_mtok\":{input},"), 1);
+        std::fs::write(self.path(name), format!("{before}{rest}")).unwrap();
         self.path(name).display().to_string()
     }
 }
@@ -134,7 +134,7 @@ async fn a_catalogue_is_replaced_and_the_past_is_priced_again() {
     assert_eq!(code, 0, "{said}");
     for told in [
         "mini (openai/gpt-4o-mini): input_mtok 0.15 → 0.3",
-        "0 models added, 1 removed, 1 changed",
+        "0 models added, 0 removed, 1 changed",
         "0.00039",
         "0.00063",
     ] {

@@ -294,7 +294,7 @@ fn while_the_server_stands_still_the_stance_counts_and_nobodys_share_is_taken() 
             _ => redis.kill(),
         }
         eventually("it is noticed", || !local.shared.is_up() && !closed.shared.is_up());
-        assert_eq!((local.metrics.up.get(), closed.metrics.up.get()), (0, 0));
+        eventually("metrics tell", || local.metrics.up.get() == 0 && closed.metrics.up.get() == 0);
         let begun = Instant::now();
         let served = (0..5).filter(|_| local.reserve(&[claim(&budget, 0.5)]).is_ok()).count();
         assert_eq!(served, 5, "{how}: from the share ahead");
@@ -492,4 +492,20 @@ fn settle(life: &mut Life, dice: &mut Dice) {
         life.spent[window] = life.spent[window] + cost;
     }
     held.settle(cost);
+}
+
+#[test]
+fn a_replica_whose_ledger_forgets_takes_over_what_it_had_told() {
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
+    let forgetful = Settings { ledger_knows_all: false, ..settings(&redis, folder.path(), "one") };
+    let budget = window("b:all", 10.0);
+    let before = Replica::start(&forgetful, &[]);
+    before.reserve(&[claim(&budget, 4.0)]).expect("it fits").settle(usd(4.0));
+    eventually("it is told", || field(&redis, "b:all", "spent") == 4_000_000_000);
+    before.kill();
+    let after = Replica::start(&forgetful, &[(budget.clone(), usd(0.5))]);
+    assert!(after.reserve(&[claim(&budget, 6.5)]).is_err());
+    after.reserve(&[claim(&budget, 5.0)]).expect("it fits").settle(usd(1.0));
+    eventually("it goes on from there", || field(&redis, "b:all", "spent") == 5_000_000_000);
+    assert_eq!(after.shared.leases.view("b:all").expect("known").spent, usd(5.0));
 }

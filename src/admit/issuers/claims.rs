@@ -68,7 +68,8 @@ impl Required {
     pub fn holds(&self, claims: &Value) -> bool {
         let is_it = |value: &Value| match value {
             Value::String(text) => **text == *self.value,
-            Value::Bool(_) | Value::Number(_) => value.to_string() == *self.value,
+            Value::Bool(flag) => flag.to_string() == *self.value,
+            Value::Number(number) => number.to_string() == *self.value,
             _ => false,
         };
         match self.path.find(claims) {

@@ -146,12 +146,14 @@ impl Refused {
 
 /// What a request has taken of one limit.
 #[derive(Debug)]
-struct Held {
-    limit: Arc<Limit>,
-    holder: Arc<str>,
+pub(super) struct Held {
+    pub(super) limit: Arc<Limit>,
+    pub(super) holder: Arc<str>,
     account: Arc<Account>,
     is_running: bool,
     reserved: Option<Reservation>,
+    /// How many tokens are reserved.
+    pub(super) tokens: Option<u64>,
 }
 
 impl Held {
@@ -193,8 +195,8 @@ impl Held {
 /// were reserved and not settled come back; that there was a request stays counted.
 #[derive(Debug)]
 pub struct Pass {
-    began: Instant,
-    held: Vec<Held>,
+    pub(super) began: Instant,
+    pub(super) held: Vec<Held>,
 }
 
 impl Pass {
@@ -210,7 +212,14 @@ impl Pass {
         account: Arc<Account>,
         now: Moment,
     ) -> Result<(), Box<Refused>> {
-        self.held.push(Held { limit: Arc::clone(limit), holder, account, is_running: false, reserved: None });
+        self.held.push(Held {
+            limit: Arc::clone(limit),
+            holder,
+            account,
+            is_running: false,
+            reserved: None,
+            tokens: None,
+        });
         let Some((newest, before)) = self.held.split_last_mut() else { return Ok(()) };
         let Err((what, allowed, wait)) = newest.enter(now) else { return Ok(()) };
         for held in before {
@@ -266,7 +275,7 @@ impl Pass {
                 }
             };
             match outcome {
-                Ok(reserved) => held.reserved = Some(reserved),
+                Ok(reserved) => (held.reserved, held.tokens) = (Some(reserved), Some(wanted.min(allowed))),
                 Err((wanted, wait)) => {
                     let refused = self.refused(place, (What::Tokens, per_minute), wanted, wait, now);
                     self.settle_at(0, None, now);
@@ -308,7 +317,7 @@ impl Pass {
         self.remainder_at(moment(self.began, now))
     }
 
-    fn remainder_at(&self, now: Moment) -> Remainder {
+    pub(super) fn remainder_at(&self, now: Moment) -> Remainder {
         let mut remainder = Remainder::default();
         let tightest = |known: &mut Option<Amount>, found: Amount| {
             if known.is_none_or(|known| found.remaining < known.remaining) {

@@ -132,6 +132,33 @@ fn a_reload_keeps_what_was_used_and_forgets_limits_that_are_gone() {
     assert_eq!(remaining(&limits, &eight, now), 7);
 }
 
+/// How many of 200 requests pass that come at once from eight threads.
+fn passing(limit: &Arc<Limit>, estimate: Estimate) -> usize {
+    let (limits, now) = (Limits::default(), Instant::now());
+    let passed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let Ok(mut pass) = limits.enter([limit], &ana("x"), None, now) else { continue };
+                    if pass.reserve(estimate, now).is_ok() {
+                        passed.lock().expect("no panic").push(pass);
+                    }
+                }
+            });
+        }
+    });
+    passed.into_inner().expect("no panic").len()
+}
+
+#[test]
+fn of_many_at_once_exactly_those_pass_that_fit() {
+    let estimate = Estimate { prompt: 60, max_output: Some(40) };
+    assert_eq!(passing(&limit("requests", Dimension::Key, 37, 0, 0), estimate), 37);
+    assert_eq!(passing(&limit("tokens", Dimension::Team, 0, 3750, 0), estimate), 37);
+    assert_eq!(passing(&limit("concurrent", Dimension::Key, 0, 0, 37), estimate), 37);
+}
+
 #[test]
 fn what_limits_nothing_is_no_limit() {
     let name = |text| LimitName::parse(text).expect("a name");

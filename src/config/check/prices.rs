@@ -74,7 +74,10 @@ impl Checker<'_, '_> {
             return self.set_price(price, listed, otherwise, subject);
         }
         let model = raw.model.as_ref().map_or("", |model| model.as_str());
-        if let Some(agreed) = known.and_then(|known| self.prices.agreed_for(known, model)) {
+        if let Some(agreed) = known.and_then(|known| self.prices.agreed_for(known, model)).cloned() {
+            if let Some(listed) = listed {
+                self.compare(agreed.written(), std::slice::from_ref(listed));
+            }
             return agreed.applied_to(otherwise);
         }
         if !otherwise.is_known() && raw.url.is_some() && raw.model.is_some() {
@@ -96,7 +99,7 @@ impl Checker<'_, '_> {
         let subject = format!("`price` of {subject}");
         let Some(rates) = self.rates(raw, &subject) else { return Price::Unpriced };
         if let Some(listed) = listed {
-            self.compare(raw, std::slice::from_ref(listed));
+            self.compare(&Written::of(raw), std::slice::from_ref(listed));
         }
         let Some(written) = &raw.valid_until else { return Price::Fixed(rates) };
         let Some(until) = self.moment(written, "valid_until") else { return Price::Unpriced };
@@ -142,28 +145,51 @@ impl Checker<'_, '_> {
 
     /// A price for a thousand tokens, or for one, written where one for a million belongs: off by so much from the
     /// nearest of those that it stands for.
-    fn compare(&mut self, raw: &RawPrice, listed: &[CataloguePrice]) {
+    fn compare(&mut self, written: &[Written], listed: &[CataloguePrice]) {
         let at = self.surroundings.now;
-        let keys = [
-            (&raw.input, "input", ["input_mtok", "input_mtok"]),
-            (&raw.output, "output", ["output_mtok", "output_mtok"]),
-            (&raw.cache_read, "cache_read", ["cache_read_mtok", "input_mtok"]),
-            (&raw.cache_write, "cache_write", ["cache_write_mtok", "input_mtok"]),
-        ];
-        for (written, key, words) in keys {
-            let Some(written) = written.as_ref().filter(|written| ***written > 0.0) else { continue };
+        for one in written {
+            let words = match one.key {
+                "input" => ["input_mtok", "input_mtok"],
+                "output" => ["output_mtok", "output_mtok"],
+                "cache_read" => ["cache_read_mtok", "input_mtok"],
+                _ => ["cache_write_mtok", "input_mtok"],
+            };
             let of = |price: &CataloguePrice| {
                 let prices = price.listed(at, None, 1);
                 let found = words.iter().find_map(|word| prices.iter().find(|listed| listed.key == *word));
                 found.map(|listed| listed.price.usd_per_million()).filter(|usd| *usd > 0.0)
             };
-            let off = |usd: f64| (**written / usd).max(usd / **written);
+            let off = |usd: f64| (one.usd / usd).max(usd / one.usd);
             let nearest = listed.iter().filter_map(of).min_by(|one, other| off(*one).total_cmp(&off(*other)));
             if let Some(usd) = nearest.filter(|usd| off(*usd) >= 300.0) {
-                let message = format!("`price.{key}` is `{}`, but the catalogue says {usd}", written.value());
-                self.findings.error(written.span(), message).hint("prices are USD for a million tokens");
+                let message = format!("`price.{}` is `{}`, but the catalogue says {usd}", one.key, one.usd);
+                self.findings.error(one.span.clone(), message).hint("prices are USD for a million tokens");
             }
         }
+    }
+}
+
+/// A price above 0, as the file has it.
+#[derive(Clone)]
+struct Written {
+    span: Range<usize>,
+    key: &'static str,
+    usd: f64,
+}
+
+impl Written {
+    fn of(raw: &RawPrice) -> Vec<Self> {
+        let keys = [
+            (&raw.input, "input"),
+            (&raw.output, "output"),
+            (&raw.cache_read, "cache_read"),
+            (&raw.cache_write, "cache_write"),
+        ];
+        let one = |(written, key): (&Option<Located<f64>>, _)| {
+            let written = written.as_ref().filter(|written| ***written > 0.0)?;
+            Some(Written { span: written.span(), key, usd: **written })
+        };
+        keys.into_iter().filter_map(one).collect()
     }
 }
 

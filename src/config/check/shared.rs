@@ -29,6 +29,7 @@ impl Checker<'_, '_> {
             prefix: raw.prefix.as_ref().map_or(default.prefix.clone(), |prefix| prefix.value().clone()),
             timeout: self.duration(raw.timeout.as_ref(), "shared.timeout", Duration::from_millis(1), default.timeout),
             lease: self.duration(raw.lease.as_ref(), "shared.lease", Duration::from_secs(5), default.lease),
+            ledger_knows_all: books.url.is_none() && books.retention.is_none(),
             ..default
         };
         if let Err(error) = settings.check() {

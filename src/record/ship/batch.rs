@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::record::cell::{self, Cells, DAY, DIMENSIONS, HOUR, Place};
+use crate::record::cell::{self, Both, DAY, DIMENSIONS};
 use crate::record::file::LedgerError;
 use crate::record::sums::{ADDED_UP, Sums};
 
@@ -242,17 +242,12 @@ impl Batch {
         self.parts.iter().map(|part| part.at_millis.div_euclid(DAY))
     }
 
-    /// What those of its entries that are new add to the rollups: hours of this replica, and days.
-    pub fn cells(&self, new: &HashSet<Uuid>, replica: &str) -> (Cells, Cells) {
-        let (mut hours, mut days) = (Cells::new(), Cells::new());
+    /// What those of its entries that are new add to the rollups.
+    pub fn cells(&self, new: &HashSet<Uuid>) -> Both {
+        let mut both = Both::default();
         for part in self.parts.iter().filter(|part| new.contains(&part.id)) {
-            let Part { at_millis, dimensions, sums, .. } = part;
-            let of_replica = cell::digest(Some(replica), dimensions);
-            let hour = Place { start: cell::start_of(HOUR, *at_millis), cell: of_replica };
-            let day = Place { start: cell::start_of(DAY, *at_millis), cell: cell::digest(None, dimensions) };
-            cell::add(&mut hours, hour, dimensions, sums);
-            cell::add(&mut days, day, dimensions, sums);
+            both.add(part.at_millis, &part.dimensions, &part.sums);
         }
-        (hours, days)
+        both
     }
 }

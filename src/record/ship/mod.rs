@@ -4,17 +4,15 @@
 //! the place remembered. Between the two anything may be killed: what is sent twice is written once. While the database
 //! cannot be reached, entries wait in the file.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use deadpool_postgres::Transaction;
 use rusqlite::Connection;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::cell::{Cells, DAY};
+use super::cell::DAY;
 use super::checkpoint::{self, Checkpoints};
 use super::file::{self, LedgerError};
 use super::meta;
@@ -24,12 +22,15 @@ use crate::store::postgres::{self, Pool};
 use crate::store::{Migration, StoreError, migration};
 
 mod batch;
+mod measure;
 mod partition;
 mod statement;
 mod write;
 
 use batch::Batch;
+pub use measure::{Measure, Standing};
 use partition::Days;
+pub use write::add_to_cells;
 
 /// The tables of the ledger in PostgreSQL.
 pub const MIGRATIONS: &[Migration] =
@@ -53,20 +54,6 @@ pub fn days_of(ids: &[Uuid]) -> (i32, i32) {
 /// The last day but one of PostgreSQL's calendar as far as it is used here.
 const LAST_DAY: i32 = 2_932_895;
 
-/// Adds to cells: hours of each replica, and days. All writers take the lines in the same order, so none waits in a circle.
-pub async fn add_to_cells(
-    transaction: &Transaction<'_>,
-    hours: HashMap<String, Cells>,
-    days: Cells,
-) -> Result<(), tokio_postgres::Error> {
-    let mut hours: Vec<(String, Cells)> = hours.into_iter().collect();
-    hours.sort_by(|(one, _), (other, _)| one.cmp(other));
-    for (replica, cells) in hours {
-        write::add(transaction, &statement::HOURS, Some(&replica), cells).await?;
-    }
-    write::add(transaction, &statement::DAYS, None, days).await
-}
-
 /// The most entries in one transaction. More would gain nothing and hold the rollups' lines longer.
 const MOST: usize = 500;
 
@@ -81,25 +68,6 @@ const LAST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often days are made ahead and old ones dropped.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
-
-/// Where shipping stands; read by metrics and by whoever asks whether requests may be taken.
-#[derive(Debug, Default)]
-pub struct Standing {
-    /// Entries that wait.
-    pub unshipped: AtomicU64,
-    /// When the oldest of them arrived, in milliseconds since 1970; 0: none waits.
-    pub oldest_millis: AtomicI64,
-    pub shipped: AtomicU64,
-    pub failures: AtomicU64,
-    /// Entries that PostgreSQL would not take, which stay in the file.
-    pub set_aside: AtomicU64,
-    /// About how many bytes of the file wait.
-    pub spool_bytes: AtomicU64,
-    /// Whether more waits than may.
-    pub is_full: AtomicBool,
-    /// Whether the last attempt failed.
-    pub failing: AtomicBool,
-}
 
 /// Why entries were not shipped.
 #[derive(Debug, thiserror::Error)]
@@ -131,14 +99,11 @@ pub struct Shipper {
     checkpoints: Arc<Checkpoints>,
     standing: Arc<Standing>,
     closing: watch::Receiver<bool>,
-    /// The last entry that is shipped.
-    cursor: i64,
     /// The most entries in the next batch: fewer while one is looked for that PostgreSQL will not take.
     most: usize,
     days: Days,
     is_migrated: bool,
     kept_house: Option<Instant>,
-    warned_of_spool: bool,
 }
 
 impl Shipper {
@@ -153,7 +118,7 @@ impl Shipper {
         let failed = |source| LedgerError::Schema { path: settings.path.clone(), source };
         let file = file::connect(settings).map_err(failed)?;
         let replica = meta::replica(&file)?;
-        let cursor = meta::mark(&file, meta::SHIPPED)?;
+        let standing = Arc::new(Standing::at(meta::mark(&file, meta::SHIPPED)?));
         let pool = postgres::pool(ship.address.expose())?;
         Ok(Self {
             ship: ship.clone(),
@@ -163,14 +128,12 @@ impl Shipper {
             file,
             pen,
             checkpoints,
-            standing: Arc::default(),
+            standing,
             closing,
-            cursor,
             most: MOST,
             days: Days::default(),
             is_migrated: false,
             kept_house: None,
-            warned_of_spool: false,
         })
     }
 
@@ -179,10 +142,21 @@ impl Shipper {
         Arc::clone(&self.standing)
     }
 
-    /// The thread: ends when the ledger is closed.
-    pub fn run(self) {
+    /// The last entry that is shipped.
+    fn cursor(&self) -> i64 {
+        self.standing.cursor.load(Relaxed)
+    }
+
+    /// The thread: ends when the ledger is closed. It looks how much waits also while PostgreSQL does not answer.
+    pub fn run(self, measure: Measure) {
+        let both = async {
+            tokio::select! {
+                () = self.ship_until_closed() => {}
+                () = measure.again_and_again() => {}
+            }
+        };
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(self.ship_until_closed()),
+            Ok(runtime) => runtime.block_on(both),
             Err(error) => tracing::error!(%error, "ledger entries are not shipped: no runtime can be started"),
         }
     }
@@ -212,9 +186,6 @@ impl Shipper {
                     pause = (pause * 2).min(PAUSES.1);
                 }
             }
-            if let Err(error) = self.measure() {
-                tracing::warn!(%error, "it cannot be told how many ledger entries wait to be shipped");
-            }
         }
         // What came while the last answers ended.
         let last = async { while self.step().await.is_ok_and(|shipped| shipped > 0) {} };
@@ -241,9 +212,9 @@ impl Shipper {
 
     /// Ships one batch. How many entries it had.
     async fn step(&mut self) -> Result<usize, ShipError> {
-        let batch = Batch::after(&self.file, self.cursor, self.most)?;
+        let batch = Batch::after(&self.file, self.cursor(), self.most)?;
         let is_time = self.kept_house.is_none_or(|kept| kept.elapsed() >= HOUSEKEEPING);
-        let Some(last) = batch.last_seq().or(is_time.then_some(self.cursor)) else { return Ok(0) };
+        let Some(last) = batch.last_seq().or(is_time.then_some(self.cursor())) else { return Ok(0) };
         let mut connection = postgres::connection(&self.pool).await?;
         let written = tokio::time::timeout(PATIENCE, self.write(&mut connection, &batch)).await;
         match written.unwrap_or(Err(ShipError::Silent)) {
@@ -254,7 +225,7 @@ impl Shipper {
                 return Err(error);
             }
         }
-        if last > self.cursor {
+        if last > self.cursor() {
             self.remember(last)?;
             self.standing.shipped.fetch_add(batch.len() as u64, Relaxed);
         }
@@ -286,7 +257,7 @@ impl Shipper {
     fn remember(&mut self, seq: i64) -> Result<(), ShipError> {
         let _turn = self.pen.take();
         meta::set_mark(&self.file, meta::SHIPPED, seq)?;
-        self.cursor = seq;
+        self.standing.cursor.store(seq, Relaxed);
         if self.checkpoints.committed() {
             checkpoint::empty(&self.file)?;
         }
@@ -299,7 +270,7 @@ impl Shipper {
             self.most = self.most.div_ceil(4);
             return Ok(());
         }
-        let Some(seq) = Batch::after(&self.file, self.cursor, 1)?.last_seq() else { return Ok(()) };
+        let Some(seq) = Batch::after(&self.file, self.cursor(), 1)?.last_seq() else { return Ok(()) };
         let reason = postgres::words(error);
         tracing::error!(seq, reason, "PostgreSQL does not take a ledger entry; it stays in the file, in `set_aside`");
         let aside = "INSERT OR REPLACE INTO set_aside (seq, reason, at_millis) VALUES (?, ?, ?)";
@@ -308,36 +279,6 @@ impl Shipper {
             self.file.execute(aside, (seq, reason, unix_millis()))?;
         }
         self.remember(seq)
-    }
-
-    /// Looks how much waits.
-    fn measure(&mut self) -> Result<(), LedgerError> {
-        let newest: Option<i64> = self.file.query_row("SELECT max(seq) FROM entries", [], |row| row.get(0))?;
-        let waiting = newest.map_or(0, |newest| (newest - self.cursor).max(0));
-        let oldest = "SELECT at_millis FROM entries WHERE seq > ? ORDER BY seq LIMIT 1";
-        let oldest =
-            self.file.prepare_cached(oldest)?.query_map([self.cursor], |row| row.get(0))?.next().transpose()?;
-        let standing = &self.standing;
-        standing.unshipped.store(waiting.unsigned_abs(), Relaxed);
-        standing.oldest_millis.store(oldest.unwrap_or(0), Relaxed);
-        let bytes = if waiting == 0 { 0 } else { file::bytes_after(&self.file, self.cursor)? };
-        standing.spool_bytes.store(bytes, Relaxed);
-        let aside: i64 = self.file.query_row("SELECT count(*) FROM set_aside", [], |row| row.get(0))?;
-        standing.set_aside.store(aside.unsigned_abs(), Relaxed);
-        let is_full = bytes >= self.ship.max_spool;
-        if is_full != standing.is_full.swap(is_full, Relaxed) {
-            if is_full {
-                tracing::error!(bytes, waiting, "as many ledger entries wait to be shipped as may: see max_spool");
-            } else {
-                tracing::info!(bytes, waiting, "there is room again for ledger entries that wait to be shipped");
-            }
-        }
-        let is_high = bytes >= self.ship.max_spool / 5 * 4;
-        if is_high && !self.warned_of_spool {
-            tracing::warn!(bytes, waiting, "ledger entries that wait to be shipped take 80 % of max_spool");
-        }
-        self.warned_of_spool = is_high;
-        Ok(())
     }
 }
 

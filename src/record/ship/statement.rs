@@ -51,11 +51,10 @@ impl Unnested {
 /// How long a cell's durations may grow by being written one after the other before they are put together.
 const LONG: usize = 2048;
 
-/// Adds to cells, in the order in which they come, and tells those whose durations have grown long. Parameters: the
-/// replica if `with_replica`, start, cell, dimensions, counts, amounts as digits, latency.
-pub fn add_to_cells(table: &str, with_replica: bool) -> String {
+/// Adds to cells, in the order in which they come, and tells those whose durations have grown long. Parameters: start,
+/// cell, dimensions, counts, amounts as digits, latency.
+fn add_to_cells(table: &str) -> String {
     let names: Vec<&str> = ["start", "cell"].into_iter().chain(DIMENSIONS).chain(COUNTS).chain(AMOUNTS).collect();
-    let first = 1 + usize::from(with_replica);
     let array = |(place, name): (usize, &&str)| {
         let kind = match *name {
             "start" => "bigint[]",
@@ -63,7 +62,7 @@ pub fn add_to_cells(table: &str, with_replica: bool) -> String {
             name if COUNTS.contains(&name) => "bigint[]",
             _ => "text[]",
         };
-        format!("${}::{kind}", place + first)
+        format!("${}::{kind}", place + 1)
     };
     let arrays: Vec<String> = names.iter().enumerate().map(array).collect();
     let value = |name: &&str| if AMOUNTS.contains(name) { format!("u.{name}::numeric") } else { format!("u.{name}") };
@@ -71,11 +70,10 @@ pub fn add_to_cells(table: &str, with_replica: bool) -> String {
     let sums: Vec<String> =
         COUNTS.iter().chain(&AMOUNTS).map(|name| format!("{name} = r.{name} + excluded.{name}")).collect();
     let (names, values, arrays, sums) = (names.join(", "), values.join(", "), arrays.join(", "), sums.join(", "));
-    let latency = first + 2 + DIMENSIONS.len() + COUNTS.len() + AMOUNTS.len();
-    let (replica, its_value) = if with_replica { ("replica, ", "$1, ") } else { ("", "") };
+    let latency = 3 + DIMENSIONS.len() + COUNTS.len() + AMOUNTS.len();
     format!(
-        "WITH written AS (INSERT INTO {table} AS r ({replica}{names}, latency) \
-           SELECT {its_value}{values}, u.latency \
+        "WITH written AS (INSERT INTO {table} AS r ({names}, latency) \
+           SELECT {values}, u.latency \
            FROM unnest({arrays}, ${latency}::bytea[]) WITH ORDINALITY AS u ({names}, latency, n) ORDER BY u.n \
            ON CONFLICT (start, cell) DO UPDATE SET {sums}, latency = r.latency || excluded.latency \
            RETURNING start, cell, latency) \
@@ -84,7 +82,7 @@ pub fn add_to_cells(table: &str, with_replica: bool) -> String {
 }
 
 /// [`add_to_cells`] of hours.
-pub static HOURS: LazyLock<String> = LazyLock::new(|| add_to_cells("rollup_hours", true));
+pub static HOURS: LazyLock<String> = LazyLock::new(|| add_to_cells("rollup_hours"));
 
 /// [`add_to_cells`] of days.
-pub static DAYS: LazyLock<String> = LazyLock::new(|| add_to_cells("rollup_days", false));
+pub static DAYS: LazyLock<String> = LazyLock::new(|| add_to_cells("rollup_days"));

@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 
 use super::batch::Batch;
 use super::statement;
-use crate::record::cell::{Cells, DIMENSIONS};
+use crate::record::cell::{Both, Cells, DIMENSIONS};
 use crate::record::latency::Latencies;
 use crate::record::sums::{AMOUNTS, COUNTS};
 
@@ -31,25 +31,22 @@ pub async fn write(connection: &mut Object, replica: &str, batch: &Batch) -> Res
         let attempts: Parameters<'_> = batch.attempts.iter().map(|column| column.parameter()).collect();
         let insert = transaction.prepare_cached(&statement::ATTEMPTS).await?;
         transaction.execute(&insert, &attempts).await?;
-        let (hours, days) = batch.cells(&new, replica);
-        add(&transaction, &statement::HOURS, Some(replica), hours).await?;
-        add(&transaction, &statement::DAYS, None, days).await?;
+        add_to_cells(&transaction, batch.cells(&new)).await?;
     }
     transaction.commit().await?;
     Ok(new.len())
 }
 
+/// Adds to the cells of both tables. All writers take the lines in the same order, so none waits in a circle.
+pub async fn add_to_cells(transaction: &Transaction<'_>, both: Both) -> Result<(), tokio_postgres::Error> {
+    add(transaction, &statement::HOURS, "rollup_hours", both.hours).await?;
+    add(transaction, &statement::DAYS, "rollup_days", both.days).await
+}
+
 /// Adds to the cells, and puts together what has grown long.
-pub async fn add(
-    transaction: &Transaction<'_>,
-    sql: &str,
-    replica: Option<&str>,
-    cells: Cells,
-) -> Result<(), tokio_postgres::Error> {
+async fn add(transaction: &Transaction<'_>, sql: &str, table: &str, cells: Cells) -> Result<(), tokio_postgres::Error> {
     let columns = Columns::of(cells);
-    let replica = replica.as_ref();
-    let mut parameters: Parameters<'_> = replica.iter().map(|replica| *replica as &(dyn ToSql + Sync)).collect();
-    parameters.extend([&columns.starts as &(dyn ToSql + Sync), &columns.cells]);
+    let mut parameters: Parameters<'_> = vec![&columns.starts, &columns.cells];
     parameters.extend(columns.dimensions.iter().map(|column| column as &(dyn ToSql + Sync)));
     parameters.extend(columns.counts.iter().map(|column| column as &(dyn ToSql + Sync)));
     parameters.extend(columns.amounts.iter().map(|column| column as &(dyn ToSql + Sync)));
@@ -57,7 +54,6 @@ pub async fn add(
     let add = transaction.prepare_cached(sql).await?;
     let long = transaction.query(&add, &parameters).await?;
     for row in &long {
-        let table = if replica.is_some() { "rollup_hours" } else { "rollup_days" };
         let (start, cell): (i64, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
         let mut together = Latencies::default();
         together.merge_written(row.try_get(2)?);

@@ -3,7 +3,7 @@
 --
 -- KEYS  life, live, mine, then for each window its hash and its expiries
 -- ARGV  replica, incarnation, number of this word, channel, beat, lease, grace, gap (all ms), count of windows,
---       then for each window: id, limit, keep (ms), spent, held, idle, want, unit, count of holds, holds …
+--       then for each window: id, limit, keep (ms), spent, floor, held, idle, want, unit, count of holds, holds …
 -- gives 1 (0: overtaken by a later word), epoch, ms of calm left, live replicas, version of the revocations, and for each
 --       window: granted, a bit for each hold …
 local function whole(number) return string.format('%.0f', number) end
@@ -48,11 +48,15 @@ local key, at = 4, 10
 for number = 1, tonumber(ARGV[9]) do
   local hash, expiries = KEYS[key], KEYS[key + 1]
   local id, limit, keep, spent = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local held, idle = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  local want, unit, holds = tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
-  local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me)
-  for field = 1, 7 do known[field] = tonumber(known[field] or '0') end
-  local total, leased, spare, low = known[1], known[2], known[3], known[4]
+  local floor, held, idle = ARGV[at + 4] == '1', tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+  local want, unit, holds = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
+  local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me, 'since',
+    'limit')
+  for field = 1, 9 do known[field] = tonumber(known[field] or '0') end
+  local total, leased, spare, low, since = known[1], known[2], known[3], known[4], known[8]
+
+  -- Whoever returns to what an earlier process left there does not know how much there is.
+  if limit == 0 then limit = known[9] end
 
   if not is_calm then
     for _, gone in ipairs(redis.call('ZRANGEBYSCORE', expiries, '-inf', whole(now), 'LIMIT', 0, 8)) do
@@ -68,32 +72,39 @@ for number = 1, tonumber(ARGV[9]) do
 
   -- Less than nothing spent: not known, what was told before stays.
   if spent < 0 then spent = known[5] end
+  -- A replica that has just started and whose ledger does not go back far enough takes over what it had told.
+  if floor then spent = math.max(spent, known[5]) end
   total = total - known[5] + spent
   leased = leased - known[6] + held + idle
   spare = spare - known[7] + idle
   local free = limit - total - leased
 
-  local window = {0, 0, 0, 0, 0, 0, 0}
-  local granted, lacking = 0, nil
+  local window = {0, 0, 0, 0, 0, 0, 0, spent}
+  -- What it holds ahead is used first.
+  local pool, granted, lacking = idle, 0, nil
   for hold = 1, holds do
-    local need = tonumber(ARGV[at + 8 + hold])
-    if not is_calm and need <= free then
-      free = free - need
-      granted = granted + need
-      window[7 + hold] = 1
+    local need = tonumber(ARGV[at + 9 + hold])
+    local more = math.max(0, need - pool)
+    if more == 0 or (not is_calm and more <= free) then
+      pool = pool - need + more
+      free = free - more
+      granted = granted + more
+      window[8 + hold] = 1
     else
       if not lacking or need < lacking then lacking = need end
-      window[7 + hold] = 0
+      window[8 + hold] = 0
     end
   end
   local hint, ahead = 0, 0
+  local others = leased - held - idle
   if lacking and is_calm then
     hint = 2
-  elseif lacking and free + spare - idle >= lacking then
-    hint = 1
-    if low < now + 1900 then
-      redis.call('PUBLISH', channel, 'recall ' .. id)
-    end
+  elseif lacking and free + pool + others >= lacking then
+    -- The others are asked to tell at once what they hold ahead, and to give it back. When they have had the time to,
+    -- what they have told is how it is.
+    if low <= now then since = now end
+    if now - since < 25 or free + pool + spare - idle >= lacking then hint = 1 end
+    if low < now + 1900 then redis.call('PUBLISH', channel, 'recall ' .. id) end
     low = now + 2000
   elseif not lacking and not is_calm and low <= now then
     ahead = math.min(want, math.floor(free / (2 * replicas)))
@@ -102,12 +113,12 @@ for number = 1, tonumber(ARGV[9]) do
   end
   local share = held + idle + granted + ahead
   leased = leased + granted + ahead
-  spare = spare + ahead
+  spare = spare - idle + pool + ahead
 
   redis.call('HSET', hash, 'limit', whole(limit), 'spent', whole(total), 'leased', whole(leased), 'idle', whole(spare),
-    'low', whole(low), 's:' .. me, whole(spent))
+    'low', whole(low), 'since', whole(since), 's:' .. me, whole(spent))
   if share > 0 then
-    redis.call('HSET', hash, 'l:' .. me, whole(share), 'd:' .. me, whole(idle + ahead))
+    redis.call('HSET', hash, 'l:' .. me, whole(share), 'd:' .. me, whole(pool + ahead))
     redis.call('ZADD', expiries, whole(now + lease), me)
     redis.call('SADD', mine, id)
   else
@@ -123,7 +134,7 @@ for number = 1, tonumber(ARGV[9]) do
   window[6] = hint
   window[7] = (low > now) and 1 or 0
   windows[number] = window
-  key, at = key + 2, at + 9 + holds
+  key, at = key + 2, at + 10 + holds
 end
 
 return {1, epoch, math.max(0, calm - now), replicas, tonumber(state[4] or '0'), windows}

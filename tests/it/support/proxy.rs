@@ -75,6 +75,17 @@ owner = "platform"
     )
 }
 
+/// What `check` says of this configuration; empty if nothing.
+pub fn told(routes: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("routes.toml");
+    std::fs::write(&path, routes).expect("a file");
+    match config::load(&path, SystemTime::now(), &|_| None, Strictness::Check) {
+        Ok(config) => config::Problems(config.warnings).to_string(),
+        Err(problems) => problems.to_string(),
+    }
+}
+
 impl Proxy {
     /// Runs on this configuration.
     pub async fn start(routes: &str) -> Self {

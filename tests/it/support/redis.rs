@@ -56,7 +56,9 @@ impl Redis {
     /// Runs a command.
     pub fn run(&self, words: &[&str]) {
         let mut command = redis::cmd(words[0]);
-        words[1..].iter().for_each(|word| drop(command.arg(*word)));
+        for word in &words[1..] {
+            command.arg(*word);
+        }
         command.exec(&mut self.connection()).expect("it is done");
     }
 

@@ -1,4 +1,3 @@
-use crate::record::archive::Archive;
 use std::time::Duration;
 
 use clap::Parser;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Known, Prices};
+use super::{Known, Prices, Written};
 use crate::config::check::Checker;
 use crate::config::located::Located;
 use crate::config::raw::{RawPriceOverride, RawPrices};
@@ -21,10 +21,10 @@ pub(super) struct Agreed {
     what: What,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum What {
     Discount(Discount),
-    Rates(Rates),
+    Rates(Rates, Vec<Written>),
 }
 
 impl Agreed {
@@ -33,11 +33,21 @@ impl Agreed {
         same && self.provider == provider
     }
 
+    /// The prices that the file has for it.
+    pub(super) fn written(&self) -> &[Written] {
+        match &self.what {
+            What::Rates(_, written) => written,
+            What::Discount(_) => &[],
+        }
+    }
+
     /// The price as agreed; what it is taken off counts again afterwards.
     pub(super) fn applied_to(&self, listed: Price) -> Price {
-        let price = match (self.what, &listed) {
-            (What::Rates(rates), _) => Price::Fixed(rates),
-            (What::Discount(discount), Price::Catalogue(price)) => Price::Catalogue(price.clone().discounted(discount)),
+        let price = match (&self.what, &listed) {
+            (What::Rates(rates, _), _) => Price::Fixed(*rates),
+            (What::Discount(discount), Price::Catalogue(price)) => {
+                Price::Catalogue(price.clone().discounted(*discount))
+            }
             // There is nothing to take it off.
             (What::Discount(_), _) => return listed,
         };
@@ -139,8 +149,10 @@ impl Checker<'_, '_> {
                 let now = self.surroundings.now;
                 let matching = catalogue.listings().filter(|(provider, model, _)| meant.is_for(provider, model));
                 let listed = matching.filter_map(|(provider, model, _)| catalogue.find(provider, model, now));
-                self.compare(price, &listed.collect::<Vec<_>>());
-                Some(What::Rates(rates))
+                // Also where no endpoint has such a model; each endpoint's own is compared when it is checked.
+                let written = Written::of(price);
+                self.compare(&written, &listed.collect::<Vec<_>>());
+                Some(What::Rates(rates, written))
             }
             _ => {
                 let message = format!("{subject} needs either `discount_percent` or `price`");

@@ -89,12 +89,10 @@ CREATE INDEX entries_at ON entries USING brin (at_millis) WITH (pages_per_range 
 CREATE INDEX entries_branch ON entries (branch, at_millis) WHERE branch IS NOT NULL;
 CREATE INDEX entries_pull_request ON entries (pull_request, at_millis) WHERE pull_request IS NOT NULL;
 
--- What entries add up to; lines of the same transaction as the entries, so they are always exact. Hours keep replicas
--- apart, days do not.
+-- What entries add up to; lines of the same transaction as the entries, so they are always exact.
 CREATE TABLE rollup_hours (
     start                BIGINT NOT NULL,  -- its beginning, in milliseconds since 1970 UTC
     cell                 BYTEA NOT NULL,  -- a digest of what its entries have in common
-    replica              TEXT NOT NULL,
     key                  TEXT,
     engineer             TEXT,
     team                 TEXT,
