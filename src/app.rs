@@ -105,7 +105,8 @@ impl App {
         let shared =
             config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
         let purse = Budgets::new(shared.as_ref().map(|shared| shared.leases.clone()));
-        budgets::restore(&purse, &config, config.budgets.iter(), SystemTime::now())?;
+        let all: Vec<_> = config.budgets.iter().collect();
+        budgets::restore(&purse, &config, &all, None, SystemTime::now())?;
         if let Some(shared) = &shared {
             shared.begin().await;
         }
@@ -257,7 +258,8 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             let config = proxy.config.snapshot();
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
             let changed = budgets::changed(&before.budgets, &config.budgets);
-            if let Err(error) = budgets::restore(&proxy.books.budgets, &config, changed, SystemTime::now()) {
+            let Books { budgets: purse, ledger, .. } = &proxy.books;
+            if let Err(error) = budgets::restore(purse, &config, &changed, Some(ledger), SystemTime::now()) {
                 tracing::error!(%error, "what was spent in new budgets before this moment is not known");
             }
             proxy.limits.retain(|name| config.limits.has(name));

@@ -60,6 +60,8 @@ pub struct Full {
 #[derive(Debug, Default)]
 pub struct Accounts {
     balances: HashMap<AccountId, Balance>,
+    /// Budgets that are being summed from the ledger, and until which moment.
+    summing: Option<(u64, Vec<BudgetName>)>,
 }
 
 impl Accounts {
@@ -89,12 +91,22 @@ impl Accounts {
     }
 
     /// Turns what was reserved into what it cost, in one step.
-    pub fn settle(&mut self, parts: &[Part], reserved: Pico, cost: Pico) {
+    pub fn settle(&mut self, parts: &[Part], reserved: Pico, cost: Pico, ended_micros: u64) {
         for part in parts {
+            let summed = self
+                .summing
+                .as_ref()
+                .is_some_and(|(moment, names)| ended_micros < *moment && names.contains(&part.id.budget));
             let balance = self.balances.entry(part.id.clone()).or_default();
             balance.reserved = balance.reserved - reserved;
-            balance.settled = balance.settled + cost;
+            balance.settled = balance.settled + if summed { Pico::ZERO } else { cost };
         }
+    }
+
+    /// From now on requests that ended before this moment are not counted in these budgets: a sum of the ledger will hold
+    /// them.
+    pub fn sum_before(&mut self, moment_micros: Option<(u64, Vec<BudgetName>)>) {
+        self.summing = moment_micros;
     }
 
     /// Adds what was spent before anybody looked.

@@ -7,11 +7,12 @@
 //! (`shared`), and the balances here say what this replica did.
 
 mod account;
+pub mod forecast;
 mod settings;
 mod window;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use crate::domain::{BudgetName, BudgetRefusal, Caller, Failure, FailureKind, Pico, Scope};
@@ -38,6 +39,10 @@ pub struct Budgets {
 #[derive(Debug, Default)]
 struct State {
     accounts: Mutex<Accounts>,
+    /// Held for reading by whoever ends a request, from settling it to handing its entry to the ledger.
+    ending: RwLock<()>,
+    /// The budgets in use. A request that began under others counts in these as well when it ends.
+    installed: RwLock<Arc<[Budget]>>,
     /// How many requests were refused, of the accounts that did not hold them.
     refusals: Mutex<HashMap<AccountId, u64>>,
     made_later: RwLock<Arc<MadeLater>>,
@@ -210,12 +215,60 @@ impl Budgets {
         exceeded(&full, budget, needed, at_millis)
     }
 
-    /// Takes over what the ledger says was spent in the current window of a budget, for each holder. Called before the
-    /// budget is used, or for the time before it came into use.
+    /// Keeps what is summed from the ledger and what is settled meanwhile apart: hold it from settling a request until its
+    /// entry is the ledger's.
+    pub fn ending(&self) -> RwLockReadGuard<'_, ()> {
+        self.state.ending.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These budgets are in use from now on. What is settled in `new` ones is forgotten, for it is about to be summed from
+    /// the ledger: of requests that ended before `moment_micros` (since 1970), which are not counted here until
+    /// [`restored`](Self::restored) is called.
+    pub fn install(&self, all: &Arc<[Budget]>, new: &[&Budget], moment_micros: u64) {
+        let _nobody_is_ending = self.state.ending.write().unwrap_or_else(PoisonError::into_inner);
+        *self.state.installed.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(all);
+        let mut accounts = self.accounts();
+        new.iter().for_each(|budget| accounts.clear(&budget.name));
+        let names = new.iter().map(|budget| budget.name.clone()).collect();
+        accounts.sum_before((!new.is_empty()).then_some((moment_micros, names)));
+    }
+
+    /// Waits until whoever is ending has handed its entry to the ledger.
+    pub fn wait_for_endings(&self) {
+        drop(self.state.ending.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Every sum is taken over: whoever ends is counted here again.
+    pub fn restored(&self) {
+        self.accounts().sum_before(None);
+    }
+
+    /// A request has ended and cost this. Where the budgets in use are not those that it began under, it counts in them as
+    /// well.
+    pub fn settle(&self, settled: Settled<'_>, reservation: Option<Reservation>) {
+        let installed = Arc::clone(&self.state.installed.read().unwrap_or_else(PoisonError::into_inner));
+        let mut late = Vec::new();
+        if !Arc::ptr_eq(&installed, settled.began_under) {
+            late = self.parts(&installed, settled.caller, settled.at_millis);
+            let has =
+                |part: &Part| reservation.as_ref().is_some_and(|one| one.parts.iter().any(|own| own.id == part.id));
+            late.retain(|part| !has(part));
+        }
+        let mut accounts = self.accounts();
+        let Settled { cost, ended_micros, .. } = settled;
+        accounts.settle(&late, Pico::ZERO, cost, ended_micros);
+        if let Some(reservation) = &reservation {
+            accounts.settle(&reservation.parts, reservation.amount, cost, ended_micros);
+        }
+        drop(accounts);
+        let late = Reservation { budgets: self.clone(), parts: late, amount: Pico::ZERO, held: None };
+        [Some(late), reservation].into_iter().flatten().for_each(|one| one.tell(settled.cost));
+    }
+
+    /// Takes over what the ledger says was spent in the current window of a budget, for each holder.
     pub fn restore(&self, budget: &Budget, spent: impl IntoIterator<Item = (Option<String>, Pico)>, at_millis: u64) {
         let stretch = budget.window.at(&budget.zone, at_millis);
         let mut accounts = self.accounts();
-        accounts.clear(&budget.name);
         for (holder, spent) in spent {
             let holder = holder.unwrap_or_default();
             if budget.scope.value.as_deref().is_some_and(|value| value != holder) {
@@ -271,6 +324,21 @@ impl Budgets {
     }
 }
 
+/// A request that has ended, and what it cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'a> {
+    /// When it ended, in microseconds since 1970, as its entry says.
+    pub ended_micros: u64,
+    /// When it arrived: it counts in the windows of that moment, however long it took.
+    pub at_millis: u64,
+    /// Whose it was.
+    pub caller: &'a Caller,
+    /// What it cost.
+    pub cost: Pico,
+    /// The budgets that were in use when it began.
+    pub began_under: &'a Arc<[Budget]>,
+}
+
 /// What a request holds in its budgets. Dropped without being settled it is given back.
 #[must_use = "what is reserved comes back when this is dropped"]
 #[derive(Debug)]
@@ -287,10 +355,10 @@ impl Reservation {
         self.amount
     }
 
-    /// The request has cost this: what it held beyond that is given back, and what it cost beyond that is spent as well.
-    pub fn settle(mut self, cost: Pico) {
+    /// Tells the replicas what was settled here: what it held beyond that is given back, and what it cost beyond that is
+    /// spent as well.
+    fn tell(mut self, cost: Pico) {
         let parts = std::mem::take(&mut self.parts);
-        self.budgets.accounts().settle(&parts, self.amount, cost);
         let held = self.held.take();
         // What was not taken from the replica's share beforehand is told as spent.
         let untold = |part: &&Part| !part.refuses || held.is_none();
@@ -308,7 +376,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.parts.is_empty() {
-            self.budgets.accounts().settle(&self.parts, self.amount, Pico::ZERO);
+            self.budgets.accounts().settle(&self.parts, self.amount, Pico::ZERO, u64::MAX);
         }
     }
 }
@@ -370,3 +438,6 @@ fn exceeded(full: &Full, budget: Option<&Budget>, needed: Pico, at_millis: u64) 
         None => failure,
     }
 }
+
+#[cfg(test)]
+mod tests;

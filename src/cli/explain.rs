@@ -46,6 +46,9 @@ pub struct Args {
     /// The tier that is wished for.
     #[arg(long)]
     tier: Option<String>,
+    /// How much of a budget is taken as used, such as `85%` [default: there is no budget].
+    #[arg(long, value_name = "SHARE", value_parser = budget_used)]
+    budget_used: Option<u32>,
     /// A header of the request; may be given several times.
     #[arg(long = "header", value_name = "NAME=VALUE")]
     headers: Vec<String>,
@@ -103,7 +106,13 @@ fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
         tiers: key.as_ref().and_then(|key| key.tiers.clone()),
     };
     let may_choose = key.is_none_or(|key| key.may_choose);
-    Ok(Trial { prompt, caller, may_choose, requested_tier: args.tier.clone(), headers })
+    let (requested_tier, budget_used) = (args.tier.clone(), args.budget_used);
+    Ok(Trial { prompt, caller, may_choose, requested_tier, headers, budget_used })
+}
+
+/// Hundredths of a percent.
+fn budget_used(text: &str) -> Result<u32, String> {
+    crate::config::percentage(text).ok_or_else(|| "one percentage, such as 85%".to_owned())
 }
 
 /// The door of this name.

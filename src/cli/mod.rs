@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod assess;
 pub mod audit;
+pub mod budgets;
 pub mod check;
 pub mod connect;
 pub mod explain;
@@ -74,6 +75,8 @@ enum Command {
     Keys(keys::Args),
     /// Print the audit log: who changed keys, tokens, budgets and rules, and how they were before.
     Audit(audit::Args),
+    /// What of each budget is used, and what its window will have cost when it ends.
+    Budgets(budgets::Args),
 }
 
 /// Runs the command that the process was called with.
@@ -94,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Budgets(args) => budgets::run(&args),
     }
 }
 

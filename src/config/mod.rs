@@ -28,6 +28,7 @@ pub use load::{Strictness, load, load_with, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
+pub use text::percentage;
 pub use trial::{Assess, Trial};
 
 use crate::domain::{Catalogue, EndpointName, RulesVersion};

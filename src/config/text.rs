@@ -102,6 +102,12 @@ pub(super) fn shares(text: &str) -> Option<Range> {
     range(&parts?.join(","))
 }
 
+/// One percentage such as `85%`, in hundredths of a percent.
+pub fn percentage(text: &str) -> Option<u32> {
+    let range = shares(text).filter(|range| range.min == range.max)?;
+    u32::try_from(range.min).ok()
+}
+
 /// One of them: `>= 80.5%` is `>= 8050`.
 fn share(text: &str) -> Option<String> {
     let (comparison, number) = comparison(text);
@@ -160,6 +166,7 @@ mod tests {
         assert_eq!(shares(">= 80%"), Some(Range { min: 8000, max: u64::MAX }));
         assert_eq!(shares(">= 79.5%, < 100%"), Some(Range { min: 7950, max: 9999 }));
         assert_eq!(shares("> 0.05%"), Some(Range { min: 6, max: u64::MAX }));
+        assert_eq!((percentage("85.5%"), percentage(">= 85%"), percentage("85")), (Some(8550), None, None));
         for bad in ["80", "%", "80.123%", "-3%", "80 %%"] {
             assert_eq!(shares(bad), None, "{bad}");
         }

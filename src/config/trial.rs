@@ -22,6 +22,8 @@ pub struct Trial {
     pub requested_tier: Option<String>,
     /// The headers they send, by lower-case name.
     pub headers: HeaderFacts,
+    /// How much of a budget is taken as used, in hundredths of a percent; `None`: they count under none.
+    pub budget_used: Option<u32>,
 }
 
 impl Trial {
@@ -38,6 +40,7 @@ impl Trial {
         if route::needs_exact_tokens(rules, &facts) {
             facts.tokens = count_exact(&self.prompt, Encoding::for_model(&self.prompt.model));
         }
+        facts.budget_used = self.budget_used;
         (facts, assessment)
     }
 

@@ -2,10 +2,9 @@
 
 use super::Proxy;
 use super::trail::Trail;
-use crate::budget::Reservation;
+use crate::budget::{Reservation, Settled};
 use crate::config::Config;
-use crate::domain::{Caller, Failure, Pico, RequestId};
-use crate::observe::Metrics;
+use crate::domain::{Caller, Failure, Pico};
 
 impl Proxy {
     /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that
@@ -32,12 +31,16 @@ impl Proxy {
 
 /// Turns what was reserved into what it cost. What is not known to cost anything is given back; the entry says where a
 /// price is missing.
-pub(super) fn settle(reservation: Option<Reservation>, cost: Option<Pico>, id: RequestId, metrics: &Metrics) {
-    let Some((reservation, cost)) = reservation.zip(cost) else { return };
-    let reserved = reservation.amount();
-    if cost > reserved {
-        metrics.budgets.overrun(cost - reserved);
-        tracing::warn!(request_id = %id, %cost, %reserved, "a request cost more than was reserved for it");
+pub(super) fn settle(trail: &mut Trail, cost: Option<Pico>, ended_micros: u64) {
+    // Dropped here, it gives everything back.
+    let reservation = trail.reservation.take();
+    let (Some(cost), Some(admitted)) = (cost, &trail.admitted) else { return };
+    let reserved = reservation.as_ref().map(Reservation::amount).filter(|amount| *amount > Pico::ZERO);
+    if let Some(reserved) = reserved.filter(|reserved| cost > *reserved) {
+        trail.books.metrics.budgets.overrun(cost - reserved);
+        tracing::warn!(request_id = %trail.id, %cost, %reserved, "a request cost more than was reserved for it");
     }
-    reservation.settle(cost);
+    let (at_millis, began_under) = (trail.at_millis(), &trail.config.budgets);
+    let settled = Settled { at_millis, ended_micros, caller: &admitted.caller, cost, began_under };
+    trail.books.budgets.settle(settled, reservation);
 }

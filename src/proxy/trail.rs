@@ -52,7 +52,7 @@ pub struct Books {
 
 /// What is known of one request so far.
 pub struct Trail {
-    books: Books,
+    pub(super) books: Books,
     /// The configuration that this request keeps to its end.
     pub config: Arc<Config>,
     /// The request's id.
@@ -208,19 +208,24 @@ impl Trail {
 
     /// The request has ended. What it cost, and the receipt of its entry.
     pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
-        let now = Instant::now();
         let spent = end
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
+        // From the moment at which it ends until the ledger has it, no budget is summed.
+        let budgets = self.books.budgets.clone();
+        let ending = budgets.ending();
+        let now = Instant::now();
         self.settle_tokens(&spent, now);
         let entry = self.entry(&end, &spent, now);
-        spending::settle(self.reservation.take(), spent.cost, self.id, &self.books.metrics);
+        let ended_micros = entry.at_millis.saturating_mul(1000).saturating_add(entry.total_us);
+        spending::settle(self, spent.cost, ended_micros);
         self.remember(&end, &entry);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
         self.books.metrics.request_ended(&self.event(&entry, &end));
         let receipt = self.books.ledger.append(entry);
+        drop(ending);
         (spent, receipt)
     }
 

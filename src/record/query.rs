@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::file::{self, LedgerError};
 
-use crate::domain::{EndpointName, KeyName, Mark, Pico, RequestId};
+use crate::domain::{Dimension, EndpointName, KeyName, Mark, Pico, RequestId};
 
 /// What an endpoint holds for later requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub struct Held {
     /// Whether its usage has not been told yet.
     pub is_open: bool,
 }
+
+/// Whose it is, the hour, and what was spent in it.
+pub type SpentInHour = (Option<String>, u64, Pico);
 
 /// The ledger, open for reading.
 #[derive(Debug)]
@@ -77,6 +80,25 @@ impl Reader {
             Some(Held { mark: Mark::from_u64(mark), endpoint: EndpointName::parse(&endpoint).ok()?, key, is_open })
         });
         Ok(named.collect())
+    }
+
+    /// What requests that arrived in each hour cost, by a column that says whose they are; the hour by its beginning.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn spent_by_hour(&self, since_millis: u64, whose: Dimension) -> Result<Vec<SpentInHour>, LedgerError> {
+        let column = if whose == Dimension::All { "NULL" } else { whose.as_str() };
+        let find = format!(
+            "SELECT {column}, at_millis / 3600000 * 3600000, sum(cost_pico / 1000000000), sum(cost_pico % 1000000000) \
+             FROM entries WHERE at_millis >= ? AND cost_pico IS NOT NULL GROUP BY 1, 2"
+        );
+        let mut statement = self.connection.prepare(&find)?;
+        let rows = statement.query_map([i64::try_from(since_millis).unwrap_or(i64::MAX)], |row| {
+            let (billions, rest): (i64, i64) = (row.get(2)?, row.get(3)?);
+            let cost = Pico::new(i128::from(billions) * 1_000_000_000 + i128::from(rest));
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), cost))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn attempts(&self, seq: Option<i64>) -> Result<Vec<Value>, LedgerError> {

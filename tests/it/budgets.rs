@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::process::Process;
 use crate::support::upstream::{DONE, FINISH, ROLE, Step, USAGE, chunk, content};
 use crate::support::{Proxy, Reply, Upstream};
 
@@ -236,11 +237,13 @@ window = "month"
     proxy.app.reload();
     assert_eq!(pico(&account(&proxy, "payments").await["settled_usd"]), 4 * 5_000_000_000);
     assert_eq!(client.chat(ask(false, 100)).await.status, 429, "two cents are spent, nine are left");
+    assert_eq!(client.chat(chat("Say something")).await.status, 200, "nobody bounds the answer: nothing is reserved");
+    assert_eq!(proxy.metric("weighbridge_budget_unbounded_total").await, 1.0);
 
     let (_, folder, app) = proxy.into_parts();
     app.shut_down().await.expect("closed");
     let again = Proxy::start_in(folder, &text).await;
-    assert_eq!(pico(&account(&again, "payments").await["settled_usd"]), 4 * 5_000_000_000);
+    assert_eq!(pico(&account(&again, "payments").await["settled_usd"]), 5 * 5_000_000_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,4 +271,118 @@ owner = "platform"
     assert_eq!((browned.status.as_u16(), browned.header("x-weighbridge-rule")), (403, "brown-out"));
     let entries = proxy.entries(3, "json_extract(facts, '$.budget_used')").await;
     assert_eq!(entries, [["0"], ["2500"], ["5000"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_limit_counts_on_its_days() {
+    let upstream = Upstream::start_answering_each(|_| Reply::chat("hello")).await;
+    let now = jiff::Zoned::now();
+    let day = |days: i64| now.date().checked_add(jiff::Span::new().days(days)).expect("a day").to_string();
+    let budgets = |from: &str, until: &str| {
+        format!(
+            "[[budgets]]\nname = \"everybody\"\nlimit = 0.05\nwindow = \"total\"\noverrides = [{{ limit = 0.5, \
+             from = {from}, until = {until}, why = \"launch\", owner = \"finance\" }}]\n"
+        )
+    };
+    let proxy = Proxy::start(&routes(&upstream.url(), &budgets(&day(1), &day(3)))).await;
+    assert_eq!(proxy.client().chat(ask(false, 100)).await.status, 429, "it does not count yet");
+    let text = routes(&upstream.url(), &budgets(&day(-1), &day(2)));
+    std::fs::write(proxy.routes_path(), text).expect("written");
+    proxy.app.reload();
+    assert_eq!(proxy.client().chat(ask(false, 100)).await.status, 200);
+    assert_eq!(account(&proxy, "everybody").await["limit_usd"], "0.50");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_fails_costs_nothing_and_the_next_is_paid_out_of_the_same_reservation() {
+    let failing = Upstream::start_answering_each(|_| Reply::error(500, &[], "no")).await;
+    let good = Upstream::start_answering_each(|_| Reply::chat("hello")).await;
+    let dearer = format!(
+        "[endpoints.dear]\nurl = \"{}\"\nmodel = \"dear\"\nprice = {{ input = 0, output = 2000 }}\n{BUDGET}",
+        good.url()
+    );
+    let text = routes(&failing.url(), &dearer).replace("[\"model\"]", "[\"model\", \"dear\"]");
+    let proxy = Proxy::start(&text).await;
+    let answer = proxy.client().chat(ask(false, 100)).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-weighbridge-attempts")), (200, "2"));
+    let entry = proxy.entries(1, "cost_pico, reserved_pico").await;
+    assert_eq!(entry, [["10000000000", "200000000000"]], "the dearest of both is reserved, what was used is paid");
+    let account = account(&proxy, "everybody").await;
+    assert_eq!((pico(&account["settled_usd"]), pico(&account["reserved_usd"])), (10_000_000_000, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn budgets_that_come_under_load_count_each_answer_once() {
+    let upstream = Upstream::start_answering_each(|_| Reply::chat("hello")).await;
+    let proxy = Arc::new(Proxy::start(&routes(&upstream.url(), "")).await);
+    let done = Arc::new(AtomicBool::new(false));
+    let askers: Vec<_> = (0..6)
+        .map(|_| {
+            let (client, done) = (proxy.client(), Arc::clone(&done));
+            tokio::spawn(async move {
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!(client.chat(ask(false, 5)).await.status, 200);
+                }
+            })
+        })
+        .collect();
+    for number in 0..20 {
+        let budgets = format!("[[budgets]]\nname = \"number-{number}\"\nlimit = 1000\nwindow = \"total\"\n");
+        std::fs::write(proxy.routes_path(), routes(&upstream.url(), &budgets)).expect("written");
+        let changing = Arc::clone(&proxy);
+        tokio::task::spawn_blocking(move || changing.app.reload()).await.expect("no panic");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    done.store(true, Ordering::Relaxed);
+    for asker in askers {
+        asker.await.expect("no request failed");
+    }
+    crate::support::upstream::within(async {
+        while proxy.metric("weighbridge_ledger_queue_entries").await > 0.0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let costs: i128 = crate::support::proxy::read(&proxy.ledger_path(), "cost_pico")
+        .iter()
+        .map(|row| row[0].parse::<i128>().expect("a cost"))
+        .sum();
+    assert!(costs > 0);
+    let account = account(&proxy, "number-19").await;
+    assert_eq!((pico(&account["settled_usd"]), pico(&account["reserved_usd"])), (costs, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_knows_what_was_spent_and_holds_nothing() {
+    let upstream = Upstream::start_answering_each(|seen| match seen.json()["stream"] == true {
+        true => held_stream(),
+        false => Reply::chat("hello"),
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = routes(&upstream.url(), BUDGET);
+    std::fs::write(folder.path().join("routes.toml"), text).expect("a file");
+    let process = Process::start(folder.path());
+    for _ in 0..3 {
+        assert_eq!(process.client().chat(ask(false, 100)).await.status, 200);
+    }
+    let held = process.client().open(hyper::Method::POST, "/v1/chat/completions", ask(true, 100)).await;
+    let reserved = "weighbridge_budget_reserved_usd{budget=\"everybody\"";
+    assert!((process.metric(reserved).await - 0.1).abs() < 1e-9);
+    process.signal("-KILL");
+    drop(held);
+    drop(process);
+    let again = Process::start(folder.path());
+    assert_eq!(again.metric(reserved).await, 0.0);
+    let settled = again.metric("weighbridge_budget_settled_usd{budget=\"everybody\"").await;
+    assert!((settled - 0.015).abs() < 1e-12, "{settled}");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_weighbridge"))
+        .args(["budgets", "--json", "--config"])
+        .arg(folder.path().join("routes.toml"))
+        .output()
+        .expect("it runs");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let line = &told["budgets"][0];
+    assert_eq!((&line["budget"], &line["settled_usd"]), (&json!("everybody"), &json!("0.015")), "{told}");
+    assert_eq!(line["forecast"], Value::Null, "it never ends");
 }

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use super::{Checker, Declared};
 use crate::admit::Key;
 use crate::config::located::Located;
-use crate::config::raw::{RawCaller, RawExpectation, RawFile, RawTest};
+use crate::config::raw::{RawCaller, RawExpectation, RawFile, RawTest, Share};
 use crate::config::rule_tests::{Expectation, RuleTest};
+use crate::config::text;
 use crate::config::trial::Trial;
 use crate::dialect::{Limits, parse};
 use crate::domain::{App, Caller, Door, Prompt};
@@ -38,13 +39,23 @@ impl Checker<'_, '_> {
         let headers = raw.caller.headers.iter();
         let headers = headers.map(|(name, value)| (Arc::from(name.to_ascii_lowercase()), value.clone())).collect();
         let requested_tier = raw.caller.tier.clone();
+        let budget_used = raw.budget_used.as_ref().and_then(|written| self.used_share(written));
         Some(RuleTest {
             place: self.findings.place(raw.span().start),
             title: title(&prompt),
-            trial: Trial { prompt, caller, may_choose, requested_tier, headers },
+            trial: Trial { prompt, caller, may_choose, requested_tier, headers, budget_used },
             at_millis,
             expect: expect?,
         })
+    }
+
+    fn used_share(&mut self, written: &Located<Share>) -> Option<u32> {
+        let used = text::percentage(&written.0);
+        if used.is_none() {
+            let message = format!("`budget_used` of a test cannot be `{}`", written.0);
+            self.findings.error(written.span(), message).hint("one percentage, such as `85%`");
+        }
+        used
     }
 
     /// The request's body as a client would send it, read as the live proxy reads it.

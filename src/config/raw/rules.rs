@@ -215,6 +215,8 @@ pub struct RawTest {
     /// When it is asked. Default: now.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub at: Option<Located<Datetime>>,
+    /// How much of a budget is taken as used, such as `85%`. Default: there is no budget.
+    pub budget_used: Option<Located<Share>>,
     /// Who asks.
     #[serde(rename = "as")]
     pub caller: RawCaller,

@@ -5,7 +5,6 @@ use clap::Parser;
 use super::super::*;
 use super::{PerOutcomeError, Shelf};
 use crate::domain::{Label, Pico, TierName};
-use crate::record::archive::Archive;
 use crate::record::entry::Entry;
 use crate::record::{Ledger, Settings, sample};
 use crate::store::Store;
