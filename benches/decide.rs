@@ -84,12 +84,14 @@ fn config(rules: usize, tier: &str) -> Config {
         now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_305_600),
         env: &|_| None,
         strictness: Strictness::Check,
+        catalogue: None,
     };
     parse(&file(rules, tier), "routes.toml", &around).expect("a good file")
 }
 
 fn facts() -> Facts {
     Facts {
+        budget_used: None,
         at_millis: 1_795_305_600_000,
         dialect: Dialect::OpenaiChat,
         door: Door::Chat,
@@ -103,6 +105,7 @@ fn facts() -> Facts {
         tokens: TokenCount { low: 1800, expected: 2000, high: 2200 },
         max_output: Some(500),
         answers: 1,
+        dear_tier: false,
         tags: [Tag::Security].into_iter().collect::<TagSet>(),
         risk: Risk::High,
         kind: Kind::Design,
@@ -114,6 +117,7 @@ fn facts() -> Facts {
         stream: true,
         turn: TurnKind::Human,
         conversation: Conversation::Ongoing,
+        budget_used: None,
         headers: HeaderFacts::new(),
     }
 }

@@ -29,11 +29,13 @@ use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
 use crate::proxy::{Books, DataPort, Proxy};
 use crate::recall::{self, Holder, Recall};
+use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
 use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
+use crate::value::book::Book;
 use people::{People, Rules};
 
 /// How long the ledger may take to write what waits when the process ends.
@@ -95,8 +97,9 @@ impl App {
     pub async fn start(config_path: &Path, config: Config) -> Result<Self, AppError> {
         let ledger = Ledger::open(&config.ledger)?;
         let recall = Arc::new(recalled(&config)?);
-        let book = value::open_book(&config.ledger.path).await?;
         let registry = people::registry(&config).await?;
+        let book = Book::new(registry.store().clone());
+        let archive = Archive::of(&config.ledger)?;
         let metrics = Arc::new(Metrics::default());
         metrics.started(true, unix_seconds());
         let shared =
@@ -125,9 +128,10 @@ impl App {
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
-        let admin_port = AdminPort { proxy: Arc::clone(&proxy), connections: data_door.open_connections(), registry };
+        let watch = value::Watch::begin(&proxy, &book, &archive);
+        let connections = data_door.open_connections();
+        let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
-        let watch = value::Watch::begin(&proxy, &book);
         let data_port = DataPort(Arc::clone(&proxy));
         let serving = tokio::spawn(async move {
             // The admin port outlives the data port, so that a drain can be watched.

@@ -1,10 +1,13 @@
 //! The operators' door, on a listener of its own: metrics, probes, what a request cost, and what people change while the
 //! proxy runs. A table has every path with who may ask; the handlers know that whoever asks may.
 
+mod alerts;
 mod api;
 mod budgets;
 mod keys;
 mod login;
+mod outcomes;
+mod overrides;
 mod reply;
 mod table;
 
@@ -23,7 +26,9 @@ use crate::listen::{Answering, guarded};
 use crate::observe::{BreakerGauge, Gauges, LedgerGauges, ShippingGauges};
 use crate::proxy::Proxy;
 use crate::read::{self, Bounds};
+use crate::record::archive::Archive;
 use crate::registry::{Moment, Registry};
+use crate::value::book::Book;
 pub use login::Authorized;
 use login::Logins;
 use reply::text;
@@ -33,18 +38,23 @@ use table::{Asked, Needs};
 /// The most that a body may have: what people send here is small.
 const MOST_BYTES: usize = 1 << 20;
 
-/// The most that a webhook's body may have: what GitHub sends at most.
-const MOST_WEBHOOK_BYTES: usize = 25 << 20;
+/// The most that a webhook's body may have. It is read before it is known who sent it; GitHub sends up to 25 MB of what
+/// happens, and some hundred kilobytes of a pull request.
+const MOST_WEBHOOK_BYTES: usize = 4 << 20;
 
 /// The admin port.
 #[derive(Clone)]
 pub struct AdminPort {
     /// What is looked into.
     pub proxy: Arc<Proxy>,
+    /// What shipped, and which alerts fire.
+    pub book: Book,
     /// Open connections on the data port.
     pub connections: Arc<AtomicU64>,
     /// What is changed here.
     pub registry: Registry,
+    /// The ledger, for those who ask.
+    pub archive: Archive,
 }
 
 impl Answering for AdminPort {
@@ -82,7 +92,7 @@ impl AdminPort {
             Asked::Health => Ok(text(StatusCode::OK, "ok\n")),
             Asked::Ready => Ok(self.ready()),
             Asked::Metrics => Ok(self.metrics()),
-            Asked::Request => api::request(self.proxy.config.snapshot().ledger.path.clone(), named(0)).await,
+            Asked::Request => api::request(&self.archive, named(0)).await,
             Asked::Keys => self.keys().await,
             Asked::CreateKey => self.create_key(&who, &body).await,
             Asked::RotateKey => self.rotate_key(&who, named(0), &body).await,
@@ -90,7 +100,14 @@ impl AdminPort {
             Asked::Tokens => self.tokens().await,
             Asked::CreateToken => self.create_token(&who, &body).await,
             Asked::RevokeToken => self.revoke_token(&who, named(0)).await,
+            Asked::Outcomes => self.outcomes(head.uri.query()).await,
+            Asked::TellOutcomes => self.tell_outcomes(&body).await,
+            Asked::Webhook(host) => Ok(self.webhook(host, &head.headers, &body).await),
+            Asked::Alerts => self.alerts().await,
             Asked::Budgets => self.budgets(),
+            Asked::Overrides => self.overrides(named(0)).await,
+            Asked::OverrideBudget => self.override_budget(&who, named(0), &body).await,
+            Asked::EndOverride => self.end_override(&who, named(0), named(1)).await,
             Asked::Audit => self.audit(head.uri.query().unwrap_or_default()).await,
         }
     }

@@ -2,6 +2,7 @@
 
 use hyper::{Method, StatusCode};
 
+use super::outcomes::Host;
 use super::reply::Refusal;
 use crate::registry::Role;
 
@@ -34,6 +35,20 @@ pub(super) enum Asked {
     RevokeToken,
     /// The audit log.
     Audit,
+    /// What shipped.
+    Outcomes,
+    /// That something shipped.
+    TellOutcomes,
+    /// That something shipped, by a code host.
+    Webhook(Host),
+    /// Which alerts fire.
+    Alerts,
+    /// Overrides of a budget.
+    Overrides,
+    /// A new override.
+    OverrideBudget,
+    /// The end of an override.
+    EndOverride,
     /// Every budget's accounts.
     Budgets,
 }
@@ -44,7 +59,6 @@ pub(super) enum Needs {
     /// Everybody: probes.
     Nothing,
     /// Whoever signed the body with the secret that both know: webhooks. Their handlers check it.
-    #[expect(dead_code, reason = "webhooks are written apart from this table and take their line in it")]
     Signature,
     /// Somebody with a token of at least this role.
     Role(Role),
@@ -80,6 +94,14 @@ const TABLE: &[Line] = &[
     line(Method::POST, "/api/v1/tokens", ADMIN, Asked::CreateToken),
     line(Method::POST, "/api/v1/tokens/{name}/revoke", ADMIN, Asked::RevokeToken),
     line(Method::GET, "/api/v1/audit", VIEWER, Asked::Audit),
+    line(Method::GET, "/api/v1/outcomes", VIEWER, Asked::Outcomes),
+    line(Method::POST, "/api/v1/outcomes", OPERATOR, Asked::TellOutcomes),
+    line(Method::POST, "/api/v1/webhooks/github", Needs::Signature, Asked::Webhook(Host::Github)),
+    line(Method::POST, "/api/v1/webhooks/gitlab", Needs::Signature, Asked::Webhook(Host::Gitlab)),
+    line(Method::GET, "/api/v1/alerts", VIEWER, Asked::Alerts),
+    line(Method::GET, "/api/v1/budgets/{name}/overrides", VIEWER, Asked::Overrides),
+    line(Method::POST, "/api/v1/budgets/{name}/overrides", OPERATOR, Asked::OverrideBudget),
+    line(Method::DELETE, "/api/v1/budgets/{name}/overrides/{id}", OPERATOR, Asked::EndOverride),
     line(Method::GET, "/api/v1/budgets", VIEWER, Asked::Budgets),
 ];
 

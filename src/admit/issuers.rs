@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use hyper::HeaderMap;
+use jsonwebtoken::Validation;
 use jsonwebtoken::errors::ErrorKind;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -162,12 +163,14 @@ impl Issuers {
         }
         for issuer in issued_by(issuers, token) {
             let state = self.state(issuer);
-            let is_known = state.keys().is_some_and(|keys| keys.has_for(token));
-            if is_known {
+            let keys = state.keys();
+            if keys.as_ref().is_some_and(|keys| keys.has_for(token)) {
                 continue;
             }
             // While a fetch is under way nobody starts another, and everybody may wait for it.
-            if state.unknown_keys.check().is_ok() {
+            let is_idle = state.fetching.try_lock().is_ok();
+            let is_worth_it = || keys.map_or_else(|| state.is_due(), |_| state.unknown_keys.check().is_ok());
+            if is_idle && is_worth_it() {
                 self.fetch(Arc::clone(&state));
             }
             // Whether it came in time is seen by what is known then.
@@ -275,8 +278,10 @@ fn verify(issuer: &Arc<Issuer>, keys: &KeySet, token: &str, digest: Digest) -> R
         return Err(refused(&message));
     }
     let mut why = format!("the token is signed with a key that is not one of `{name}`: get a new token");
+    // The library wants every algorithm that is allowed to be of the key's kind; this one is, and it is the issuer's.
+    let validation = Validation { algorithms: vec![header.alg], ..issuer.validation.clone() };
     for Verifier { key, .. } in keys.for_header(&header) {
-        match jsonwebtoken::decode::<Value>(token, key, &issuer.validation) {
+        match jsonwebtoken::decode::<Value>(token, key, &validation) {
             Ok(token) => return issuer.key(&token.claims, digest).map(Arc::new),
             Err(error) => why = in_words(error.kind(), issuer),
         }

@@ -1,11 +1,23 @@
-//! Keys made at run time, from how the registry keeps them to how callers are admitted by them.
+//! What was made at run time, from how the registry keeps it to how requests are answered by it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::admit::{Issue, Issued, Key, Standing};
+use crate::budget::{MadeLater, Override, Stretch};
 use crate::domain::KeyName;
 use crate::registry::{Grants, Moment, Snapshot, StoredKey, Subject};
+
+/// What budgets have to know of this snapshot.
+pub(super) fn made_later(snapshot: &Snapshot) -> MadeLater {
+    let mut made_later = MadeLater::new();
+    for one in &snapshot.overrides {
+        let when = Stretch { from_millis: millis(one.from), until_millis: Some(millis(one.until)) };
+        let made = Override { limit: one.limit, when, why: one.why.as_str().into() };
+        made_later.entry(one.budget.clone()).or_default().push(made);
+    }
+    made_later
+}
 
 /// What admission has to know of this snapshot, and of keys that other replicas have revoked.
 pub(super) fn issued(snapshot: &Snapshot, elsewhere: &HashSet<KeyName>) -> Issued {

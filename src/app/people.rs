@@ -8,28 +8,42 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{AppError, revoked};
+use super::{AppError, issued, revoked};
 use crate::config::Config;
 use crate::domain::RulesVersion;
 use crate::proxy::Proxy;
-use crate::registry::Registry;
-use crate::store::Store;
+use crate::registry::{Registry, Snapshot};
+use crate::store::{Place, Store, StoreError};
 
 /// How long the start waits for a database that may be gone: a proxy with keys in its file can serve without it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The file beside the ledger that has a copy of what is in the database.
+const COPY: &str = "registry-copy.db";
+
 /// Between two tries to write a line that could not be written.
 const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 
-/// The registry, read once. A file beside the ledger must be readable, as the ledger must; a database may come later.
+/// The registry, read once. A file beside the ledger must be readable, as the ledger must; a database may come later, and
+/// until then its copy on this machine counts.
 pub(super) async fn registry(config: &Config) -> Result<Registry, AppError> {
     let store = Store::open(config.store()?).await?;
-    let registry = Registry::new(store);
-    match tokio::time::timeout(PATIENCE, registry.refresh()).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) if !registry.store().is_shared() => return Err(error.into()),
-        // Whoever follows says why.
-        Ok(Err(_)) | Err(_) => {}
+    let registry = if store.is_shared() {
+        let copy = Store::open(Place::File(config.ledger.path.with_file_name(COPY))).await?;
+        Registry::with_copy(store, Some(copy))
+    } else {
+        Registry::new(store)
+    };
+    let read = tokio::time::timeout(PATIENCE, registry.refresh()).await;
+    match read.unwrap_or_else(|_| Err(StoreError::Unreachable("it does not answer".to_owned()))) {
+        Ok(_) => {}
+        Err(error) if !registry.store().is_shared() => return Err(error.into()),
+        Err(error) => match registry.recall().await {
+            Ok(()) => tracing::warn!(%error, "the registry of keys cannot be read: its copy on this machine counts"),
+            Err(copy) => {
+                tracing::warn!(%error, %copy, "the registry of keys cannot be read: only keys of routes.toml count")
+            }
+        },
     }
     match objections(&registry, config).into_iter().next() {
         Some(objection) => Err(AppError::Names(objection)),
@@ -63,19 +77,22 @@ pub(super) struct People {
 impl People {
     /// Brings what is known already to the proxy, and from now on every change.
     pub(super) fn begin(proxy: &Arc<Proxy>, registry: &Registry) -> Self {
-        let store = {
+        let bring = {
             let proxy = Arc::clone(proxy);
-            move |snapshot: &crate::registry::Snapshot| revoked::bring(&proxy, snapshot)
+            move |snapshot: &Snapshot| {
+                revoked::bring(&proxy, snapshot);
+                proxy.books.budgets.set_overrides(issued::made_later(snapshot));
+            }
         };
         let revoked = proxy.books.shared.as_ref().map(|shared| revoked::listen(proxy, registry, shared));
         if let Some(snapshot) = registry.snapshot() {
-            store(&snapshot);
+            bring(&snapshot);
         }
         let (tell, told) = unbounded_channel();
         let rules = Rules { registry: registry.clone(), tell };
         rules.are(&proxy.config.snapshot().version);
         Self {
-            following: tokio::spawn(registry.clone().follow(store)),
+            following: tokio::spawn(registry.clone().follow(bring)),
             noting: tokio::spawn(note(registry.clone(), told)),
             _revoked: revoked,
             rules,

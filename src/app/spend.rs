@@ -1,8 +1,8 @@
 //! Spend out of the ledger, as the room of value wants it.
 
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
 use crate::record::report::{Filter, GroupBy, Line};
 use crate::value::spend::{Amount, Spend};
 
@@ -39,14 +39,14 @@ impl Detail {
 ///
 /// # Errors
 /// If the ledger cannot be read.
-pub fn spend(
-    reader: &Reader,
+pub async fn spend(
+    ledger: &Archive,
     period: Period,
     equal: Vec<(GroupBy, String)>,
     detail: Detail,
 ) -> Result<Vec<Spend>, LedgerError> {
     let columns = detail.columns();
-    let report = reader.report(&Filter { period, equal }, columns)?;
+    let report = ledger.report(&Filter { period, equal }, columns).await?;
     Ok(report.lines.into_iter().map(|line| row(line, columns)).collect())
 }
 

@@ -1,32 +1,30 @@
 //! The book of outcomes beside the ledger, and the watch over what things cost.
 
-use std::path::{Path, PathBuf};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinHandle;
 
 use super::spend::{Detail, spend};
+use crate::budget::Status;
 use crate::config::Config;
-use crate::domain::Secret;
+use crate::domain::{Dimension, Secret};
 use crate::listen::{Lifecycle, Phase};
 use crate::observe::Metrics;
 use crate::proxy::Proxy;
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
-use crate::store::{Place, Store, StoreError};
+use crate::store::StoreError;
 use crate::value::alerts::delivery::deliver;
-use crate::value::alerts::judge::{Samples, cost_per_outcome};
+use crate::value::alerts::judge::{BudgetStanding, budgets, cost_per_outcome};
 use crate::value::alerts::post::{Poster, address};
 use crate::value::alerts::register::{Changes, Look, Register};
 use crate::value::alerts::{CostAlert, Finding};
 use crate::value::book::Book;
 use crate::value::cost::{Known, Per, Question, samples};
 use crate::value::outcome::Outcome;
-
-/// The file that the store is in, beside the ledger.
-const FILE: &str = "registry.db";
 
 /// Looking may take one part in so many of the time, however large the ledger is.
 const LEAST_REST: u32 = 20;
@@ -42,19 +40,6 @@ const LONGEST_REST: Duration = Duration::from_secs(15);
 /// How long the end of the process waits for a message that is being sent.
 const LAST_PATIENCE: Duration = Duration::from_secs(12);
 
-/// Where outcomes are kept that belong to this ledger.
-pub fn store_path(ledger: &Path) -> PathBuf {
-    ledger.with_file_name(FILE)
-}
-
-/// Opens the book beside this ledger.
-///
-/// # Errors
-/// If the store cannot be opened.
-pub async fn open_book(ledger: &Path) -> Result<Book, StoreError> {
-    Book::open(Store::open(Place::File(store_path(ledger))).await?).await
-}
-
 /// Why a look found nothing out.
 #[derive(Debug, thiserror::Error)]
 enum LookError {
@@ -62,8 +47,6 @@ enum LookError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("reading the ledger broke off")]
-    BrokenOff,
 }
 
 /// The watch: it looks every so often, and sees to it that messages arrive.
@@ -74,11 +57,11 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch.
-    pub fn begin(proxy: &Arc<Proxy>, book: &Book) -> Self {
+    pub fn begin(proxy: &Arc<Proxy>, book: &Book, archive: &Archive) -> Self {
         // Its own: alerts are sent until the process ends, also while it drains.
         let lifecycle = Lifecycle::default();
-        let looking = Looking { proxy: Arc::clone(proxy), book: book.clone() };
-        let sending = Sending { proxy: Arc::clone(proxy), store: book.store().clone(), poster: None };
+        let looking = Looking { proxy: Arc::clone(proxy), book: book.clone(), archive: archive.clone() };
+        let sending = Sending { proxy: Arc::clone(proxy), book: book.clone(), poster: None };
         let tasks = [tokio::spawn(looking.run(lifecycle.clone())), tokio::spawn(sending.run(lifecycle.clone()))];
         Self { lifecycle, tasks }
     }
@@ -98,6 +81,7 @@ impl Watch {
 struct Looking {
     proxy: Arc<Proxy>,
     book: Book,
+    archive: Archive,
 }
 
 impl Looking {
@@ -123,11 +107,35 @@ impl Looking {
         for alert in &config.alerts.cost_per_outcome {
             findings.extend(self.cost_findings(config, alert, now_millis).await?);
         }
+        findings.extend(budgets(&self.standings(config)));
         let stale = STALE_LEAST.max(config.alerts.every * STALE_LOOKS);
         let look = Look { now_millis, stale_millis: millis(stale), posts: config.alerts.webhook.is_some() };
-        let changes = Register::new(self.book.store().clone()).take_in(&findings, look).await?;
+        let changes = Register::new(self.book.clone()).take_in(&findings, look).await?;
         tell(&changes, &self.proxy.books.metrics);
         Ok(())
+    }
+
+    /// How it stands with every budget that alerts are wanted of.
+    fn standings(&self, config: &Config) -> Vec<BudgetStanding> {
+        let now = u64::try_from(unix_millis()).unwrap_or(0);
+        let sees_all = config.shared.is_some() || config.ledger.ship.is_none();
+        let standing = |status: Status| BudgetStanding {
+            budget: status.budget.to_string(),
+            holder: match (&*status.holder, status.scope.dimension) {
+                (_, Dimension::All) => "everybody".to_owned(),
+                (holder, dimension) => format!("{} {holder}", dimension.as_str()),
+            },
+            limit: status.limit,
+            settled: status.balance.settled,
+            reserved: status.balance.reserved,
+            refused: status.refused,
+            refuses: status.refuses,
+            from_millis: i64::try_from(status.stretch.from_millis).unwrap_or(i64::MAX),
+            until_millis: status.stretch.until_millis.and_then(|until| i64::try_from(until).ok()),
+            percentages: status.alerts.to_vec(),
+            sees_all,
+        };
+        self.proxy.books.budgets.status(&config.budgets, now).into_iter().map(standing).collect()
     }
 
     async fn cost_findings(
@@ -141,32 +149,20 @@ impl Looking {
         let outcomes = self.book.shipped(baseline_from, i64::MAX).await?;
         let outcomes: Vec<Outcome> =
             outcomes.into_iter().map(|outcome| config.outcomes.mapping.resolved(outcome)).collect();
-        let (config, alert) = (Arc::clone(config), alert.clone());
-        let read = move || -> Result<Vec<Finding>, LookError> {
-            let reader = Reader::open(&config.ledger.path)?;
-            let sampled = |period: std::ops::Range<i64>| -> Result<Samples, LookError> {
-                let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
-                let rows = spend(&reader, bounds, Vec::new(), Detail::Join)?;
-                let known = Known {
-                    spend: &[],
-                    earlier: &[],
-                    before: &[],
-                    outcomes: &outcomes,
-                    mapping: &config.outcomes.mapping,
-                };
-                let question = Question {
-                    per: Per::Feature,
-                    period: period.clone(),
-                    before: None,
-                    min_outcomes: alert.min_outcomes,
-                    only: Vec::new(),
-                };
-                Ok(samples(&question, &period, &rows, &known))
-            };
-            let (window, baseline) = (sampled(window_from..now_millis)?, sampled(baseline_from..window_from)?);
-            Ok(cost_per_outcome(&alert, &window, &baseline))
+        let (window, baseline) = (window_from..now_millis, baseline_from..window_from);
+        let rows = |period: &Range<i64>| {
+            let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
+            spend(&self.archive, bounds, Vec::new(), Detail::Join)
         };
-        tokio::task::spawn_blocking(read).await.map_err(|_| LookError::BrokenOff)?
+        let (new, old) = (rows(&window).await?, rows(&baseline).await?);
+        let mapping = &config.outcomes.mapping;
+        let known = Known { spend: &new, earlier: &old, before: &[], outcomes: &outcomes, mapping };
+        let sampled = |period: Range<i64>, rows| {
+            let question =
+                Question { per: Per::Feature, period: period.clone(), before: None, min_outcomes: 0, only: Vec::new() };
+            samples(&question, &period, rows, &known)
+        };
+        Ok(cost_per_outcome(alert, &sampled(window, &new), &sampled(baseline, &old)))
     }
 }
 
@@ -182,7 +178,7 @@ fn tell(changes: &Changes, metrics: &Metrics) {
 
 struct Sending {
     proxy: Arc<Proxy>,
-    store: Store,
+    book: Book,
     /// The receiver that messages were last sent to, and how.
     poster: Option<(Secret, Poster)>,
 }
@@ -216,7 +212,11 @@ impl Sending {
             let poster = poster.clone();
             async move { poster.post(&id, body).await }
         };
-        match deliver(&self.store, unix_millis, send).await {
+        let delivered = match self.book.store().await {
+            Ok(store) => deliver(store, unix_millis, send).await,
+            Err(error) => Err(error),
+        };
+        match delivered {
             Ok(delivered) => {
                 metrics.alerts_sent(delivered.sent, delivered.failed + delivered.given_up);
                 let next = delivered.next_millis.map(|next| next.saturating_sub(unix_millis()).max(0).unsigned_abs());

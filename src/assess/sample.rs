@@ -48,6 +48,7 @@ fn prompt(body: String, turns: Vec<Turn>) -> Prompt {
         output: OutputFormat::Text,
         max_output: None,
         answers: 1,
+        dear_tier: false,
         pins: Vec::new(),
         signed: Vec::new(),
     }

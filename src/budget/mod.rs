@@ -38,6 +38,8 @@ pub struct Budgets {
 #[derive(Debug, Default)]
 struct State {
     accounts: Mutex<Accounts>,
+    /// How many requests were refused, of the accounts that did not hold them.
+    refusals: Mutex<HashMap<AccountId, u64>>,
     made_later: RwLock<Arc<MadeLater>>,
 }
 
@@ -58,6 +60,10 @@ pub struct Status {
     pub balance: Balance,
     /// The percentages at which somebody is told.
     pub alerts: Arc<[u32]>,
+    /// Whether requests that do not fit are refused.
+    pub refuses: bool,
+    /// Requests that this process has refused in the window.
+    pub refused: u64,
 }
 
 impl Status {
@@ -130,11 +136,34 @@ impl Budgets {
         if parts.is_empty() {
             return Ok(None);
         }
+        let reserved = self.reserve_parts(&parts, budgets, needed, at_millis).await;
+        reserved.map(Some).inspect_err(|failure| self.note_refusal(failure, &parts))
+    }
+
+    fn note_refusal(&self, failure: &Failure, parts: &[Part]) {
+        let Some(refusal) = &failure.budget else { return };
+        let is_meant = |part: &&Part| part.id.budget == refusal.budget && part.id.holder == refusal.holder;
+        if let Some(part) = parts.iter().find(is_meant) {
+            *self.refusals().entry(part.id.clone()).or_default() += 1;
+        }
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, HashMap<AccountId, u64>> {
+        self.state.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn reserve_parts(
+        &self,
+        parts: &[Part],
+        budgets: &[Budget],
+        needed: Pico,
+        at_millis: u64,
+    ) -> Result<Reservation, Failure> {
         let whole = |part: &Part| budgets.iter().find(|budget| budget.name == part.id.budget);
         let held = match &self.leases {
             None => {
                 self.accounts()
-                    .reserve(&parts, needed)
+                    .reserve(parts, needed)
                     .map_err(|full| exceeded(&full, whole(&full.part), needed, at_millis))?;
                 None
             }
@@ -145,13 +174,21 @@ impl Budgets {
                     None
                 } else {
                     let taken = leases.reserve(&claims).await;
-                    Some(taken.map_err(|refused| self.refused(&refused, &parts, budgets, needed, at_millis))?)
+                    Some(taken.map_err(|refused| self.refused(&refused, parts, budgets, needed, at_millis))?)
                 };
-                self.accounts().hold(&parts, needed);
+                self.accounts().hold(parts, needed);
                 held
             }
         };
-        Ok(Some(Reservation { budgets: self.clone(), parts, amount: needed, held }))
+        Ok(Reservation { budgets: self.clone(), parts: parts.to_vec(), amount: needed, held })
+    }
+
+    /// A place in every budget that a request of this caller counts under, holding nothing and refusing nobody: for what
+    /// was let in before and tells its cost now.
+    pub fn follow(&self, budgets: &[Budget], caller: &Caller, at_millis: u64) -> Option<Reservation> {
+        let parts = self.parts(budgets, caller, at_millis);
+        let holds_nothing = Reservation { budgets: self.clone(), parts, amount: Pico::ZERO, held: None };
+        (!holds_nothing.parts.is_empty()).then_some(holds_nothing)
     }
 
     fn refused(
@@ -199,6 +236,7 @@ impl Budgets {
             accounts.forget(at_millis);
             accounts.iter().map(|(id, _)| id.clone()).collect()
         };
+        self.refusals().retain(|id, _| id.stretch.contains(at_millis));
         let mut all = Vec::new();
         for budget in budgets {
             let stretch = budget.window.at(&budget.zone, at_millis);
@@ -223,6 +261,8 @@ impl Budgets {
                     limit: self.limit(budget, at_millis),
                     balance: self.balance(&id),
                     alerts: Arc::clone(&budget.alerts),
+                    refuses: budget.refuses,
+                    refused: self.refusals().get(&id).copied().unwrap_or(0),
                     holder: id.holder,
                 });
             }
@@ -251,13 +291,16 @@ impl Reservation {
     pub fn settle(mut self, cost: Pico) {
         let parts = std::mem::take(&mut self.parts);
         self.budgets.accounts().settle(&parts, self.amount, cost);
-        if let Some(held) = self.held.take() {
-            held.settle(cost);
-        }
+        let held = self.held.take();
+        // What was not taken from the replica's share beforehand is told as spent.
+        let untold = |part: &&Part| !part.refuses || held.is_none();
         if let Some(leases) = &self.budgets.leases {
-            for part in parts.iter().filter(|part| !part.refuses) {
+            for part in parts.iter().filter(untold) {
                 leases.spend(&window(&part.id, part.limit), cost);
             }
+        }
+        if let Some(held) = held {
+            held.settle(cost);
         }
     }
 }

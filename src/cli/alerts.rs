@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use crate::app::value::open_book;
 use crate::value::alerts::register::{Alert, Register};
 
 /// What `alerts` is called with.
@@ -31,8 +30,8 @@ pub fn run(args: &Args) -> ExitCode {
         Err(error) => return super::cannot_run(&format!("error: {error}")),
     };
     let alerts = runtime.block_on(async {
-        let book = open_book(&config.ledger.path).await?;
-        Register::new(book.store().clone()).alerts().await
+        let book = super::store::book(&config).await?;
+        Register::new(book).alerts().await.map_err(|error| error.to_string())
     });
     let alerts = match alerts {
         Ok(alerts) => alerts,

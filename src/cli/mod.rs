@@ -8,7 +8,11 @@ pub mod connect;
 pub mod explain;
 pub mod keys;
 pub mod outcomes;
+pub mod prices;
+mod pricing;
+pub mod reconcile;
 pub mod report;
+pub mod reprice;
 pub mod schema;
 pub mod serve;
 mod store;
@@ -59,6 +63,13 @@ enum Command {
     Outcomes(outcomes::Args),
     /// List the alerts that fire, and those that have.
     Alerts(alerts::Args),
+    /// Look at prices, and replace the catalogue.
+    Prices(prices::Args),
+    /// Say what past requests cost by today's prices.
+    Reprice(reprice::Args),
+    /// Compare the ledger with a provider's bill.
+    Reconcile(reconcile::Args),
+    /// Make keys for callers.
     /// Make, list, rotate and revoke keys for callers and tokens for the admin port.
     Keys(keys::Args),
     /// Print the audit log: who changed keys, tokens, budgets and rules, and how they were before.
@@ -76,6 +87,9 @@ pub fn run() -> ExitCode {
         Command::Assess(args) => assess::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Prices(args) => prices::run(&args),
+        Command::Reprice(args) => reprice::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
         Command::Outcomes(args) => outcomes::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),

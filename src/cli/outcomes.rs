@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::app::value::open_book;
 use crate::record::period::Period;
 use crate::value::book::{Book, Kept};
 use crate::value::draft::{BadLine, read_csv};
@@ -89,7 +88,7 @@ pub fn run(args: &Args) -> ExitCode {
         Err(error) => return super::cannot_run(&format!("error: {error}")),
     };
     let done = runtime.block_on(async {
-        let book = open_book(&config.ledger.path).await.map_err(|error| error.to_string())?;
+        let book = super::store::book(&config).await?;
         match &args.command {
             Command::Import(args) => import(args, &book).await,
             Command::List(args) => list(args, &book, &config).await,

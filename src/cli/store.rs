@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::config::Config;
 use crate::registry::{Known, Registry, RegistryError};
 use crate::store::Store;
+use crate::value::book::Book;
 
 /// The registry of a configuration, and what made things must fit.
 pub(super) struct Opened {
@@ -46,6 +48,12 @@ where
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => super::FAILED.into(),
         _ => super::OK.into(),
     }
+}
+
+/// The book of outcomes and alerts of this configuration; or why there is none, in words.
+pub(super) async fn book(config: &Config) -> Result<Book, String> {
+    let place = config.store().map_err(|error| format!("[ledger] url: {error}"))?;
+    Ok(Book::new(Store::open(place).await.map_err(|error| error.to_string())?))
 }
 
 /// Says why what was asked for is not done, though the command could run.

@@ -14,6 +14,9 @@ pub const MOST_BYTES: u64 = 32 << 20;
 /// Why a file is no catalogue that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableCatalogue {
+    /// There is none.
+    #[error("there is no such file")]
+    Missing,
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Read(#[from] io::Error),
@@ -49,7 +52,11 @@ pub enum UnusableCatalogue {
 /// If there is none, or its prices cannot be right.
 pub fn catalogue_of(path: &Path) -> Result<Catalogue, UnusableCatalogue> {
     let mut json = Vec::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut json)?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => UnusableCatalogue::Missing,
+        _ => UnusableCatalogue::Read(error),
+    })?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut json)?;
     catalogue_from(&json)
 }
 

@@ -33,7 +33,7 @@ use super::problem::{Findings, likely, quoted};
 use super::raw::{DurationText, Named, RawFile};
 use super::shape::TakenOut;
 use super::{Config, LogSettings, Strictness, raw, text};
-use crate::domain::{EndpointName, RulesVersion};
+use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::forward::Endpoint;
 use crate::observe::LogFormat;
 use crate::route::{Rules, Target, Tier};
@@ -51,6 +51,8 @@ pub struct Surroundings<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// How strictly what is outside the file is taken.
     pub strictness: Strictness,
+    /// The price catalogue that counts whatever the file names.
+    pub catalogue: Option<Arc<Catalogue>>,
 }
 
 impl Surroundings<'_> {
@@ -111,6 +113,7 @@ impl Checker<'_, '_> {
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
         let log = self.log(&raw.log);
         let budgets = self.budgets(raw);
+        self.unbounded(raw, &declared);
         let outcomes = self.outcomes(raw);
         let alerts = self.alerts(&raw.alerts);
         let depth = crate::dialect::Limits { max_depth: bounds.max_depth };

@@ -1,6 +1,7 @@
 //! From a file to a [`Config`], or to everything that is wrong with it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use super::problem::Findings;
 use super::raw::RawFile;
 use super::schema::schema;
 use super::{Config, Problem, Problems, Severity, shape};
-use crate::domain::RulesVersion;
+use crate::domain::{Catalogue, RulesVersion};
 
 /// How strictly what lies outside the file is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,10 +35,24 @@ pub fn load(
     env: &dyn Fn(&str) -> Option<String>,
     strictness: Strictness,
 ) -> Result<Config, Problems> {
+    load_with(None, path, now, env, strictness)
+}
+
+/// As [`load`], with this price catalogue instead of the one that the file names.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    catalogue: Option<Arc<Catalogue>>,
+    path: &Path,
+    now: SystemTime,
+    env: &dyn Fn(&str) -> Option<String>,
+    strictness: Strictness,
+) -> Result<Config, Problems> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(&file, &error))?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    parse(&text, &file, &Surroundings { folder: &folder, now, env, strictness })
+    parse(&text, &file, &Surroundings { folder: &folder, now, env, strictness, catalogue })
 }
 
 fn unreadable(file: &str, error: &std::io::Error) -> Problems {

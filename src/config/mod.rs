@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use catalogue::{MOST_BYTES, UnusableCatalogue, catalogue_from, catalogue_of};
 pub use check::Surroundings;
-pub use load::{Strictness, load, parse};
+pub use load::{Strictness, load, load_with, parse};
 pub use problem::{Problem, Problems, Severity};
 pub use reload::{Live, ReloadEvent, Watcher, watch};
 pub use schema::schema;
@@ -90,7 +90,7 @@ pub struct Config {
 }
 
 /// The file of the store, beside the ledger's.
-const STORE: &str = "registry.db";
+pub const STORE: &str = "registry.db";
 
 impl Config {
     /// Where keys, tokens, the audit log and what else people change at run time are kept: with the entries.

@@ -17,9 +17,7 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
-pub use books::{
-    RawAlerts, RawBranchOf, RawCostPerOutcome, RawGithub, RawGitlab, RawOutcomes, RawShared, RawUrl, StanceWord,
-};
+pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawAdminToken, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
@@ -82,7 +80,7 @@ pub struct RawFile {
 pub struct RawServer {
     /// Where tools send requests: an address and a port. Default `127.0.0.1:8787`.
     pub listen: Option<Located<String>>,
-    /// Where operators look: metrics, API, web page. Must be on loopback. Default `127.0.0.1:8788`.
+    /// Where operators look: metrics, API, web page. Off loopback it needs `[admin.tokens]`. Default `127.0.0.1:8788`.
     pub admin: Option<Located<String>>,
     /// Connections served at once on the data port. Default 8192.
     pub max_connections: Option<Located<u32>>,
@@ -296,7 +294,7 @@ pub struct RawKey {
     /// Whether it may wish for a tier with `x-weighbridge-tier`, or name a tier or an endpoint as the model. Default
     /// true.
     pub may_choose: Option<bool>,
-    /// The models it may ask for by name; `gpt-*` means all that begin so. Default: all.
+    /// The names it may ask for as the model, `auto` included; `gpt-*` means all that begin so. Default: all.
     pub models: Option<Vec<Located<String>>>,
     /// What it may ask for: `chat`, `embeddings` … Default: everything.
     pub doors: Option<Vec<Located<DoorWord>>>,

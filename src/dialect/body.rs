@@ -48,6 +48,12 @@ impl<'a> Fields<'a> {
         self.value(name).filter(|value| value.get() != "null")
     }
 
+    /// Whether a service tier is named that may be dearer than the usual one.
+    pub(super) fn names_dear_tier(&self) -> bool {
+        let tier = self.set("service_tier").and_then(read::<std::borrow::Cow<'_, str>>);
+        tier.is_some_and(|tier| !matches!(&*tier, "auto" | "default" | "standard" | "flex" | "batch"))
+    }
+
     /// The value read as the type that is expected; `null` is absent.
     pub(super) fn typed<T: Deserialize<'a>>(&self, name: &'static str, expected: &str) -> Result<Option<T>, Failure> {
         self.set(name).map(|value| read(value).ok_or_else(|| wrong_type(name, expected))).transpose()

@@ -14,7 +14,7 @@ use genai_prices::{Calculator, PriceRequest, UsageKey};
 pub use data::{Listed, Listing};
 
 use super::unit_price::Charge;
-use super::{Discount, Pico, UnitPrice, Usage};
+use super::{Ceiling, Discount, Pico, Step, UnitPrice, Usage};
 use data::{Key, Prices};
 
 /// The catalogue that is built in, and which it is.
@@ -221,6 +221,37 @@ impl CataloguePrice {
         Some(charge.rounded(self.discount))
     }
 
+    /// An upper bound of what tokens cost from `at` on; with `any_tier` under whatever service tier.
+    pub(super) fn ceiling(&self, at: SystemTime, any_tier: bool) -> Ceiling {
+        // Answers name the usual tier as well, and the cheaper ones.
+        let named = self.listing.service_tiers().filter(|tier| any_tier || !is_dear(tier)).map(Some);
+        let tiers: Vec<Option<&str>> = std::iter::once(None).chain(named).collect();
+        let moments = self.listing.moments(at);
+        let each = || moments.iter().flat_map(|at| tiers.iter().map(|tier| self.prices(*at, *tier)));
+        let dearest = |above: u64, prompt: u64| {
+            let step = |prices: Prices<'_>| self.dearest(&prices, prompt);
+            each()
+                .map(step)
+                .fold(Step { above, ..Step::default() }, |dearest, step| dearest.max(Step { above, ..step }))
+        };
+        let thresholds: Vec<u64> = each().flat_map(|prices| prices.thresholds().collect::<Vec<_>>()).collect();
+        let longer = thresholds.into_iter().map(|above| dearest(above, above.saturating_add(1)));
+        Ceiling::of_steps(dearest(0, 1), longer.collect())
+    }
+
+    /// The dearest bucket of a prompt and of an answer.
+    fn dearest(&self, prices: &Prices<'_>, prompt_tokens: u64) -> Step {
+        let price = |keys: &[Key]| prices.first(keys, prompt_tokens).map_or(0, |price| price.ceil_pico(self.discount));
+        let all = buckets(&Usage::default()).map(|(_, keys)| keys);
+        let dearest = |keys: &[&'static [Key]]| keys.iter().map(|keys| price(keys)).max().unwrap_or(0);
+        Step {
+            above: 0,
+            input: dearest(&all[INPUTS]),
+            output: dearest(&all[OUTPUTS]),
+            request: price(&[Key::Requests]),
+        }
+    }
+
     fn prices(&self, at: SystemTime, service_tier: Option<&str>) -> Prices<'_> {
         let context = if self.has_variants { context(service_tier) } else { Vec::new() };
         self.listing.at(at, &context)
@@ -229,6 +260,8 @@ impl CataloguePrice {
 
 /// The buckets of usage, and under which keys each is priced: the first that has a price counts, for what has none of its
 /// own costs what the wider bucket costs. A model that lists no price for its answers (embeddings) charges none.
+///
+/// First those of a prompt, then those of an answer.
 fn buckets(usage: &Usage) -> [(u64, &'static [Key]); 10] {
     [
         (usage.input, &[Key::Input]),
@@ -242,6 +275,15 @@ fn buckets(usage: &Usage) -> [(u64, &'static [Key]); 10] {
         (usage.audio_output, &[Key::OutputAudio, Key::Output, Key::Nothing]),
         (usage.web_searches, &[Key::WebSearches]),
     ]
+}
+
+/// Where the buckets of a prompt stand among them, and where those of an answer.
+const INPUTS: std::ops::Range<usize> = 0..6;
+const OUTPUTS: std::ops::Range<usize> = 6..9;
+
+/// Whether a service tier costs more than the usual one, as providers call it.
+fn is_dear(tier: &str) -> bool {
+    matches!(tier, "priority" | "fast")
 }
 
 /// The circumstances that choose among prices: what providers call a tier of service, and that batches are told as one.

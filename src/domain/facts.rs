@@ -60,6 +60,9 @@ pub struct Facts {
     pub max_output: Option<u64>,
     /// How many answers are asked for, at least 1.
     pub answers: u32,
+    /// Whether a service tier is named that may be dearer than the usual one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dear_tier: bool,
     /// The risks it touches.
     pub tags: TagSet,
     /// How much damage a wrong answer does.

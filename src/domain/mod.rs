@@ -5,6 +5,7 @@
 mod assessment;
 mod caller;
 mod catalogue;
+mod ceiling;
 mod decimal;
 mod decision;
 mod dialect;
@@ -24,6 +25,7 @@ mod usage;
 pub use assessment::{Assessment, Content, ContentSet, Evidence, Kind, Risk, Signal, Tag, TagSet, TokenCount};
 pub use caller::{App, Caller, Label};
 pub use catalogue::{Catalogue, CatalogueError, CataloguePrice, Listed, Listing};
+pub use ceiling::{Ceiling, Step};
 pub use decision::{Candidate, Decision, Gate, GatedOut, Outcome, Reason};
 pub use dialect::{Dialect, Door};
 pub use facts::{Conversation, Facts, HeaderFacts, TurnKind};

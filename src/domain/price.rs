@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{CataloguePrice, Pico, Usage};
+use super::{CataloguePrice, Ceiling, Pico, Usage};
 
 /// Prices set in `routes.toml`, in pico-dollars a token (the file says USD for a million tokens: the same digits × 10⁶).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -79,6 +79,27 @@ impl Price {
             Price::Fixed(rates) => Some(rates.cost(usage)),
             Price::Catalogue(price) => price.cost(usage, at, service_tier),
             Price::Temporary(_) | Price::Unpriced => None,
+        }
+    }
+
+    /// An upper bound of what tokens cost from `at` on; with `any_tier` under whatever service tier, else under the usual
+    /// one. The provider's searches are not in it: nobody bounds them. `None` if it is unpriced.
+    pub fn ceiling(&self, at: SystemTime, any_tier: bool) -> Option<Ceiling> {
+        match self {
+            Price::Fixed(rates) => {
+                let input = rates.input.max(rates.cache_read).max(rates.cache_write);
+                Some(Ceiling::flat(input, rates.output))
+            }
+            Price::Catalogue(price) => Some(price.ceiling(at, any_tier)),
+            Price::Temporary(temporary) => {
+                let afterwards = temporary.afterwards.ceiling(at, any_tier);
+                let before = temporary.price.ceiling(at, any_tier).filter(|_| at < temporary.until);
+                match (before, afterwards) {
+                    (Some(before), Some(afterwards)) => Some(before.or(&afterwards)),
+                    (one, other) => one.or(other),
+                }
+            }
+            Price::Unpriced => None,
         }
     }
 

@@ -149,6 +149,8 @@ pub struct Prompt {
     pub max_output: Option<u64>,
     /// How many answers are asked for (`n`), at least 1.
     pub answers: u32,
+    /// Whether a service tier is named that may be dearer than the usual one.
+    pub dear_tier: bool,
     /// Ids of what a provider holds and this request goes on from (an earlier response, a conversation).
     pub pins: Vec<Mark>,
     /// The reasoning in the conversation that only the model which wrote it can read.
@@ -184,6 +186,7 @@ impl Prompt {
             output: OutputFormat::Text,
             max_output: None,
             answers: 1,
+            dear_tier: false,
             pins: Vec::new(),
             signed: Vec::new(),
         }

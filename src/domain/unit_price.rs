@@ -27,9 +27,22 @@ impl UnitPrice {
         (price <= 100_000_000 * 10_u128.pow(DECIMALS)).then_some(Self(price))
     }
 
-    /// Pico-dollars a unit, rounded to the nearest; for plain rates, which hold whole ones only.
+    /// Whole pico-dollars a unit; `None` if there is a part of one, which plain rates cannot hold.
     pub fn to_pico(self) -> Option<u64> {
         (self.0 % 1_000_000_000_000 == 0).then(|| u64::try_from(self.0 / 1_000_000_000_000).ok())?
+    }
+
+    /// Pico-dollars a unit after a discount, rounded up: no sum of such units costs more.
+    pub(super) fn ceil_pico(self, discount: Discount) -> u64 {
+        let unit = 1_000_000_000_000 * u128::from(Discount::WHOLE);
+        let kept = self.0.saturating_mul(u128::from(Discount::WHOLE - discount.0));
+        u64::try_from(kept.div_ceil(unit)).unwrap_or(u64::MAX)
+    }
+
+    /// The price of so many times fewer units, exact where it was published for them.
+    #[must_use]
+    pub fn scaled_down(self, times: u32) -> Self {
+        Self(self.0 / u128::from(times.max(1)))
     }
 
     /// USD for a million units, for display and for comparing magnitudes.

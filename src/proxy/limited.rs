@@ -34,7 +34,7 @@ impl Proxy {
     }
 
     /// Reserves the tokens that the request is expected to have.
-    pub(super) async fn reserve(&self, trail: &mut Trail, estimate: Estimate) -> Result<(), Failure> {
+    pub(super) async fn reserve_tokens(&self, trail: &mut Trail, estimate: Estimate) -> Result<(), Failure> {
         let Some(mut pass) = trail.pass.take() else { return Ok(()) };
         let reserved = pass.reserve(estimate, Instant::now());
         let taken = match &reserved {

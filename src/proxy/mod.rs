@@ -32,7 +32,7 @@ use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
     Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
-    Pico, Prompt, RequestId, TokenCount,
+    Prompt, RequestId, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -179,7 +179,7 @@ impl Proxy {
         }
         let estimate = limited::estimate(&facts);
         if !asked.kind.is_counting() {
-            self.reserve(trail, estimate).await?;
+            self.reserve_tokens(trail, estimate).await?;
             self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
         }
         let gate = self.gate(config, &admitted, estimate);

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
 
 use super::door::Asked;
 use super::trail::{Billing, Trail};
 use super::{Proxy, asked_headers, check, header_text, held};
 use crate::admit::Estimate;
 use crate::config::Config;
-use crate::domain::{Door as Kind, Failure, FailureKind, Mark, Prompt};
+use crate::domain::{Door as Kind, EndpointName, Failure, FailureKind, Mark, Prompt};
 use crate::forward::{self, Passage, Upload, Upstream};
 use crate::read::Bounds;
 use crate::route;
@@ -70,10 +70,10 @@ impl Proxy {
         };
         // How much it will use is not known before; who owes tokens waits all the same.
         let estimate = Estimate { prompt: 0, max_output: Some(0) };
-        self.reserve(trail, estimate).await?;
+        self.reserve_tokens(trail, estimate).await?;
         let gate = self.gate(config, &admitted, estimate);
         form.name(&endpoint.model);
-        self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
+        self.reserve_unread(config, trail, &head.method, asked.kind, &endpoint.name).await?;
         let passage = Passage {
             method: head.method,
             door: asked.kind,
@@ -88,6 +88,33 @@ impl Proxy {
         let answered = forward::pass(&self.pool, passage, &mut trail.tried).await;
         trail.endpoint_pass = gate.into_pass();
         answered
+    }
+
+    /// Reserves for what was not read. Files cost nothing here, nor does looking at batches; to begin one whose price is
+    /// known to nobody needs a budget that is not used up. An answer that was made in the background was let in when it
+    /// was asked for: taking it is never refused, and what it used is settled when it is told.
+    async fn reserve_unread(
+        &self,
+        config: &Config,
+        trail: &mut Trail,
+        method: &Method,
+        door: Kind,
+        endpoint: &EndpointName,
+    ) -> Result<(), Failure> {
+        let Some(caller) = trail.admitted.as_ref().map(|admitted| admitted.caller.clone()) else { return Ok(()) };
+        match door {
+            Kind::Files => Ok(()),
+            Kind::Batches if *method != Method::POST => Ok(()),
+            Kind::Batches => self.hold(config, trail, &caller, None).await,
+            Kind::Responses => {
+                trail.reservation = self.books.budgets.follow(&config.budgets, &caller, trail.at_millis());
+                Ok(())
+            }
+            _ => {
+                let ceiling = route::ceiling_unread(&config.rules, endpoint);
+                self.hold(config, trail, &caller, ceiling).await
+            }
+        }
     }
 }
 

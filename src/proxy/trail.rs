@@ -213,7 +213,7 @@ impl Trail {
             .upstream
             .zip(end.tally.as_ref())
             .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally));
-        self.settle(&spent, now);
+        self.settle_tokens(&spent, now);
         let entry = self.entry(&end, &spent, now);
         spending::settle(self.reservation.take(), spent.cost, self.id, &self.books.metrics);
         self.remember(&end, &entry);
@@ -225,7 +225,7 @@ impl Trail {
     }
 
     /// Puts the tokens that were used in the place of those that were reserved.
-    fn settle(&mut self, spent: &Spent, now: Instant) {
+    fn settle_tokens(&mut self, spent: &Spent, now: Instant) {
         let usage = spent.usage.map(|(usage, _)| usage);
         let used = usage.map_or(0, |usage| usage.total());
         for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {

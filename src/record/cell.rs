@@ -14,9 +14,44 @@ pub const HOUR: i64 = 3_600_000;
 /// A day, in milliseconds.
 pub const DAY: i64 = 24 * HOUR;
 
-/// What the entries of a cell have in common: columns of entries and of rollups alike.
-pub const DIMENSIONS: [&str; 11] =
-    ["key", "engineer", "team", "feature", "branch", "pull_request", "app", "rule", "tier", "endpoint", "model"];
+/// What the entries of a cell have in common: the columns of the rollups.
+pub const DIMENSIONS: [&str; 12] = [
+    "key",
+    "engineer",
+    "team",
+    "feature",
+    "branch",
+    "pull_request",
+    "app",
+    "rule",
+    "tier",
+    "endpoint",
+    "model",
+    "escalated",
+];
+
+/// What gives a dimension in the table of entries in SQLite.
+pub fn in_file(dimension: &str) -> &str {
+    match dimension {
+        // A tier that could not take the request handed it on, or none of its endpoints answered.
+        "escalated" => {
+            "CASE WHEN decision IS NULL THEN NULL WHEN tier IS NOT json_extract(decision, '$.tier') \
+             OR instr(decision, '\"reason\":\"escalated\"') > 0 THEN 'yes' ELSE 'no' END"
+        }
+        column => column,
+    }
+}
+
+/// The same in PostgreSQL.
+pub fn in_database(dimension: &str) -> &str {
+    match dimension {
+        "escalated" => {
+            "CASE WHEN decision IS NULL THEN NULL WHEN tier IS DISTINCT FROM decision ->> 'tier' \
+             OR position('\"reason\":\"escalated\"' IN decision::text) > 0 THEN 'yes' ELSE 'no' END"
+        }
+        column => column,
+    }
+}
 
 /// What tells a cell from others.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -124,6 +124,16 @@ pub fn connect_to_read(path: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
+/// A connection that changes what is there, from another process than the one that writes entries.
+pub fn connect_to_change(path: &Path) -> Result<Connection, LedgerError> {
+    drop(connect_to_read(path)?);
+    let failed = |source| LedgerError::Schema { path: path.to_owned(), source };
+    let mut connection = plain(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| failed(error.into()))?;
+    schema::migrate(&mut connection).map_err(failed)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    Ok(connection)
+}
+
 /// A connection that copies the log into the file; it writes nothing of its own.
 pub fn connect_to_checkpoint(path: &Path) -> rusqlite::Result<Connection> {
     let connection = plain(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -150,18 +160,22 @@ pub fn log_bytes(log_path: &Path) -> u64 {
     std::fs::metadata(log_path).map_or(0, |log| log.len())
 }
 
-/// About how many bytes the entries after this one take: their share of what is used of the file.
-pub fn bytes_after(connection: &Connection, seq: i64) -> rusqlite::Result<u64> {
+/// How many bytes of the file are in use.
+pub fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
     let used = "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count), \
                        (SELECT page_size FROM pragma_page_size)";
-    let (pages, size): (i64, i64) =
-        connection.prepare_cached(used)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let read = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)?.saturating_mul(row.get(1)?));
+    Ok(connection.prepare_cached(used)?.query_row([], read)?.max(0).unsigned_abs())
+}
+
+/// About how many bytes the entries after this one take: their share of what is used of the file.
+pub fn bytes_after(connection: &Connection, seq: i64) -> rusqlite::Result<u64> {
     // Two questions, for each of which SQLite looks at one end of the table.
     let end = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0));
     let Some((first, last)) = end("SELECT min(seq) FROM entries")?.zip(end("SELECT max(seq) FROM entries")?) else {
         return Ok(0);
     };
     let after = i128::from((last - seq).clamp(0, last - first + 1));
-    let bytes = i128::from(pages) * i128::from(size) * after / i128::from(last - first + 1);
+    let bytes = i128::from(bytes_used(connection)?) * after / i128::from(last - first + 1);
     Ok(u64::try_from(bytes).unwrap_or(0))
 }

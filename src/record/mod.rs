@@ -19,8 +19,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Sleep;
 
+pub mod archive;
 mod cell;
 mod checkpoint;
+mod chores;
 pub mod entry;
 mod fields;
 mod file;
@@ -32,6 +34,8 @@ pub mod period;
 pub mod query;
 mod queue;
 pub mod report;
+pub mod restate;
+mod rollup;
 #[cfg(test)]
 pub(crate) mod sample;
 mod schema;
@@ -40,9 +44,11 @@ mod ship;
 mod sums;
 #[cfg(test)]
 mod tests;
+pub mod used;
 mod writer;
 
 use checkpoint::{Checkpoints, Pace};
+use chores::{Chores, Ended};
 use entry::Entry;
 pub use file::LedgerError;
 use pen::Pen;
@@ -67,6 +73,8 @@ struct Open {
     writer: Mutex<Option<JoinHandle<()>>>,
     replica: String,
     shipping: Option<Shipping>,
+    chores: Arc<Ended>,
+    busy_with_chores: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The thread that ships, and what is known of it.
@@ -171,6 +179,10 @@ impl Ledger {
         let checkpoints = Arc::new(Checkpoints::new(Pace::default()));
         let ship = settings.ship.as_ref();
         let shipping = ship.map(|ship| Shipping::start(settings, ship, &pen, &checkpoints)).transpose()?;
+        let chores = Arc::new(Ended::default());
+        let work = Chores::new(settings, pen.clone(), Arc::clone(&checkpoints), Arc::clone(&chores));
+        let beside = thread::Builder::new().name("ledger-chores".into());
+        let beside = beside.spawn(|| work.run()).map_err(LedgerError::Thread)?;
         let writer = Writer {
             queue: Arc::clone(&queue),
             checkpoints: Arc::clone(&checkpoints),
@@ -184,7 +196,9 @@ impl Ledger {
         let path = settings.path.clone();
         let write = move || keep(writer, &checkpoints, path);
         let thread = thread::Builder::new().name("ledger".into()).spawn(write).map_err(LedgerError::Thread)?;
-        let open = Open { settings: settings.clone(), queue, writer: Mutex::new(Some(thread)), replica, shipping };
+        let writer = Mutex::new(Some(thread));
+        let busy_with_chores = Mutex::new(Some(beside));
+        let open = Open { settings: settings.clone(), queue, writer, replica, shipping, chores, busy_with_chores };
         Ok(Ledger { open: Arc::new(open) })
     }
 
@@ -251,6 +265,11 @@ impl Ledger {
     /// # Errors
     /// If entries could not be written within `patience`, or the writer had broken off.
     pub fn close(self, patience: Duration) -> Result<(), LedgerError> {
+        self.open.chores.end();
+        let chores = self.open.busy_with_chores.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if chores.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that adds up the ledger broke off; it goes on at the next start");
+        }
         self.open.queue.close(Instant::now() + patience);
         let thread = self.open.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
@@ -343,6 +362,7 @@ impl Drop for EndBoth<'_> {
 
 impl Drop for Open {
     fn drop(&mut self) {
+        self.chores.end();
         if let Some(shipping) = &self.shipping {
             shipping.close.send_replace(true);
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::file::{self, LedgerError};
 
-use crate::domain::{Dimension, EndpointName, KeyName, Mark, Pico, RequestId};
+use crate::domain::{EndpointName, KeyName, Mark, Pico, RequestId};
 
 /// What an endpoint holds for later requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +53,7 @@ impl Reader {
         let Some(mut entry) = statement.query_row([id.as_bytes()], object).optional()? else {
             return Ok(None);
         };
-        for (column, name) in [("cost_pico", "cost_usd"), ("baseline_pico", "baseline_usd")] {
-            let dollars = entry.get(column).and_then(Value::as_i64).map(|pico| Pico::new(pico.into()).to_string());
-            entry.insert(name.into(), dollars.into());
-        }
+        add_dollars(&mut entry);
         let seq = entry.remove("seq");
         entry.insert("id".into(), id.to_string().into());
         entry.insert("attempts".into(), self.attempts(seq.as_ref().and_then(Value::as_i64))?.into());
@@ -82,32 +79,6 @@ impl Reader {
         Ok(named.collect())
     }
 
-    /// What requests that arrived from `since_millis` on cost, put together by a column that says whose they are; all
-    /// together for everybody. Only entries that ended before `ended_before_micros` count.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn spent_since(
-        &self,
-        since_millis: u64,
-        ended_before_micros: u64,
-        whose: Dimension,
-    ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
-        let column = if whose == Dimension::All { "NULL" } else { whose.as_str() };
-        // Two halves of each amount: SQLite adds in 64 bits and stops where they overflow.
-        let find = format!(
-            "SELECT {column}, sum(cost_pico / 1000000000), sum(cost_pico % 1000000000) FROM entries \
-             WHERE at_millis >= ? AND cost_pico IS NOT NULL AND at_millis * 1000 + total_us < ? GROUP BY 1"
-        );
-        let bound = |moment: u64| i64::try_from(moment).unwrap_or(i64::MAX);
-        let mut statement = self.connection.prepare(&find)?;
-        let rows = statement.query_map([bound(since_millis), bound(ended_before_micros)], |row| {
-            let (billions, rest): (i64, i64) = (row.get(1)?, row.get(2)?);
-            Ok((row.get(0)?, Pico::new(i128::from(billions) * 1_000_000_000 + i128::from(rest))))
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
     fn attempts(&self, seq: Option<i64>) -> Result<Vec<Value>, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM attempts WHERE entry = ? ORDER BY place")?;
         let rows = statement.query_map([seq], object)?;
@@ -119,6 +90,19 @@ impl Reader {
         });
         Ok(without_seq.collect::<rusqlite::Result<_>>()?)
     }
+}
+
+/// Adds amounts as exact decimal text beside the pico-dollars.
+pub(super) fn add_dollars(entry: &mut Map<String, Value>) {
+    for (column, name) in [("cost_pico", "cost_usd"), ("baseline_pico", "baseline_usd")] {
+        let dollars = entry.get(column).and_then(Value::as_i64).map(|pico| Pico::new(pico.into()).to_string());
+        entry.insert(name.into(), dollars.into());
+    }
+}
+
+/// Words with commas between them.
+pub(super) fn words(text: &str) -> Value {
+    text.split(',').filter(|word| !word.is_empty()).collect()
 }
 
 /// A row as JSON: what a newer schema adds is shown too. Bytes other than an id are shown by their number.
@@ -144,7 +128,7 @@ fn flag_or_whole(column: &str, whole: i64) -> Value {
 fn text_or_json(column: &str, text: &str) -> Value {
     match column {
         "facts" | "evidence" | "decision" => serde_json::from_str(text).unwrap_or(Value::Null),
-        "tags" | "content" => text.split(',').filter(|word| !word.is_empty()).collect(),
+        "tags" | "content" => words(text),
         _ => text.into(),
     }
 }

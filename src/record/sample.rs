@@ -121,6 +121,7 @@ fn facts() -> Facts {
         app: App::from_user_agent("OpenAI/Python 2.1"),
         tokens: TokenCount { low: 1900, expected: 2000, high: 2100 },
         answers: 1,
+        dear_tier: false,
         max_output: Some(1024),
         tags: [Tag::Money].into_iter().collect(),
         risk: Risk::Medium,

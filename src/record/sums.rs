@@ -157,6 +157,13 @@ impl Sums {
         self.latencies.merge(&other.latencies);
     }
 
+    /// What takes these sums away where it is added; durations are only ever added.
+    pub fn negated(mut self) -> Self {
+        self.counts.iter_mut().for_each(|count| *count = count.saturating_neg());
+        self.amounts.iter_mut().for_each(|amount| *amount = amount.saturating_neg());
+        self
+    }
+
     /// How many.
     pub fn counted(&self, what: Count) -> u64 {
         self.counts[what as usize].max(0).unsigned_abs()
@@ -197,12 +204,11 @@ impl Money {
 
     /// What has to be added to sums that hold `self`, so that they hold `new` in its place.
     pub fn replaced_by(self, new: Money) -> Sums {
-        let (mut old_sums, mut sums) = (Sums::default(), Sums::default());
-        self.add_to(&mut old_sums);
-        new.add_to(&mut sums);
-        sums.counts.iter_mut().zip(old_sums.counts).for_each(|(count, old)| *count -= old);
-        sums.amounts.iter_mut().zip(old_sums.amounts).for_each(|(amount, old)| *amount -= old);
-        sums
+        let mut old = Sums::default();
+        self.add_to(&mut old);
+        let mut change = old.negated();
+        new.add_to(&mut change);
+        change
     }
 }
 

@@ -52,16 +52,7 @@ impl Registry {
         self.refresh().await.map(Some)
     }
 
-    /// Keeps a snapshot, unless a newer one is known: two may be read at the same time.
-    pub(super) fn saw(&self, snapshot: Arc<Snapshot>) {
-        self.is_fresh();
-        self.inner.seen.rcu(|known| match known {
-            Some(known) if known.version > snapshot.version => Some(Arc::clone(known)),
-            _ => Some(Arc::clone(&snapshot)),
-        });
-    }
-
-    fn is_fresh(&self) {
+    pub(super) fn is_fresh(&self) {
         *self.inner.fresh.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 

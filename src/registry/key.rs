@@ -73,17 +73,26 @@ impl StoredKey {
         serde_json::to_value(self).unwrap_or_else(|_| json!({"name": self.name}))
     }
 
-    fn insert(&self) -> Statement {
-        let sql = "INSERT INTO keys (name, prefix, sha256, grants, created_by, created_millis) \
-                   VALUES ($1, $2, $3, $4, $5, $6)";
+    pub(super) fn insert(&self) -> Statement {
+        let sql = "INSERT INTO keys (name, prefix, sha256, grants, old_sha256, old_until_millis, created_by, \
+                   created_millis, rotated_by, rotated_millis, revoked_by, revoked_millis) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         let grants = serde_json::to_string(&self.grants).unwrap_or_default();
+        let by = |stamp: &Option<Stamp>| stamp.as_ref().map(|stamp| stamp.by.clone());
+        let at = |stamp: &Option<Stamp>| stamp.as_ref().map(|stamp| stamp.at.millis());
         let values = vec![
             self.name.as_str().into(),
             self.prefix.as_str().into(),
             hex(&self.digest).into(),
             grants.into(),
+            self.old_digest.as_ref().map(hex).into(),
+            self.old_secret_until.map(Moment::millis).into(),
             self.created.by.as_str().into(),
             self.created.at.millis().into(),
+            by(&self.rotated).into(),
+            at(&self.rotated).into(),
+            by(&self.revoked).into(),
+            at(&self.revoked).into(),
         ];
         Statement::one(sql, values)
     }

@@ -7,6 +7,7 @@
 
 mod audit;
 mod change;
+mod copy;
 mod follow;
 mod grants;
 mod key;
@@ -96,7 +97,13 @@ pub struct Registry {
 #[derive(Debug)]
 struct Inner {
     store: Store,
+    /// Where the last snapshot is copied to, if the store is on another machine.
+    copy: Option<Store>,
+    /// The version that was copied last.
+    copied: Mutex<Option<i64>>,
     migrated: OnceCell<()>,
+    /// Held while a snapshot is read, so that an older one never takes the place of a newer.
+    reading: tokio::sync::Mutex<()>,
     /// The last snapshot that could be read; none before the first.
     seen: ArcSwapOption<Snapshot>,
     /// When the store was last found to be as the snapshot says.
@@ -108,8 +115,16 @@ struct Inner {
 impl Registry {
     /// The registry in this store, which is not asked yet.
     pub fn new(store: Store) -> Self {
+        Self::with_copy(store, None)
+    }
+
+    /// The same, which keeps a copy of what is in force where it can be read when the store cannot.
+    pub fn with_copy(store: Store, copy: Option<Store>) -> Self {
         let inner = Inner {
             store,
+            copy,
+            copied: Mutex::new(None),
+            reading: tokio::sync::Mutex::new(()),
             migrated: OnceCell::new(),
             seen: ArcSwapOption::empty(),
             fresh: Mutex::new(Instant::now()),
@@ -134,8 +149,12 @@ impl Registry {
     /// What the store says.
     pub async fn refresh(&self) -> Result<Arc<Snapshot>, StoreError> {
         self.is_ready().await?;
+        let reading = self.inner.reading.lock().await;
         let snapshot = Arc::new(Snapshot::read(&self.inner.store).await?);
-        self.saw(Arc::clone(&snapshot));
+        self.inner.seen.store(Some(Arc::clone(&snapshot)));
+        self.is_fresh();
+        self.copy(&snapshot).await;
+        drop(reading);
         Ok(snapshot)
     }
 

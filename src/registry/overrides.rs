@@ -70,6 +70,23 @@ impl BudgetOverride {
         })
     }
 
+    pub(super) fn insert(&self) -> Statement {
+        let sql = "INSERT INTO budget_overrides (id, budget, limit_pico, from_millis, until_millis, why, owner, \
+                   created_by, created_millis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let values = vec![
+            self.id.into(),
+            self.budget.as_str().into(),
+            self.limit.get().to_string().into(),
+            self.from.millis().into(),
+            self.until.millis().into(),
+            self.why.as_str().into(),
+            self.owner.as_str().into(),
+            self.created.by.as_str().into(),
+            self.created.at.millis().into(),
+        ];
+        Statement::one(sql, values)
+    }
+
     fn told(&self) -> Json {
         serde_json::to_value(self).unwrap_or_else(|_| json!({"id": self.id}))
     }
@@ -97,21 +114,8 @@ pub(super) fn create(now: &Snapshot, new: &NewOverride, stamp: &Stamp) -> Result
         owner: new.owner.clone(),
         created: stamp.clone(),
     };
-    let sql = "INSERT INTO budget_overrides (id, budget, limit_pico, from_millis, until_millis, why, owner, created_by, \
-               created_millis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    let values = vec![
-        made.id.into(),
-        made.budget.as_str().into(),
-        made.limit.get().to_string().into(),
-        made.from.millis().into(),
-        made.until.millis().into(),
-        made.why.as_str().into(),
-        made.owner.as_str().into(),
-        stamp.by.as_str().into(),
-        stamp.at.millis().into(),
-    ];
     let plan = Plan::of("budget.override", new.budget.as_str()).after(made.told());
-    Ok(plan.doing(Statement::one(sql, values)))
+    Ok(plan.doing(made.insert()))
 }
 
 /// The end of an override.

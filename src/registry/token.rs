@@ -98,9 +98,9 @@ impl StoredToken {
         serde_json::to_value(self).unwrap_or_else(|_| json!({"name": self.name}))
     }
 
-    fn insert(&self) -> Statement {
-        let sql = "INSERT INTO admin_tokens (name, prefix, sha256, role, expires_millis, created_by, created_millis) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    pub(super) fn insert(&self) -> Statement {
+        let sql = "INSERT INTO admin_tokens (name, prefix, sha256, role, expires_millis, created_by, created_millis, \
+                   revoked_by, revoked_millis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let values = vec![
             self.name.as_str().into(),
             self.prefix.as_str().into(),
@@ -109,6 +109,8 @@ impl StoredToken {
             self.expires.map(Moment::millis).into(),
             self.created.by.as_str().into(),
             self.created.at.millis().into(),
+            self.revoked.as_ref().map(|stamp| stamp.by.clone()).into(),
+            self.revoked.as_ref().map(|stamp| stamp.at.millis()).into(),
         ];
         Statement::one(sql, values)
     }

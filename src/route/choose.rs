@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Situation;
 use super::rule::{Balance, Destination, Member, Rules, Target, Tier, tiers_of};
-use crate::domain::{Candidate, Facts, Gate, GatedOut, OutputFormat, Pico, Reason, TierName, Usage};
+use crate::domain::{Candidate, Door, Facts, Gate, GatedOut, OutputFormat, Pico, Reason, TierName, Usage};
 
 /// The candidates for one request.
 #[derive(Default)]
@@ -210,11 +210,35 @@ pub(super) fn expected_cost(target: &Target, facts: &Facts) -> Option<ExpectedCo
     cost(target, facts, facts.tokens.expected, output).map(|cost| ExpectedCost { cost, output })
 }
 
-/// The dearest that one attempt at one of these can cost.
+/// The dearest that one attempt at one of these can cost: each token of the prompt's upper bound in the dearest bucket,
+/// and the longest answer there can be. `None` if nobody bounds it.
 fn ceiling(targets: &[&Target], facts: &Facts) -> Option<Pico> {
-    let dearest = |target: &&Target| cost(target, facts, facts.tokens.high, output_bound(target, facts)?);
+    let dearest = |target: &&Target| {
+        let ceilings = target.ceilings.as_ref()?;
+        let ceiling = if facts.dear_tier { &ceilings.any_tier } else { &ceilings.usual };
+        Some(ceiling.cost(facts.tokens.high, longest_answer(target, facts)?))
+    };
     let costs: Option<Vec<Pico>> = targets.iter().map(dearest).collect();
     costs?.into_iter().max()
+}
+
+/// The most output tokens there can be: what the client allows, what the endpoint does, and what the context window has
+/// room for; the least of those that are known.
+fn longest_answer(target: &Target, facts: &Facts) -> Option<u64> {
+    if matches!(facts.door, Door::Embeddings | Door::Rerank) {
+        return Some(0);
+    }
+    let answers = u64::from(facts.answers.max(1));
+    let room = target.context_window.map(|window| window.saturating_sub(facts.tokens.low));
+    let by_endpoint = [target.max_output, room].into_iter().flatten().min().map(|each| each.saturating_mul(answers));
+    [facts.max_output, by_endpoint].into_iter().flatten().min()
+}
+
+/// The dearest that a request can cost whose prompt was not read: the whole context window of the endpoint.
+pub(super) fn ceiling_unread(target: &Target) -> Option<Pico> {
+    let window = target.context_window?;
+    let longest = target.max_output.map_or(window, |most| most.min(window));
+    target.ceilings.as_ref().map(|ceilings| ceilings.any_tier.cost(window, longest))
 }
 
 /// The most output tokens there can be, all answers together; `None` if nobody bounds them.

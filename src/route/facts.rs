@@ -28,6 +28,7 @@ pub fn facts(
         tokens: assessment.tokens,
         max_output: prompt.max_output.map(|each| each.saturating_mul(answers.into())),
         answers,
+        dear_tier: prompt.dear_tier,
         tags: assessment.tags,
         risk: assessment.risk,
         kind: assessment.kind,

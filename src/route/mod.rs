@@ -27,11 +27,12 @@ pub use explain::{Explanation, RuleVerdict, TierCost, Verdict, explain};
 pub use facts::facts;
 pub use pattern::Pattern;
 pub use rule::{
-    Abilities, Action, Balance, Conditional, Destination, Expiry, Member, Rule, Rules, Served, Split, Target, Tier,
+    Abilities, Action, Balance, Ceilings, Conditional, Destination, Expiry, Member, Rule, Rules, Served, Split, Target,
+    Tier,
 };
 pub use time::{TimeWindow, WEEKDAYS};
 
-use crate::domain::{Decision, EndpointName, Facts, Failure, FailureKind, Gate, Outcome, Reason, TierName};
+use crate::domain::{Decision, EndpointName, Facts, Failure, FailureKind, Gate, Outcome, Pico, Reason, TierName};
 use choose::{Choice, choose, output_each, serving};
 use rule::Room;
 
@@ -89,6 +90,11 @@ pub fn decide(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Dec
     let choice = choose(rules, facts, situation, &destination);
     let decision = decided(choice, Some(rule), reasons);
     reachable(decision)
+}
+
+/// The dearest that a request to this endpoint can cost whose prompt was not read. `None` if nobody bounds it.
+pub fn ceiling_unread(rules: &Rules, endpoint: &EndpointName) -> Option<Pico> {
+    rules.endpoint(endpoint.as_str()).and_then(|target| choose::ceiling_unread(target))
 }
 
 /// Whether some bound (a rule's, or the context window of an endpoint) lies inside the bounds of the estimate, so that

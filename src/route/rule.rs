@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::condition::{Condition, Name, Range, When};
 use super::pattern::Pattern;
-use crate::domain::{Door, EndpointName, Price, Rates, RuleName, TierName};
+use crate::domain::{Ceiling, Door, EndpointName, Price, Rates, RuleName, TierName};
 
 /// What deciding needs to know of an endpoint.
 #[derive(Clone, Debug)]
@@ -27,6 +27,17 @@ pub struct Target {
     pub price: Price,
     /// The same as plain rates, if it depends on neither the length nor the time of a request: quicker to ask.
     pub flat_rates: Option<Rates>,
+    /// What its tokens cost at most; `None`: nobody knows.
+    pub ceilings: Option<Ceilings>,
+}
+
+/// What an endpoint's tokens cost at most. Where the endpoint is unpriced, the dearest model of its provider counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ceilings {
+    /// For requests that name no dear service tier.
+    pub usual: Ceiling,
+    /// For those that do.
+    pub any_tier: Ceiling,
 }
 
 /// What an endpoint can do.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Abilities, Action, Balance, Condition, Conditional, Destination, Member, Pattern, Rule, Rules, Target, Tier, When,
+    Abilities, Action, Balance, Ceilings, Condition, Conditional, Destination, Member, Pattern, Rule, Rules, Target,
+    Tier, When,
 };
 use crate::domain::{
-    App, ContentSet, Conversation, Dialect, Door, EndpointName, Facts, HeaderFacts, Kind, OutputFormat, Price, Rates,
-    Risk, RuleName, TagSet, TierName, TokenCount, TurnKind,
+    App, Ceiling, ContentSet, Conversation, Dialect, Door, EndpointName, Facts, HeaderFacts, Kind, OutputFormat, Price,
+    Rates, Risk, RuleName, TagSet, TierName, TokenCount, TurnKind,
 };
 
 /// A plain request for `auto`.
@@ -26,6 +27,7 @@ pub fn facts() -> Facts {
         tokens: TokenCount::exact(100),
         max_output: Some(50),
         answers: 1,
+        dear_tier: false,
         tags: TagSet::EMPTY,
         risk: Risk::Low,
         kind: Kind::Other,
@@ -54,6 +56,7 @@ pub fn target(name: &str, window: u64, rate: u64) -> Target {
         serves: [Door::Chat, Door::Responses, Door::Messages, Door::CountTokens].into(),
         price: Price::Fixed(rates),
         flat_rates: Some(rates),
+        ceilings: Some(Ceilings { usual: Ceiling::flat(rate, rate), any_tier: Ceiling::flat(2 * rate, 2 * rate) }),
     }
 }
 

@@ -153,7 +153,7 @@ fn the_fastest_goes_first_and_the_unmeasured_before_it() {
 fn the_cheapest_goes_first_and_the_unpriced_last() {
     let house = House::new(Balance::First);
     let mut unpriced = target("unpriced", 5000, 0);
-    (unpriced.price, unpriced.flat_rates) = (Price::Unpriced, None);
+    (unpriced.price, unpriced.flat_rates, unpriced.ceilings) = (Price::Unpriced, None, None);
     let unpriced = Arc::new(unpriced);
     let targets = [&unpriced, &house.endpoints[2], &house.endpoints[0]];
     let any = tier("any", &targets, Balance::LeastCost, None);
@@ -173,6 +173,22 @@ fn the_ceiling_is_the_dearest_attempt() {
     assert_eq!(ceiling(Facts { tokens: estimated, ..facts() }), Some(Pico::new((130 + 50) * 100)));
     // Where the client sets no bound the endpoint's counts, for each answer.
     assert_eq!(ceiling(Facts { max_output: None, answers: 3, ..facts() }), Some(Pico::new((100 + 600) * 100)));
+    // A client's bound beyond the endpoint's own is none.
+    assert_eq!(ceiling(Facts { max_output: Some(999), ..facts() }), Some(Pico::new((100 + 200) * 100)));
+    assert_eq!(ceiling(Facts { dear_tier: true, ..facts() }), Some(Pico::new((100 + 50) * 200)));
+}
+
+#[test]
+fn where_nobody_bounds_the_answer_the_context_window_does() {
+    let unbounded = |window: Option<u64>| {
+        let target = super::Target { max_output: None, context_window: window, ..target("open", 1000, 10) };
+        let only = tier("only", &[&Arc::new(target)], Balance::First, None);
+        let house = House::new(Balance::First);
+        let rules = house.rules(vec![], to(&only));
+        decide(&rules, &Facts { max_output: None, ..facts() }, &free()).expect("decided").ceiling
+    };
+    assert_eq!(unbounded(Some(1000)), Some(Pico::new((100 + 900) * 10)));
+    assert_eq!(unbounded(None), None);
 }
 
 #[test]

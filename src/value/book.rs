@@ -1,5 +1,9 @@
 //! Outcomes, kept.
 
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
 use super::outcome::{Outcome, Source};
 use crate::domain::Label;
 use crate::store::{Migration, Row, Statement, Store, StoreError, Value};
@@ -29,25 +33,26 @@ pub struct Kept {
     pub known: u64,
 }
 
-/// The book of outcomes, open.
+/// The book of outcomes. Clones are handles to the same one.
 #[derive(Clone, Debug)]
 pub struct Book {
     store: Store,
+    migrated: Arc<OnceCell<()>>,
 }
 
 impl Book {
-    /// Opens the book in this store.
-    ///
-    /// # Errors
-    /// If its tables cannot be brought up to date.
-    pub async fn open(store: Store) -> Result<Self, StoreError> {
-        store.migrate("value", MIGRATIONS).await?;
-        Ok(Self { store })
+    /// The book in this store, which is not asked yet: the proxy starts although it may be gone.
+    pub fn new(store: Store) -> Self {
+        Self { store, migrated: Arc::default() }
     }
 
-    /// Where it is kept.
-    pub fn store(&self) -> &Store {
-        &self.store
+    /// The store, with this room's tables up to date.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn store(&self) -> Result<&Store, StoreError> {
+        self.migrated.get_or_try_init(|| self.store.migrate("value", MIGRATIONS)).await?;
+        Ok(&self.store)
     }
 
     /// Keeps outcomes, all of them or none. What was told before is left as it is.
@@ -56,7 +61,7 @@ impl Book {
     /// What the database says; then none is kept.
     pub async fn keep(&self, outcomes: &[Outcome], now_millis: i64) -> Result<Kept, StoreError> {
         let statements = outcomes.iter().map(|outcome| insert(outcome, now_millis)).collect();
-        let changed = self.store.transact(statements).await?;
+        let changed = self.store().await?.transact(statements).await?;
         let new = changed.iter().sum();
         Ok(Kept { new, known: changed.len() as u64 - new })
     }
@@ -79,7 +84,7 @@ impl Book {
             statements.push(Statement::new(FORGET_DELIVERIES, vec![oldest.into()]));
         }
         statements.push(insert(outcome, now_millis));
-        match self.store.transact(statements).await {
+        match self.store().await?.transact(statements).await {
             Ok(changed) => {
                 let new = changed.last().copied().unwrap_or(0);
                 Ok(Kept { new, known: 1 - new })
@@ -95,7 +100,7 @@ impl Book {
     /// # Errors
     /// What the database says.
     pub async fn shipped(&self, since_millis: i64, until_millis: i64) -> Result<Vec<Outcome>, StoreError> {
-        let rows = self.store.query(SELECT, vec![since_millis.into(), until_millis.into()]).await?;
+        let rows = self.store().await?.query(SELECT, vec![since_millis.into(), until_millis.into()]).await?;
         rows.iter().map(read).collect()
     }
 
@@ -104,7 +109,7 @@ impl Book {
     /// # Errors
     /// What the database says.
     pub async fn remove(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
-        Ok(self.store.execute(DELETE, vec![kind.into(), id.into()]).await? == 1)
+        Ok(self.store().await?.execute(DELETE, vec![kind.into(), id.into()]).await? == 1)
     }
 }
 
@@ -157,7 +162,7 @@ mod tests {
     async fn book() -> (tempfile::TempDir, Book) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(Place::File(folder.path().join("registry.db"))).await.unwrap();
-        (folder, Book::open(store).await.unwrap())
+        (folder, Book::new(store))
     }
 
     fn outcome(id: &str, at_millis: i64) -> Outcome {

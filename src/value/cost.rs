@@ -226,21 +226,89 @@ pub fn samples(
     spend: &[Spend],
     known: &Known<'_>,
 ) -> HashMap<Option<String>, Sample> {
-    let per = question.per;
-    let joined = Outcomes::of(known.outcomes);
-    let mut samples: HashMap<Option<String>, Sample> = HashMap::new();
-    for row in spend {
-        let outcome = outcome_of(joined.verdict(row), known.outcomes);
-        if !question.counts_row(row, outcome, known.mapping) {
-            continue;
+    Learnt::from(known).samples(question, period, spend, known.mapping)
+}
+
+/// Outcomes, with what the spend that is joined to them says of them.
+struct Learnt<'k> {
+    /// Joins go by what was told of outcomes, not by what was learnt: otherwise one join would hang on another.
+    told: Outcomes<'k>,
+    outcomes: Vec<Outcome>,
+}
+
+impl<'k> Learnt<'k> {
+    fn from(known: &Known<'k>) -> Self {
+        let told = Outcomes::of(known.outcomes);
+        let mut outcomes = known.outcomes.to_vec();
+        let mut said: Vec<[Said<'k>; 3]> = vec![Default::default(); outcomes.len()];
+        for row in known.spend.iter().chain(known.earlier).chain(known.before) {
+            if let Verdict::Joined(place, _) = told.verdict(row) {
+                let labels = [&row.feature, &row.engineer, &row.team];
+                said[place].iter_mut().zip(labels).for_each(|(said, label)| said.hear(label.as_deref()));
+            }
         }
-        samples.entry(per.of_row(row, outcome, known.mapping)).or_default().amount += &row.amount;
+        for (outcome, [feature, engineer, team]) in outcomes.iter_mut().zip(said) {
+            outcome.feature = outcome.feature.take().or_else(|| feature.label());
+            outcome.engineer = outcome.engineer.take().or_else(|| engineer.label());
+            outcome.engineer = outcome.engineer.take().or_else(|| outcome.maker().and_then(Label::parse));
+            outcome.team = outcome.team.take().or_else(|| team.label());
+        }
+        Self { told, outcomes }
     }
-    let shipped = known.outcomes.iter().filter(|outcome| period.contains(&outcome.at_millis));
-    for outcome in shipped.filter(|outcome| question.counts_outcome(outcome)) {
-        samples.entry(per.of_outcome(outcome)).or_default().add(outcome);
+
+    /// The outcome that a row is joined to.
+    fn outcome(&self, verdict: Verdict) -> Option<&Outcome> {
+        match verdict {
+            Verdict::Joined(place, _) => self.outcomes.get(place),
+            Verdict::Ambiguous(_) | Verdict::Unjoined => None,
+        }
     }
-    samples
+
+    fn samples(
+        &self,
+        question: &Question,
+        period: &Range<i64>,
+        spend: &[Spend],
+        mapping: &Mapping,
+    ) -> HashMap<Option<String>, Sample> {
+        let per = question.per;
+        let mut samples: HashMap<Option<String>, Sample> = HashMap::new();
+        for row in spend {
+            let outcome = self.outcome(self.told.verdict(row));
+            if question.counts_row(row, outcome, mapping) {
+                samples.entry(per.of_row(row, outcome, mapping)).or_default().amount += &row.amount;
+            }
+        }
+        let shipped = self.outcomes.iter().filter(|outcome| period.contains(&outcome.at_millis));
+        for outcome in shipped.filter(|outcome| question.counts_outcome(outcome)) {
+            samples.entry(per.of_outcome(outcome)).or_default().add(outcome);
+        }
+        samples
+    }
+}
+
+/// What rows of spend say: nothing, one thing, or several.
+#[derive(Clone, Copy, Default)]
+enum Said<'r> {
+    #[default]
+    Nothing,
+    One(&'r str),
+    Several,
+}
+
+impl<'r> Said<'r> {
+    fn hear(&mut self, label: Option<&'r str>) {
+        *self = match (*self, label) {
+            (said, None) => said,
+            (Said::Nothing, Some(label)) => Said::One(label),
+            (Said::One(known), Some(label)) if known == label => Said::One(known),
+            _ => Said::Several,
+        };
+    }
+
+    fn label(self) -> Option<Label> {
+        if let Said::One(label) = self { Label::parse(label) } else { None }
+    }
 }
 
 /// All samples together.
@@ -255,55 +323,50 @@ pub fn together<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Sample {
 
 /// What outcomes cost.
 pub fn costs(question: &Question, known: &Known<'_>) -> Costs {
-    let joined = Outcomes::of(known.outcomes);
+    let learnt = Learnt::from(known);
     let mut sheets: BTreeMap<Option<String>, Sheet<'_>> = BTreeMap::new();
     let mut direct: Vec<Option<Amount>> = vec![None; known.outcomes.len()];
     for row in known.spend {
-        let verdict = joined.verdict(row);
+        let verdict = learnt.told.verdict(row);
         note(&mut direct, verdict, row);
-        let outcome = outcome_of(verdict, known.outcomes);
+        let outcome = learnt.outcome(verdict);
         if question.counts_row(row, outcome, known.mapping) {
-            let key = question.per.of_row(row, outcome, known.mapping);
-            sheets.entry(key).or_default().add(row, verdict);
+            sheets.entry(question.per.of_row(row, outcome, known.mapping)).or_default().add(row, verdict);
         }
     }
     for row in known.earlier {
-        note(&mut direct, joined.verdict(row), row);
+        note(&mut direct, learnt.told.verdict(row), row);
     }
-    for (outcome, direct) in known.outcomes.iter().zip(&direct) {
+    for (outcome, direct) in learnt.outcomes.iter().zip(&direct) {
         if question.period.contains(&outcome.at_millis) && question.counts_outcome(outcome) {
             sheets.entry(question.per.of_outcome(outcome)).or_default().ship(outcome, direct.as_ref());
         }
     }
-    let before = question.before.as_ref().map(|before| samples(question, before, known.before, known));
-    if let Some(before) = &before {
-        // What was there before and is no more has a line too.
-        for key in before.keys() {
-            sheets.entry(key.clone()).or_default();
-        }
+    let before = question.before.as_ref();
+    let before = before.map(|before| learnt.samples(question, before, known.before, known.mapping));
+    summed(sheets, before.as_ref(), question.min_outcomes)
+}
+
+/// The lines and their total.
+fn summed(
+    mut sheets: BTreeMap<Option<String>, Sheet<'_>>,
+    before: Option<&HashMap<Option<String>, Sample>>,
+    min_outcomes: u64,
+) -> Costs {
+    // What was there before and is no more has a line too.
+    for key in before.into_iter().flat_map(HashMap::keys) {
+        sheets.entry(key.clone()).or_default();
     }
     let mut all = Sheet::default();
     sheets.values().for_each(|sheet| all.take(sheet));
-    let trend = |key: &Option<String>| before.as_ref().map(|before| before.get(key).copied().unwrap_or_default());
-    let min = question.min_outcomes;
-    let total_before = before.as_ref().map(|before| together(before.values()));
-    let total = all.line(None, total_before, min);
-    let mut lines: Vec<Line> = sheets
-        .into_iter()
-        .map(|(key, sheet)| {
-            let before = trend(&key);
-            sheet.line(key, before, min)
-        })
-        .collect();
+    let total = all.line(None, before.map(|before| together(before.values())), min_outcomes);
+    let line = |(key, sheet): (Option<String>, Sheet<'_>)| {
+        let before = before.map(|before| before.get(&key).copied().unwrap_or_default());
+        sheet.line(key, before, min_outcomes)
+    };
+    let mut lines: Vec<Line> = sheets.into_iter().map(line).collect();
     lines.sort_by_key(|line| std::cmp::Reverse(line.account.total.cost));
     Costs { lines, total }
-}
-
-fn outcome_of(verdict: Verdict, outcomes: &[Outcome]) -> Option<&Outcome> {
-    match verdict {
-        Verdict::Joined(place, _) => outcomes.get(place),
-        Verdict::Ambiguous(_) | Verdict::Unjoined => None,
-    }
 }
 
 fn note(direct: &mut [Option<Amount>], verdict: Verdict, row: &Spend) {

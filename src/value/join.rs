@@ -71,8 +71,8 @@ impl<'o> Outcomes<'o> {
             if let Some(branch) = &outcome.branch {
                 outcomes.by_branch.entry(branch).or_default().push(place);
             }
-            if let (Some(feature), Some(engineer)) = (&outcome.feature, &outcome.engineer) {
-                outcomes.by_work.entry((feature.as_str(), engineer.as_str())).or_default().push(place);
+            if let (Some(feature), Some(engineer)) = (&outcome.feature, outcome.maker()) {
+                outcomes.by_work.entry((feature.as_str(), engineer)).or_default().push(place);
             }
         }
         outcomes

@@ -45,14 +45,10 @@ impl Mapping {
         self.branches.iter().find(is_meant).map(|of| &of.feature)
     }
 
-    /// The engineer whom a code host knows by this name: as mapped, or else by the same name.
-    pub fn engineer(&self, author: &str) -> Option<Label> {
-        self.engineers.get(&author.to_ascii_lowercase()).cloned().or_else(|| Label::parse(author))
-    }
-
     /// The outcome with what it does not say itself.
     pub fn resolved(&self, mut outcome: Outcome) -> Outcome {
-        outcome.engineer = outcome.engineer.or_else(|| self.engineer(outcome.author.as_deref()?));
+        let known_as = || self.engineers.get(&outcome.author.as_deref()?.to_ascii_lowercase()).cloned();
+        outcome.engineer = outcome.engineer.or_else(known_as);
         outcome.team = outcome.team.or_else(|| self.teams.get(outcome.engineer.as_ref()?).cloned());
         let mapped = || self.feature(outcome.repository.as_deref(), outcome.branch.as_deref()?).cloned();
         outcome.feature = outcome.feature.or_else(mapped);
@@ -126,6 +122,6 @@ mod tests {
         let told = Outcome { engineer: Some(label("bo")), feature: Some(label("till")), ..outcome.clone() };
         assert_eq!(names(&mapping().resolved(told)), ["bo", "-", "till"]);
         let stranger = Outcome { author: Some("cleo".into()), branch: None, ..outcome };
-        assert_eq!(names(&mapping().resolved(stranger)), ["cleo", "-", "-"]);
+        assert_eq!(names(&mapping().resolved(stranger)), ["-", "-", "-"]);
     }
 }

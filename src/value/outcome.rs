@@ -69,3 +69,10 @@ pub struct Outcome {
     /// As how many it counts.
     pub weight: u32,
 }
+
+impl Outcome {
+    /// Whose it is: as keys and headers call them, or else as the code host does, which is often the same.
+    pub fn maker(&self) -> Option<&str> {
+        self.engineer.as_ref().map(Label::as_str).or(self.author.as_deref())
+    }
+}

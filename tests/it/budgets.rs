@@ -236,7 +236,6 @@ window = "month"
     proxy.app.reload();
     assert_eq!(pico(&account(&proxy, "payments").await["settled_usd"]), 4 * 5_000_000_000);
     assert_eq!(client.chat(ask(false, 100)).await.status, 429, "two cents are spent, nine are left");
-    assert_eq!(client.chat(chat("Say something")).await.status, 429, "nobody bounds the answer");
 
     let (_, folder, app) = proxy.into_parts();
     app.shut_down().await.expect("closed");

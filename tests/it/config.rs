@@ -19,7 +19,7 @@ fn root() -> PathBuf {
 
 fn check_as(text: &str, strictness: Strictness) -> Result<Config, Problems> {
     let folder = root();
-    let around = Surroundings { folder: &folder, now: now(), env: &|_| None, strictness };
+    let around = Surroundings { folder: &folder, now: now(), env: &|_| None, strictness, catalogue: None };
     parse(text, "routes.toml", &around)
 }
 

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
+use crate::domain::Pico;
 use crate::record::report::{GroupBy, Report, Totals};
 
 const COLUMNS: &str = "requests,refused,failed,attempts,tokens_in,tokens_cached,tokens_out,\
-                       cost_usd,baseline_usd,savings_usd,unpriced,estimated,median_ms,p95_ms";
+                       cost_usd,baseline_usd,savings_usd,unpriced,estimated,median_ms,p95_ms,\
+                       provider_cost_usd,drift_usd";
 
 /// Prints the lines, without a total: a sum in a column that is added up again misleads.
 pub fn print(report: &Report, by: &[GroupBy], mut out: impl Write) -> io::Result<()> {
@@ -25,11 +27,11 @@ pub fn print(report: &Report, by: &[GroupBy], mut out: impl Write) -> io::Result
 fn numbers(totals: &Totals, mut out: impl Write) -> io::Result<()> {
     let Totals { requests, refused, failed, attempts, tokens_in, tokens_cached, tokens_out, .. } = totals;
     write!(out, "{requests},{refused},{failed},{attempts},{tokens_in},{tokens_cached},{tokens_out},")?;
-    for amount in [totals.cost, totals.baseline, totals.savings] {
-        write!(out, "{},", amount.map_or_else(String::new, |amount| amount.to_string()))?;
-    }
+    let exact = |amount: Option<Pico>| amount.map_or_else(String::new, |amount| amount.to_string());
+    write!(out, "{},{},{},", exact(totals.cost), exact(totals.baseline), exact(totals.savings))?;
     let Totals { unpriced, estimated, median_ms, p95_ms, .. } = totals;
-    write!(out, "{unpriced},{estimated},{median_ms},{p95_ms}\r\n")
+    write!(out, "{unpriced},{estimated},{median_ms},{p95_ms},")?;
+    write!(out, "{},{}\r\n", exact(totals.provider_cost), exact(totals.drift))
 }
 
 /// A text as a cell. Labels come from clients, and a spreadsheet would run `=HYPERLINK(…)`: an apostrophe makes it text.

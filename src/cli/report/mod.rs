@@ -1,7 +1,7 @@
 //! `weighbridge report`: spend, savings and counts out of the ledger.
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::{NoMoment, Period};
-use crate::record::query::Reader;
 use crate::record::report::{Filter, GroupBy, Report, Totals};
 
 mod csv;
@@ -57,6 +57,18 @@ pub struct Args {
     /// Only requests that this rule decided.
     #[arg(long)]
     pub rule: Option<String>,
+    /// Only requests with this key, by its name.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Only requests that this endpoint answered.
+    #[arg(long)]
+    pub endpoint: Option<String>,
+    /// Only requests for this branch.
+    #[arg(long)]
+    pub branch: Option<String>,
+    /// Only requests for this pull request.
+    #[arg(long)]
+    pub pr: Option<String>,
     /// Print JSON; amounts are exact decimal text.
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
@@ -97,13 +109,19 @@ pub fn run(args: &Args) -> ExitCode {
         (Err(_), Some(_)) => None,
         (Err(problems), None) => return super::cannot_run(&problems),
     };
-    let (path, mapping) = config.map(|config| (config.ledger.path, config.outcomes.mapping)).unzip();
-    let (ledger, mapping) = (args.ledger.clone().or(path).unwrap_or_default(), mapping.unwrap_or_default());
-    let out = BufWriter::new(io::stdout().lock());
-    let printed = match &args.per {
-        Some(kind) => per_outcome::print(args, kind, &ledger, &mapping, Timestamp::now(), out),
-        None => print(args, &ledger, Timestamp::now(), out),
+    let archive = match (&args.ledger, &config) {
+        (Some(ledger), _) => Ok(Archive::in_file(ledger)),
+        (None, Some(config)) => Archive::of(&config.ledger),
+        (None, None) => Ok(Archive::in_file("")),
     };
+    let out = BufWriter::new(io::stdout().lock());
+    let printed = archive.map_err(ReportError::from).and_then(|archive| match &args.per {
+        Some(kind) => {
+            let shelf = per_outcome::Shelf::of(config.as_ref(), args.ledger.as_deref())?;
+            per_outcome::print(args, kind, &archive, &shelf, Timestamp::now(), out)
+        }
+        None => print(args, &archive, Timestamp::now(), out),
+    });
     match printed {
         Ok(()) => super::OK.into(),
         // Whoever reads, `head` for one, has read enough.
@@ -116,16 +134,17 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn print(args: &Args, ledger: &Path, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
+fn print(args: &Args, ledger: &Archive, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
     let filter = args.filter(now)?;
     let by = if args.by.is_empty() { &[GroupBy::Tier] } else { args.by.as_slice() };
-    let report = Reader::open(ledger)?.report(&filter, by)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(ledger.report(&filter, by))?;
     if args.json {
         print_json(&report, by, filter.period, &mut out)?;
     } else if args.csv {
         csv::print(&report, by, &mut out)?;
     } else {
-        table::print(&report, by, &filter, ledger, &mut out)?;
+        table::print(&report, by, &filter, &ledger.place(), &mut out)?;
     }
     Ok(out.flush()?)
 }
@@ -141,6 +160,10 @@ impl Args {
             (GroupBy::Tier, &self.tier),
             (GroupBy::Model, &self.model),
             (GroupBy::Rule, &self.rule),
+            (GroupBy::Key, &self.key),
+            (GroupBy::Endpoint, &self.endpoint),
+            (GroupBy::Branch, &self.branch),
+            (GroupBy::Pr, &self.pr),
         ];
         let equal = equal.into_iter().filter_map(|(by, value)| Some((by, value.clone()?))).collect();
         Ok(Filter { period, equal })
@@ -152,6 +175,12 @@ impl Args {
 struct JsonReport<'r> {
     since: Option<String>,
     until: Option<String>,
+    /// From when was counted, where that is not `since`: of deleted entries only whole hours are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_since: Option<String>,
+    /// Requests that wait here to be shipped.
+    #[serde(skip_serializing_if = "is_none")]
+    unshipped: u64,
     by: &'r [GroupBy],
     lines: Vec<JsonLine<'r>>,
     total: &'r Totals,
@@ -173,12 +202,19 @@ fn print_json(report: &Report, by: &[GroupBy], period: Period, mut out: impl Wri
     let json = JsonReport {
         since: period.since_millis.and_then(moment),
         until: period.until_millis.and_then(moment),
+        counted_since: report.widened.and_then(|wide| wide.since_millis).and_then(moment),
+        unshipped: report.unshipped,
         by,
         lines: lines.collect(),
         total: &report.total,
     };
     serde_json::to_writer_pretty(&mut out, &json)?;
     writeln!(out)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn moment(millis: i64) -> Option<String> {
@@ -222,7 +258,7 @@ mod tests {
         let (_folder, path) = ledger_of(entries);
         let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
         let mut out = Vec::new();
-        print(&args, &path, "2026-11-22T12:00:00Z".parse().unwrap(), &mut out)?;
+        print(&args, &Archive::in_file(&path), "2026-11-22T12:00:00Z".parse().unwrap(), &mut out)?;
         Ok(String::from_utf8(out).unwrap().replace(&path.display().to_string(), "ledger.db"))
     }
 
@@ -254,7 +290,7 @@ mod tests {
         assert!(Line::try_parse_from(["report", "--by", "mood"]).is_err());
         assert!(Line::try_parse_from(["report", "--json", "--csv"]).is_err());
         let nowhere =
-            print(&Line::parse_from(["report"]).args, Path::new("no/such/file"), Timestamp::now(), Vec::new());
+            print(&Line::parse_from(["report"]).args, &Archive::in_file("no/such/file"), Timestamp::now(), Vec::new());
         assert!(matches!(nowhere, Err(ReportError::Ledger(LedgerError::Missing(_)))));
     }
 }

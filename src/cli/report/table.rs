@@ -1,7 +1,6 @@
 //! A report as a table, for people.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use super::moment;
 use crate::domain::Pico;
@@ -14,7 +13,7 @@ const MAX_DECIMALS: usize = 6;
 pub(super) const NOTHING: &str = "-";
 
 /// Prints the lines, their total, and what a reader should know about them.
-pub fn print(report: &Report, by: &[GroupBy], filter: &Filter, ledger: &Path, mut out: impl Write) -> io::Result<()> {
+pub fn print(report: &Report, by: &[GroupBy], filter: &Filter, ledger: &str, mut out: impl Write) -> io::Result<()> {
     if report.lines.is_empty() {
         return print_empty(filter, ledger, out);
     }
@@ -28,15 +27,33 @@ pub fn print(report: &Report, by: &[GroupBy], filter: &Filter, ledger: &Path, mu
         }
         print_row(row, &widths, by.len(), &mut out)?;
     }
-    print_notes(&report.total, &mut out)
+    print_notes(&report.total, &mut out)?;
+    print_limits(report, &mut out)
 }
 
-fn print_empty(filter: &Filter, ledger: &Path, mut out: impl Write) -> io::Result<()> {
+/// What the period and the figures do not say by themselves.
+fn print_limits(report: &Report, mut out: impl Write) -> io::Result<()> {
+    if let Some(wide) = report.widened {
+        let text = |millis: Option<i64>| millis.and_then(moment).unwrap_or_else(|| "the beginning".to_owned());
+        let until = wide.until_millis.and_then(moment).map_or_else(String::new, |until| format!(" before {until}"));
+        writeln!(
+            out,
+            "\nCounted from {}{until}: of the time whose entries were deleted only whole hours are known.",
+            text(wide.since_millis)
+        )?;
+    }
+    if report.unshipped > 0 {
+        writeln!(out, "\n{} of these requests wait here to be shipped.", grouped(report.unshipped.into()))?;
+    }
+    Ok(())
+}
+
+fn print_empty(filter: &Filter, ledger: &str, mut out: impl Write) -> io::Result<()> {
     if *filter == Filter::default() {
-        return writeln!(out, "The ledger `{}` has no entries yet.", ledger.display());
+        return writeln!(out, "The ledger `{}` has no entries yet.", ledger);
     }
     print_period(filter, &mut out)?;
-    writeln!(out, "No entry of the ledger `{}` is what you asked for.", ledger.display())
+    writeln!(out, "No entry of the ledger `{}` is what you asked for.", ledger)
 }
 
 fn print_period(filter: &Filter, mut out: impl Write) -> io::Result<()> {
@@ -64,6 +81,15 @@ fn print_notes(total: &Totals, mut out: impl Write) -> io::Result<()> {
             out,
             "\nThe tokens of {} {requests} are counted by us: the provider did not tell.",
             grouped(total.estimated.into())
+        )?;
+    }
+    if let Some(drift) = total.drift.filter(|drift| *drift != Pico::ZERO) {
+        let (requests, direction) = (grouped(total.compared.into()), if drift > Pico::ZERO { "more" } else { "less" });
+        let amount = dollars(Some(Pico::new(drift.get().abs())), MAX_DECIMALS);
+        writeln!(
+            out,
+            "\nOf {requests} requests the provider told the cost as well: {amount} USD {direction} than ours. \
+             See `weighbridge prices`."
         )?;
     }
     Ok(())
@@ -98,6 +124,10 @@ fn columns(report: &Report) -> Vec<Column> {
     add("saved USD", total.baseline.is_some(), Box::new(move |t| dollars(t.savings, saved)));
     add("unpriced", total.unpriced > 0, Box::new(|t| grouped(t.unpriced.into())));
     add("estimated", total.estimated > 0, Box::new(|t| grouped(t.estimated.into())));
+    let told = decimals(report, |t| t.provider_cost);
+    add("provider USD", total.compared > 0, Box::new(move |t| dollars(t.provider_cost, told)));
+    let drift = decimals(report, |t| t.drift);
+    add("drift USD", total.compared > 0, Box::new(move |t| dollars(t.drift, drift)));
     add("median ms", true, Box::new(|t| grouped(t.median_ms.into())));
     add("p95 ms", true, Box::new(|t| grouped(t.p95_ms.into())));
     columns

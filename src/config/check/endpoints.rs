@@ -69,6 +69,7 @@ impl Checker<'_, '_> {
             abilities: abilities(raw),
             serves: Arc::clone(&serves),
             flat_rates: super::prices::flat(&price, self.surroundings.now),
+            ceilings: self.ceilings(&price, known.as_ref()),
             price: price.clone(),
         };
         let endpoint = Endpoint {

@@ -1,6 +1,7 @@
 //! What an endpoint's tokens cost: set in the file, agreed for a time, or known to the catalogue.
 
 mod agreed;
+mod dearest;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ impl Prices {
 
 /// What the catalogue knows of an endpoint.
 pub(super) struct Known {
-    provider: String,
+    pub(super) provider: String,
     pub(super) price: Option<CataloguePrice>,
 }
 

@@ -57,6 +57,8 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
         output,
         max_output,
         answers: 1,
+        // What this dialect can name is a tier that was paid for ahead.
+        dear_tier: false,
         pins: Vec::new(),
         signed,
         turns: conversation.turns,

@@ -79,6 +79,7 @@ pub fn parse_plain(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, F
             None
         },
         answers: answers.max(1),
+        dear_tier: false,
         pins: Vec::new(),
         signed: Vec::new(),
         body: body.clone(),

@@ -26,6 +26,7 @@ const NAMES: &[&str] = &[
     "max_tokens",
     "max_completion_tokens",
     "n",
+    "service_tier",
     "input",
 ];
 
@@ -119,6 +120,7 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
         output,
         max_output: max_completion.or(max_tokens),
         answers: answers.unwrap_or(1),
+        dear_tier: fields.names_dear_tier(),
         pins: Vec::new(),
         signed: Vec::new(),
         body: body.clone(),

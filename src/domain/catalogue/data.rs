@@ -121,6 +121,11 @@ impl Prices<'_> {
         })
     }
 
+    /// The lengths of prompts above which some price is another.
+    pub(super) fn thresholds(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().flatten().flat_map(|tiered| tiered.steps.iter().map(|(start, _)| *start))
+    }
+
     pub(super) fn listed(&self, prompt_tokens: u64) -> Vec<Listed> {
         let with_key = KEYS.iter().zip(self.0);
         with_key
@@ -155,6 +160,38 @@ impl Listing {
             }
         }
         Prices(prices)
+    }
+
+    /// One moment for each set of prices that counts at `at` or later: now, from each later date on, and at each hour at
+    /// which a price changes.
+    pub(super) fn moments(&self, at: SystemTime) -> Vec<SystemTime> {
+        const DAY: u64 = 86_400;
+        let now = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut bases = vec![now];
+        let mut seconds = Vec::new();
+        let conditions = self.standard.iter().map(|(active, _)| active);
+        for active in conditions.chain(self.variants.iter().map(|variant| &variant.active)).flatten() {
+            match *active {
+                Active::From(start) => bases.extend(u64::try_from(start).ok().filter(|start| *start > now)),
+                Active::Hours(start, end) => {
+                    seconds.extend([start, end].into_iter().filter_map(|second| u64::try_from(second).ok()));
+                }
+            }
+        }
+        let hours = bases.iter().flat_map(|base| {
+            // The first time after it at which a clock in UTC shows this second of the day.
+            seconds.iter().map(move |second| base + (second + DAY - base % DAY) % DAY)
+        });
+        let moments = hours.collect::<Vec<_>>().into_iter().chain(bases.iter().copied());
+        moments.map(|second| UNIX_EPOCH + std::time::Duration::from_secs(second)).collect()
+    }
+
+    /// The service tiers that have prices of their own.
+    pub(super) fn service_tiers(&self) -> impl Iterator<Item = &str> {
+        self.variants.iter().flat_map(|variant| {
+            let batch = variant.when.get("processing").filter(|word| *word == "batch");
+            variant.when.get("service_tier").or(batch).map(String::as_str)
+        })
     }
 
     /// Every price in it with the words for where it stands, for a check of magnitudes.

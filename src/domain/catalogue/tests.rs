@@ -92,3 +92,63 @@ proptest! {
         agree(&usage, second, tier);
     }
 }
+
+/// Usage of a prompt of at most so many tokens, and of an answer, split into buckets in any way.
+fn within(prompt: u64, answer: u64) -> impl Strategy<Value = Usage> {
+    let cuts = (proptest::collection::vec(0..=prompt, 6), proptest::collection::vec(0..=answer, 3));
+    cuts.prop_map(|(mut prompt, mut answer)| {
+        prompt.sort_unstable();
+        answer.sort_unstable();
+        let piece = |cuts: &[u64], place: usize| cuts[place] - if place == 0 { 0 } else { cuts[place - 1] };
+        Usage {
+            input: piece(&prompt, 0),
+            cache_read: piece(&prompt, 1),
+            cache_write_5m: piece(&prompt, 2),
+            cache_write_1h: piece(&prompt, 3),
+            audio_input: piece(&prompt, 4),
+            image: piece(&prompt, 5),
+            output: piece(&answer, 0),
+            reasoning: piece(&answer, 1),
+            audio_output: piece(&answer, 2),
+            web_searches: 0,
+        }
+    })
+}
+
+proptest! {
+    // Each case asks for the cost under every listing.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_costs_more_than_its_ceiling(
+        (prompt, answer, usage) in (0_u64..1_200_000, 0_u64..130_000)
+            .prop_flat_map(|(prompt, answer)| (Just(prompt), Just(answer), within(prompt, answer))),
+        later in 0_u64..40_000_000,
+    ) {
+        let catalogue = Catalogue::bundled();
+        let mut compared = 0;
+        for (provider, model, listing) in catalogue.listings() {
+            let Some(price) = catalogue.find(provider, model, at(NOW)) else { continue };
+            let (usual, any) = (price.ceiling(at(NOW), false), price.ceiling(at(NOW), true));
+            let tiers: Vec<&str> = listing.service_tiers().collect();
+            for tier in std::iter::once(None).chain(tiers.into_iter().map(Some)) {
+                let Some(cost) = price.cost(&usage, at(NOW + later), tier) else { continue };
+                let ceiling = if tier.is_some_and(is_dear) { &any } else { &usual };
+                let most = ceiling.cost(prompt, answer);
+                prop_assert!(cost <= most, "{provider}/{model} {tier:?}: {cost} > {most} for {usage:?}");
+                compared += 1;
+            }
+        }
+        prop_assert!(compared > 500, "{compared} compared");
+    }
+}
+
+#[test]
+fn a_ceiling_is_the_dearest_bucket_at_the_dearest_hour() {
+    let haiku = price("anthropic", "claude-haiku-4-5").ceiling(at(NOW), false);
+    assert_eq!(Some(haiku.cost(1_000_000, 0)), Pico::parse_usd("2"), "kept for an hour");
+    assert_eq!(Some(haiku.cost(0, 1_000_000)), Pico::parse_usd("5"));
+    let sonnet = price("anthropic", "claude-sonnet-4-5").ceiling(at(NOW), false);
+    assert_eq!(Some(sonnet.cost(200_000, 0)), Pico::parse_usd("1.2"));
+    assert_eq!(Some(sonnet.cost(300_000, 0)), Pico::parse_usd("3.6"), "long prompts cost twice as much");
+}

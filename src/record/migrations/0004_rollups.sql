@@ -15,6 +15,7 @@ CREATE TABLE rollup_hours (
     tier                 TEXT,
     endpoint             TEXT,
     model                TEXT,
+    escalated            TEXT,  -- yes: another tier answered than the rule's; no; NULL: nothing was decided
     requests             INTEGER NOT NULL,
     refused              INTEGER NOT NULL,
     failed               INTEGER NOT NULL,
@@ -55,6 +56,7 @@ CREATE TABLE rollup_days (
     tier                 TEXT,
     endpoint             TEXT,
     model                TEXT,
+    escalated            TEXT,  -- yes: another tier answered than the rule's; no; NULL: nothing was decided
     requests             INTEGER NOT NULL,
     refused              INTEGER NOT NULL,
     failed               INTEGER NOT NULL,

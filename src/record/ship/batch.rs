@@ -35,7 +35,7 @@ impl Kind {
 use Kind::{Flag, Id, Json, Text, Whole};
 
 /// The columns of entries in both databases.
-pub const ENTRY: [(&str, Kind); 57] = [
+pub const ENTRY: [(&str, Kind); 58] = [
     ("id", Id),
     ("seq", Whole),
     ("at_millis", Whole),
@@ -69,6 +69,7 @@ pub const ENTRY: [(&str, Kind); 57] = [
     ("audio_input", Whole),
     ("audio_output", Whole),
     ("image", Whole),
+    ("web_searches", Whole),
     ("usage_source", Text),
     ("service_tier", Text),
     ("price_version", Text),
@@ -176,7 +177,8 @@ pub struct Batch {
 impl Batch {
     /// The entries after this one, in the order of their writing; at most so many.
     pub fn after(connection: &Connection, seq: i64, at_most: usize) -> Result<Batch, LedgerError> {
-        let columns: Vec<&str> = ENTRY.iter().map(|(name, _)| *name).chain(DIMENSIONS).chain(ADDED_UP).collect();
+        let dimensions = DIMENSIONS.into_iter().map(cell::in_file);
+        let columns: Vec<&str> = ENTRY.iter().map(|(name, _)| *name).chain(dimensions).chain(ADDED_UP).collect();
         let sql = format!("SELECT {} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", columns.join(", "));
         let mut batch = Batch {
             entries: ENTRY.iter().map(|(_, kind)| Column::of(*kind)).collect(),

@@ -4,14 +4,17 @@
 //! the place remembered. Between the two anything may be killed: what is sent twice is written once. While the database
 //! cannot be reached, entries wait in the file.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use deadpool_postgres::Transaction;
 use rusqlite::Connection;
 use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::cell::DAY;
+use super::cell::{Cells, DAY};
 use super::checkpoint::{self, Checkpoints};
 use super::file::{self, LedgerError};
 use super::meta;
@@ -34,6 +37,35 @@ pub const MIGRATIONS: &[Migration] =
 
 /// The name under which the database knows them.
 pub const ROOM: &str = "ledger";
+
+/// A condition on the day of entries whose ids are known: `$2` and `$3` are [`days_of`] them. An id begins with the moment
+/// of its making, and without a day every day there is would be searched.
+pub const NEAR_THEIR_IDS: &str = "day BETWEEN DATE '1970-01-01' + $2::int - 1 AND DATE '1970-01-01' + $3::int + 1";
+
+/// The first and the last day on which these ids were made, as days since 1970.
+pub fn days_of(ids: &[Uuid]) -> (i32, i32) {
+    let day =
+        |id: &Uuid| i32::try_from((id.as_u128() >> 80) / DAY.unsigned_abs() as u128).unwrap_or(LAST_DAY).min(LAST_DAY);
+    let (first, last) = (ids.iter().map(day).min(), ids.iter().map(day).max());
+    (first.unwrap_or(0), last.unwrap_or(0))
+}
+
+/// The last day but one of PostgreSQL's calendar as far as it is used here.
+const LAST_DAY: i32 = 2_932_895;
+
+/// Adds to cells: hours of each replica, and days. All writers take the lines in the same order, so none waits in a circle.
+pub async fn add_to_cells(
+    transaction: &Transaction<'_>,
+    hours: HashMap<String, Cells>,
+    days: Cells,
+) -> Result<(), tokio_postgres::Error> {
+    let mut hours: Vec<(String, Cells)> = hours.into_iter().collect();
+    hours.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (replica, cells) in hours {
+        write::add(transaction, &statement::HOURS, Some(&replica), cells).await?;
+    }
+    write::add(transaction, &statement::DAYS, None, days).await
+}
 
 /// The most entries in one transaction. More would gain nothing and hold the rollups' lines longer.
 const MOST: usize = 500;
@@ -101,6 +133,8 @@ pub struct Shipper {
     closing: watch::Receiver<bool>,
     /// The last entry that is shipped.
     cursor: i64,
+    /// The most entries in the next batch: fewer while one is looked for that PostgreSQL will not take.
+    most: usize,
     days: Days,
     is_migrated: bool,
     kept_house: Option<Instant>,
@@ -132,6 +166,7 @@ impl Shipper {
             standing: Arc::default(),
             closing,
             cursor,
+            most: MOST,
             days: Days::default(),
             is_migrated: false,
             kept_house: None,
@@ -159,8 +194,16 @@ impl Shipper {
                 Ok(shipped) => {
                     pause = PAUSES.0;
                     self.succeeded();
-                    if shipped < MOST {
+                    let is_all = shipped < self.most;
+                    self.most = (self.most * 2).min(MOST);
+                    if is_all {
                         self.rest(self.ship.interval).await;
+                    }
+                }
+                Err(ShipError::Database(error)) if is_an_entrys_fault(&error) => {
+                    if let Err(error) = self.look_closer(&error) {
+                        self.failed(&error);
+                        self.rest(shortened(pause)).await;
                     }
                 }
                 Err(error) => {
@@ -198,7 +241,7 @@ impl Shipper {
 
     /// Ships one batch. How many entries it had.
     async fn step(&mut self) -> Result<usize, ShipError> {
-        let batch = Batch::after(&self.file, self.cursor, MOST)?;
+        let batch = Batch::after(&self.file, self.cursor, self.most)?;
         let is_time = self.kept_house.is_none_or(|kept| kept.elapsed() >= HOUSEKEEPING);
         let Some(last) = batch.last_seq().or(is_time.then_some(self.cursor)) else { return Ok(0) };
         let mut connection = postgres::connection(&self.pool).await?;
@@ -250,6 +293,23 @@ impl Shipper {
         Ok(())
     }
 
+    /// One of the entries is not taken: tries fewer, and sets the one aside that is found.
+    fn look_closer(&mut self, error: &tokio_postgres::Error) -> Result<(), ShipError> {
+        if self.most > 1 {
+            self.most = self.most.div_ceil(4);
+            return Ok(());
+        }
+        let Some(seq) = Batch::after(&self.file, self.cursor, 1)?.last_seq() else { return Ok(()) };
+        let reason = postgres::words(error);
+        tracing::error!(seq, reason, "PostgreSQL does not take a ledger entry; it stays in the file, in `set_aside`");
+        let aside = "INSERT OR REPLACE INTO set_aside (seq, reason, at_millis) VALUES (?, ?, ?)";
+        {
+            let _turn = self.pen.take();
+            self.file.execute(aside, (seq, reason, unix_millis()))?;
+        }
+        self.remember(seq)
+    }
+
     /// Looks how much waits.
     fn measure(&mut self) -> Result<(), LedgerError> {
         let newest: Option<i64> = self.file.query_row("SELECT max(seq) FROM entries", [], |row| row.get(0))?;
@@ -262,6 +322,8 @@ impl Shipper {
         standing.oldest_millis.store(oldest.unwrap_or(0), Relaxed);
         let bytes = if waiting == 0 { 0 } else { file::bytes_after(&self.file, self.cursor)? };
         standing.spool_bytes.store(bytes, Relaxed);
+        let aside: i64 = self.file.query_row("SELECT count(*) FROM set_aside", [], |row| row.get(0))?;
+        standing.set_aside.store(aside.unsigned_abs(), Relaxed);
         let is_full = bytes >= self.ship.max_spool;
         if is_full != standing.is_full.swap(is_full, Relaxed) {
             if is_full {
@@ -277,6 +339,12 @@ impl Shipper {
         self.warned_of_spool = is_high;
         Ok(())
     }
+}
+
+/// Whether the error would come again with the same entries, whatever the database does: a value that no column takes.
+fn is_an_entrys_fault(error: &tokio_postgres::Error) -> bool {
+    let code = error.code().map(|code| code.code());
+    code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
 }
 
 /// The pause, less a random part of up to a half: replicas that lost the database together do not come back together.

@@ -40,7 +40,7 @@ pub async fn write(connection: &mut Object, replica: &str, batch: &Batch) -> Res
 }
 
 /// Adds to the cells, and puts together what has grown long.
-async fn add(
+pub async fn add(
     transaction: &Transaction<'_>,
     sql: &str,
     replica: Option<&str>,

@@ -14,6 +14,9 @@ use crate::value::cost::{Sample, together};
 /// At which part of its threshold an alert clears, in percent.
 const CLEARS_AT_PERCENT: i128 = 95;
 
+/// How much of a budget that refuses is used when it may be used up, in percent: the next request may need the rest.
+const LITTLE_LEFT_PERCENT: i128 = 90;
+
 /// What was spent and what shipped, by feature.
 pub type Samples = HashMap<Option<String>, Sample>;
 
@@ -131,6 +134,8 @@ pub struct BudgetStanding {
     pub until_millis: Option<i64>,
     /// At which percentages an alert goes out.
     pub percentages: Vec<u32>,
+    /// Whether these figures are everybody's; else others may have spent what is not seen here.
+    pub sees_all: bool,
 }
 
 /// Holds what is used of budgets against the percentages at which alerts go out.
@@ -143,15 +148,16 @@ pub fn budgets(standings: &[BudgetStanding]) -> Vec<Finding> {
 
 fn used(standing: &BudgetStanding, percent: u32) -> Finding {
     let BudgetStanding { budget, holder, limit, settled, reserved, .. } = standing;
+    let is_used = |percent: i128| settled.get().saturating_mul(100) >= limit.get().saturating_mul(percent);
     // What is reserved may come back, so it fires nothing. But a budget that refuses is never spent to its last
-    // pico-dollar: it is used up when it has refused somebody.
-    let used = settled.get().saturating_mul(100);
-    let threshold = limit.get().saturating_mul(percent.into());
-    let is_used_up = percent >= 100 && standing.refuses && standing.refused > 0;
-    let condition = if used >= threshold || is_used_up {
+    // pico-dollar: it is used up when little is left and somebody was refused.
+    let at_last = percent >= 100 && standing.refuses;
+    let condition = if is_used(percent.into()) || (at_last && standing.refused > 0 && is_used(LITTLE_LEFT_PERCENT)) {
         Condition::Bad
+    } else if !standing.sees_all || (at_last && is_used(LITTLE_LEFT_PERCENT)) {
+        Condition::Between
     } else {
-        Condition::Good(format!("less than {percent}% of its limit is used"))
+        Condition::Good("so much of its limit is not used any more".to_owned())
     };
     let held =
         if *reserved > Pico::ZERO { format!(", {} USD more is reserved", dollars(*reserved)) } else { String::new() };
@@ -262,6 +268,7 @@ mod tests {
             from_millis: 7,
             until_millis: Some(9),
             percentages: vec![50, 80, 100],
+            sees_all: true,
         };
         let bad = |standing: &BudgetStanding| {
             budgets(std::slice::from_ref(standing))
@@ -270,8 +277,15 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(bad(&standing), [true, true, false]);
-        assert_eq!(bad(&BudgetStanding { refused: 1, ..standing.clone() }), [true, true, true]);
-        assert_eq!(bad(&BudgetStanding { refused: 1, refuses: false, ..standing.clone() }), [true, true, false]);
+        let nearly = BudgetStanding { settled: Pico::new(900_000_000_000), ..standing.clone() };
+        assert_eq!(bad(&nearly), [true, true, false]);
+        assert_eq!(bad(&BudgetStanding { refused: 1, ..nearly.clone() }), [true, true, true], "it is used up");
+        assert_eq!(bad(&BudgetStanding { refused: 1, ..standing.clone() }), [true, true, false], "one asked too much");
+        assert_eq!(bad(&BudgetStanding { refused: 1, refuses: false, ..nearly.clone() }), [true, true, false]);
+        let last = |standing: &BudgetStanding| budgets(std::slice::from_ref(standing))[2].condition.clone();
+        assert_eq!(last(&nearly), Condition::Between, "another replica may have refused");
+        assert!(matches!(last(&standing), Condition::Good(_)));
+        assert_eq!(last(&BudgetStanding { sees_all: false, ..standing.clone() }), Condition::Between);
         assert_eq!(
             bad(&BudgetStanding { limit: Pico::new(1_600_000_000_000), ..standing.clone() }),
             [true, false, false]

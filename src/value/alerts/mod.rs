@@ -9,6 +9,8 @@ pub mod judge;
 pub mod message;
 pub mod post;
 pub mod register;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

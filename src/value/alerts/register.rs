@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::message::{self, Word};
 use super::{Condition, Finding, Kind};
-use crate::store::{Row, Statement, Store, StoreError};
+use crate::store::{Row, Statement, StoreError};
+use crate::value::book::Book;
 
 /// How long alerts that are over, and messages that were sent, are kept to look at: 90 days.
 const MEMORY_MILLIS: i64 = 90 * 24 * 3_600 * 1_000;
@@ -76,16 +77,16 @@ pub struct Look {
     pub posts: bool,
 }
 
-/// The alerts' register, in a store in which [`Book`](crate::value::book::Book) has made the tables.
+/// The alerts' register, which is kept in the book.
 #[derive(Clone, Debug)]
 pub struct Register {
-    store: Store,
+    book: Book,
 }
 
 impl Register {
-    /// The register in this store.
-    pub fn new(store: Store) -> Self {
-        Self { store }
+    /// The register in this book.
+    pub fn new(book: Book) -> Self {
+        Self { book }
     }
 
     /// Every alert that fires or has fired, the ones that fire first.
@@ -93,7 +94,7 @@ impl Register {
     /// # Errors
     /// What the database says.
     pub async fn alerts(&self) -> Result<Vec<Alert>, StoreError> {
-        self.store.query(SELECT, Vec::new()).await?.iter().map(read).collect()
+        self.book.store().await?.query(SELECT, Vec::new()).await?.iter().map(read).collect()
     }
 
     /// Takes in what was found.
@@ -115,7 +116,7 @@ impl Register {
                 (Condition::Good(why), Some(alert)) => self.clear(finding, alert, why, look, &mut changes).await?,
                 (_, Some(alert)) if !has_ended(alert.until_millis, look) => {
                     let seen = vec![look.now_millis.into(), finding.summary.clone().into(), alert.id.clone().into()];
-                    self.store.execute(SEEN, seen).await?;
+                    self.book.store().await?.execute(SEEN, seen).await?;
                 }
                 _ => {}
             }
@@ -159,7 +160,7 @@ impl Register {
 
     /// Whether this process moved the alert on; `false`: another one did, at the same time.
     async fn moved_on(&self, statements: Vec<Statement>) -> Result<bool, StoreError> {
-        match self.store.transact(statements).await {
+        match self.book.store().await?.transact(statements).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error),
@@ -169,7 +170,7 @@ impl Register {
     async fn forget(&self, now_millis: i64) -> Result<(), StoreError> {
         let oldest = now_millis - MEMORY_MILLIS;
         let forget = |sql| Statement::new(sql, vec![oldest.into()]);
-        self.store.transact(vec![forget(FORGET_ALERTS), forget(FORGET_MESSAGES)]).await.map(drop)
+        self.book.store().await?.transact(vec![forget(FORGET_ALERTS), forget(FORGET_MESSAGES)]).await.map(drop)
     }
 }
 

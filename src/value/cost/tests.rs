@@ -127,6 +127,29 @@ fn spend_without_a_feature_is_given_that_of_its_branch_or_its_outcome() {
 }
 
 #[test]
+fn an_outcome_without_a_feature_is_given_that_of_the_spend_joined_to_it_if_it_is_one() {
+    let outcomes = [outcome(1, 150, "a", "", ""), outcome(2, 150, "b", "", ""), outcome(3, 150, "c", "", "bo")];
+    let rows = [
+        spend(110, "a", "checkout", "ana", 1_000),
+        spend(110, "a", "", "ana", 200),
+        spend(110, "b", "checkout", "ana", 30),
+        spend(110, "b", "search", "ana", 4),
+    ];
+    let earlier = [spend(90, "c", "search", "ana", 5)];
+    let mapping = Mapping::default();
+    let known = Known { earlier: &earlier, ..known(&rows, &outcomes, &mapping) };
+    let by_feature = costs(&question(Per::Feature), &known);
+    let checkout = line(&by_feature, "checkout");
+    assert_eq!((checkout.outcomes, checkout.cost_per_outcome), (1, Some(Pico::new(1_230))));
+    assert_eq!(line(&by_feature, "search").outcomes, 1, "by what was spent before the period");
+    let none = by_feature.lines.iter().find(|line| line.key.is_none()).unwrap();
+    assert_eq!(none.outcomes, 1, "#2 was worked on for two");
+    let by_engineer = costs(&question(Per::Engineer), &known);
+    assert_eq!(line(&by_engineer, "ana").outcomes, 2);
+    assert_eq!(line(&by_engineer, "bo").outcomes, 1, "what was told counts");
+}
+
+#[test]
 fn a_trend_needs_enough_outcomes_on_both_sides() {
     let outcomes: Vec<Outcome> = [10, 20, 30, 110, 120, 130]
         .iter()

@@ -2,6 +2,7 @@
 //! Only the far side is scripted; everything between is the real thing.
 
 pub mod client;
+pub mod old_ledger;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
@@ -23,4 +24,9 @@ pub fn chat(prompt: &str) -> String {
 /// The same, asked for as a stream.
 pub fn streamed(prompt: &str) -> String {
     serde_json::json!({"model": "auto", "stream": true, "messages": [{"role": "user", "content": prompt}]}).to_string()
+}
+
+/// A number from the environment, for tests that do more when they are asked to.
+pub fn asked(name: &str, usually: u64) -> u64 {
+    std::env::var(name).map_or(usually, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }

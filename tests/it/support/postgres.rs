@@ -118,7 +118,9 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(server) = &self.server {
             // A frozen process takes no signal but this one.
-            let _ = Command::new("kill").arg("-CONT").args(self.processes().iter().map(u32::to_string)).status();
+            let thaw = |pid: u32| Command::new("kill").args(["-CONT", &pid.to_string()]).stderr(Stdio::null()).status();
+            // Some have ended since.
+            self.processes().into_iter().for_each(|pid| drop(thaw(pid)));
             let _ = Command::new("kill").args(["-QUIT", &server.id().to_string()]).status();
         }
         if let Some(mut server) = self.server.take() {

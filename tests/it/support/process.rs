@@ -43,6 +43,11 @@ impl Process {
         Client::new(self.data.clone(), false)
     }
 
+    /// A client of the admin port.
+    pub fn admin(&self) -> Client {
+        Client::new(self.admin.clone(), false)
+    }
+
     /// The value of a metric: the line that begins like this.
     pub async fn metric(&self, line: &str) -> f64 {
         let answer = Client::new(self.admin.clone(), false).get("/metrics").await;
@@ -64,10 +69,13 @@ impl Drop for Process {
     }
 }
 
-/// Asks until it fails; the id of an answer that came whole.
+/// Asks once; the id of an answer that came whole.
 pub async fn ask(client: Client, number: usize) -> Option<String> {
     let body = if number.is_multiple_of(2) { chat("hello") } else { streamed("hello") };
     let response = client.try_open("/v1/chat/completions", body).await?;
+    if response.status() != hyper::StatusCode::OK {
+        return None;
+    }
     let id = response.headers().get("x-weighbridge-request-id")?.to_str().ok()?.to_owned();
     let body = response.into_body().collect().await.ok()?.to_bytes();
     let is_whole = body.ends_with(DONE.as_bytes()) || serde_json::from_slice::<serde_json::Value>(&body).is_ok();

@@ -88,6 +88,11 @@ impl Proxy {
         let config = config::load(&path, SystemTime::now(), &|_| None, Strictness::Serve);
         let config = config.unwrap_or_else(|problems| panic!("{problems}"));
         let app = App::start(&path, config).await.expect("the proxy starts");
+        Self::running(app, folder)
+    }
+
+    /// One that runs already, with its folder.
+    pub fn running(app: App, folder: TempDir) -> Self {
         let (data, admin) = (format!("http://{}", app.data), format!("http://{}", app.admin));
         Self { app, folder, data, admin }
     }

@@ -9,12 +9,14 @@ use serde::Serialize;
 
 use super::{Args, ReportError, moment};
 use crate::app::spend::{Detail, spend};
-use crate::app::value::{open_book, store_path};
+use crate::config::{Config, STORE};
 use crate::domain::Label;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
 use crate::record::report::GroupBy;
-use crate::store::StoreError;
+use crate::store::postgres::AddressError;
+use crate::store::{Place, Store, StoreError};
+use crate::value::book::Book;
 use crate::value::cost::{Costs, Known, Line, Per, Question, costs};
 use crate::value::mapping::Mapping;
 use crate::value::outcome::Outcome;
@@ -44,20 +46,51 @@ pub enum PerOutcomeError {
     /// That is no kind.
     #[error("`{0}` is no kind of outcome: `outcome` means all, `merged-pr` one kind")]
     Kind(String),
+    /// There is no such database.
+    #[error("[ledger] url: {0}")]
+    Address(#[from] AddressError),
     /// The outcomes cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The system has no runtime for us.
-    #[error("the outcomes cannot be read: {0}")]
-    Runtime(#[source] io::Error),
+}
+
+/// Where outcomes are, and what is known of their branches and authors.
+pub(super) struct Shelf {
+    place: Place,
+    mapping: Mapping,
+}
+
+impl Shelf {
+    /// Those of the configuration; of a ledger that was named instead, those beside it.
+    ///
+    /// # Errors
+    /// If the address of the configuration's database is none.
+    pub(super) fn of(config: Option<&Config>, ledger: Option<&Path>) -> Result<Self, PerOutcomeError> {
+        let beside = |ledger: &Path| Place::File(ledger.with_file_name(STORE));
+        let place = match (ledger, config) {
+            (None, Some(config)) => config.store()?,
+            (ledger, _) => beside(ledger.unwrap_or(Path::new(STORE))),
+        };
+        Ok(Self { place, mapping: config.map(|config| config.outcomes.mapping.clone()).unwrap_or_default() })
+    }
+
+    /// The outcomes that are known, of those that shipped at `since` or later.
+    async fn shipped(&self, since: i64) -> Result<Vec<Outcome>, StoreError> {
+        // A ledger of which no outcomes are known is looked at without leaving a file beside it.
+        if matches!(&self.place, Place::File(path) if !path.exists()) {
+            return Ok(Vec::new());
+        }
+        let outcomes = Book::new(Store::open(self.place.clone()).await?).shipped(since, i64::MAX).await?;
+        Ok(outcomes.into_iter().map(|outcome| self.mapping.resolved(outcome)).collect())
+    }
 }
 
 /// Prints the report.
 pub(super) fn print(
     args: &Args,
     kind: &str,
-    ledger: &Path,
-    mapping: &Mapping,
+    ledger: &Archive,
+    shelf: &Shelf,
     now: Timestamp,
     mut out: impl Write,
 ) -> Result<(), ReportError> {
@@ -65,22 +98,20 @@ pub(super) fn print(
     let filter = args.filter(now)?;
     let asked = Asked::new(filter.period, by, args.min_outcomes, &filter.equal, now);
     let of_kind = kind_of(kind)?;
-    let mut outcomes = shipped(ledger, asked.first_millis(), mapping)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut outcomes = runtime.block_on(shelf.shipped(asked.first_millis())).map_err(PerOutcomeError::Store)?;
     outcomes.retain(|outcome| of_kind.as_ref().is_none_or(|kind| outcome.kind == *kind));
-    let reader = Reader::open(ledger)?;
-    let rows = |period: Option<Range<Option<i64>>>| match period {
-        Some(Range { start, end }) => {
-            let period = Period { since_millis: start, until_millis: end };
-            spend(&reader, period, asked.equal.clone(), Detail::Drivers)
-        }
-        None => Ok(Vec::new()),
+    let rows = |period: Option<Range<Option<i64>>>| {
+        let Some(Range { start, end }) = period else { return Ok(Vec::new()) };
+        let period = Period { since_millis: start, until_millis: end };
+        runtime.block_on(spend(ledger, period, asked.equal.clone(), Detail::Drivers))
     };
     let known = Known {
         spend: &rows(Some(filter.period.since_millis..filter.period.until_millis))?,
         earlier: &rows(asked.earlier())?,
         before: &rows(asked.question.before.clone().map(|before| Some(before.start)..Some(before.end)))?,
         outcomes: &outcomes,
-        mapping,
+        mapping: &shelf.mapping,
     };
     let costs = costs(&asked.question, &known);
     if args.json {
@@ -160,18 +191,6 @@ fn kind_of(word: &str) -> Result<Option<Label>, PerOutcomeError> {
         return Ok(None);
     }
     Label::parse(word).map(Some).ok_or_else(|| PerOutcomeError::Kind(word.to_owned()))
-}
-
-/// The outcomes that are known, of those that shipped at `since` or later.
-fn shipped(ledger: &Path, since: i64, mapping: &Mapping) -> Result<Vec<Outcome>, PerOutcomeError> {
-    // A ledger of which no outcomes are known is looked at without leaving a file beside it.
-    if !store_path(ledger).exists() {
-        return Ok(Vec::new());
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(PerOutcomeError::Runtime)?;
-    let outcomes = runtime.block_on(async { open_book(ledger).await?.shipped(since, i64::MAX).await })?;
-    Ok(outcomes.into_iter().map(|outcome| mapping.resolved(outcome)).collect())
 }
 
 /// The report as JSON.

@@ -98,32 +98,20 @@ fn print_notes(costs: &Costs, question: &Question, mut out: impl Write) -> io::R
     writeln!(out, "\nUSD each is spend divided by what shipped, work that has not shipped included; docs/value.md.")?;
     if total.trend.is_some() {
         let least = question.min_outcomes;
-        writeln!(out, "The trend is against the time of equal length before, of {least} outcomes or more in each.")?;
+        writeln!(out, "The trend is against the time of equal length before, with at least {least} outcomes in each.")?;
     }
-    let requests = |amount: &Amount| format!("{} request{}", grouped(amount.requests.into()), plural(amount.requests));
     let account = &total.account;
-    if account.ambiguous.requests > 0 {
-        let ambiguous = requests(&account.ambiguous);
-        writeln!(out, "{ambiguous} could belong to more than one outcome and are joined to none.")?;
-    }
-    if account.unjoined.requests > 0 {
-        writeln!(out, "{} belong to no outcome that is known.", requests(&account.unjoined))?;
-    }
-    if total.escalated.requests > 0 {
-        let escalated = requests(&total.escalated);
-        writeln!(out, "{escalated} were answered by another tier than the rule's; net is without them.")?;
-    }
-    if account.total.unpriced > 0 {
-        let unpriced = Amount { requests: account.total.unpriced, ..Amount::default() };
-        writeln!(out, "{} used tokens without a known price: their cost is missing above.", requests(&unpriced))?;
-    }
-    if account.total.estimated > 0 {
-        let estimated = Amount { requests: account.total.estimated, ..Amount::default() };
-        writeln!(out, "The tokens of {} are counted by us: the provider did not tell.", requests(&estimated))?;
+    let notes = [
+        ("Joined to none, because more than one outcome may be meant", account.ambiguous.requests),
+        ("Joined to none, because no outcome is known that is meant", account.unjoined.requests),
+        ("Answered by another tier than the rule's, and left out of net", total.escalated.requests),
+        ("Without a known price, and missing above", account.total.unpriced),
+        ("With tokens counted by us, because the provider did not tell", account.total.estimated),
+    ];
+    for (note, requests) in notes {
+        if requests > 0 {
+            writeln!(out, "{note}: {} request{}.", grouped(requests.into()), if requests == 1 { "" } else { "s" })?;
+        }
     }
     Ok(())
-}
-
-fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

@@ -1,14 +1,16 @@
+use crate::record::archive::Archive;
 use std::time::Duration;
 
 use clap::Parser;
 
 use super::super::*;
-use super::PerOutcomeError;
+use super::{PerOutcomeError, Shelf};
 use crate::domain::{Label, Pico, TierName};
 use crate::record::entry::Entry;
 use crate::record::{Ledger, Settings, sample};
+use crate::store::Store;
+use crate::value::book::Book;
 use crate::value::draft::read_csv;
-use crate::value::mapping::Mapping;
 
 #[derive(Parser)]
 struct Line {
@@ -60,11 +62,13 @@ fn said(arguments: &str) -> Result<String, ReportError> {
     let (outcomes, bad) = read_csv(OUTCOMES.as_bytes()).unwrap();
     assert!(bad.is_empty(), "{bad:?}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { crate::app::value::open_book(&path).await.unwrap().keep(&outcomes, 0).await.unwrap() });
+    let shelf = Shelf::of(None, Some(&path)).unwrap();
+    let keep = async { Book::new(Store::open(shelf.place.clone()).await.unwrap()).keep(&outcomes, 0).await.unwrap() };
+    assert_eq!(runtime.block_on(keep).new, 5);
     let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
     let mut out = Vec::new();
     let now = "2026-11-22T00:00:00Z".parse().unwrap();
-    super::print(&args, args.per.as_deref().unwrap(), &path, &Mapping::default(), now, &mut out)?;
+    super::print(&args, args.per.as_deref().unwrap(), &Archive::in_file(&path), &shelf, now, &mut out)?;
     Ok(String::from_utf8(out).unwrap())
 }
 

@@ -7,6 +7,7 @@ use super::{Known, Prices};
 use crate::config::check::Checker;
 use crate::config::located::Located;
 use crate::config::raw::{RawPriceOverride, RawPrices};
+use crate::config::{Strictness, UnusableCatalogue};
 use crate::domain::{Catalogue, CataloguePrice, Discount, Price, Rates, Temporary};
 
 /// A price that differs from the catalogue's, for a time.
@@ -61,8 +62,17 @@ impl Checker<'_, '_> {
     }
 
     fn catalogue(&mut self, written: &Located<String>) -> Option<Arc<Catalogue>> {
+        if let Some(other) = &self.surroundings.catalogue {
+            return Some(Arc::clone(other));
+        }
         match crate::config::catalogue_of(&self.surroundings.path(written)) {
             Ok(catalogue) => Some(Arc::new(catalogue)),
+            Err(UnusableCatalogue::Missing) if self.surroundings.strictness == Strictness::Check => {
+                let message = format!("there is no `{}`: the catalogue that is built in counts", written.value());
+                let hint = "`weighbridge prices update --from FILE|URL` writes it; `serve` does not start without it";
+                self.findings.warning(written.span(), message).hint(hint);
+                None
+            }
             Err(error) => {
                 let message = format!("the price catalogue `{}` cannot be used: {error}", written.value());
                 let hint = "`weighbridge prices update --from FILE|URL` writes one; without `catalogue` the one that is \

@@ -37,6 +37,7 @@ CREATE TABLE entries (
     audio_input          BIGINT,
     audio_output         BIGINT,
     image                BIGINT,
+    web_searches         BIGINT,
     usage_source         TEXT,
     service_tier         TEXT,
     price_version        TEXT,
@@ -105,6 +106,7 @@ CREATE TABLE rollup_hours (
     tier                 TEXT,
     endpoint             TEXT,
     model                TEXT,
+    escalated            TEXT,  -- yes: another tier answered than the rule's; no; NULL: nothing was decided
     requests             BIGINT NOT NULL,
     refused              BIGINT NOT NULL,
     failed               BIGINT NOT NULL,
@@ -145,6 +147,7 @@ CREATE TABLE rollup_days (
     tier                 TEXT,
     endpoint             TEXT,
     model                TEXT,
+    escalated            TEXT,  -- yes: another tier answered than the rule's; no; NULL: nothing was decided
     requests             BIGINT NOT NULL,
     refused              BIGINT NOT NULL,
     failed               BIGINT NOT NULL,

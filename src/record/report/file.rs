@@ -1,0 +1,135 @@
+//! A report from the SQLite file.
+
+use std::ops::Range;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Params, params_from_iter};
+use uuid::Uuid;
+
+use super::super::cell::{HOUR, in_file};
+use super::super::file::LedgerError;
+use super::super::meta;
+use super::super::query::Reader;
+use super::gather::{Gathered, Question, Tentative};
+use super::plan::Plan;
+use super::{Filter, GroupBy, Report, Spent};
+
+impl Reader {
+    /// Adds up the entries that count, by all of `by` together; with none, in one line.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn report(&self, filter: &Filter, by: &[GroupBy]) -> Result<Report, LedgerError> {
+        self.report_without(filter, by, None)
+    }
+
+    /// What was spent, of requests whose cost is known.
+    pub(in crate::record) fn spent(&self, spent: Spent, by: &[GroupBy]) -> Result<Report, LedgerError> {
+        self.report_without(&spent.filter(), by, Some(spent))
+    }
+
+    fn report_without(&self, filter: &Filter, by: &[GroupBy], late: Option<Spent>) -> Result<Report, LedgerError> {
+        // One state of the file for all questions: an entry is in the rollups or beyond them, never both.
+        let state = self.connection().unchecked_transaction()?;
+        let question = Question::of(filter, by);
+        let kept_since = meta::mark(&state, meta::KEPT_SINCE)?;
+        let plan = Plan::of(filter.period, question.span() == Some(HOUR), kept_since);
+        let asked = Asked { connection: &state, question };
+        let mut gathered = Gathered::by(by);
+        asked.cells("rollup_days", &plan.days, &mut gathered)?;
+        for hours in &plan.hours {
+            asked.cells("rollup_hours", hours, &mut gathered)?;
+        }
+        let first_sum = asked.question.first_sum();
+        for edge in &plan.edges {
+            let bounds = [edge.start, edge.end];
+            asked.entries("at_millis >= ? AND at_millis < ?", &bounds, |row| gathered.entry(row, first_sum))?;
+        }
+        // `+` keeps SQLite from finding the few new entries by their time, which all of them have.
+        let new = "+at_millis >= ? AND +at_millis < ? AND seq > ?";
+        let bounds = [plan.rolled.start, plan.rolled.end, meta::mark(&state, meta::ROLLED)?];
+        asked.entries(new, &bounds, |row| gathered.entry(row, first_sum))?;
+        if let Some(spent) = late {
+            let bounds = [spent.first_late_millis(), spent.ended_before_micros];
+            let late = "at_millis >= ? AND at_millis * 1000 + total_us >= ?";
+            asked.entries(late, &bounds, |row| gathered.without(row, first_sum))?;
+        }
+        Ok(Report { widened: plan.widened, ..gathered.finished() })
+    }
+
+    /// The entries that count and are not in PostgreSQL yet, as far as this file knows.
+    pub(in crate::record) fn unshipped(&self, filter: &Filter, by: &[GroupBy]) -> Result<Vec<Tentative>, LedgerError> {
+        let question = Question::of(filter, by);
+        let (conditions, mut values) = equal(&question, in_file);
+        let sql = format!(
+            "SELECT {}, id FROM entries WHERE (seq > ? OR seq IN (SELECT seq FROM set_aside)) \
+             AND +at_millis >= ? AND +at_millis < ?{conditions}",
+            question.of_entries(in_file)
+        );
+        let state = self.connection().unchecked_transaction()?;
+        let period = filter.period;
+        let (since, until) = (period.since_millis.unwrap_or(i64::MIN), period.until_millis.unwrap_or(i64::MAX));
+        let bounds = [meta::mark(&state, meta::SHIPPED)?, since, until].map(Value::from);
+        values.splice(0..0, bounds);
+        let mut statement = state.prepare(&sql)?;
+        let id_place = statement.column_count() - 1;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = Uuid::from_bytes(row.get(id_place)?);
+            found.push(Tentative::of(id, row, question.first_sum())?);
+        }
+        Ok(found)
+    }
+}
+
+struct Asked<'a> {
+    connection: &'a Connection,
+    question: Question<'a>,
+}
+
+impl Asked<'_> {
+    fn cells(&self, table: &str, starts: &Range<i64>, gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
+        let (conditions, mut values) = equal(&self.question, |column| column);
+        let columns = self.question.of_cells();
+        let sql = format!("SELECT {columns} FROM {table} WHERE start >= ? AND start < ?{conditions}");
+        values.splice(0..0, [starts.start.into(), starts.end.into()]);
+        let first_sum = self.question.first_sum();
+        self.each(&sql, params_from_iter(values), |row| gathered.cell(row, first_sum))
+    }
+
+    fn entries(
+        &self,
+        condition: &str,
+        bounds: &[i64],
+        take: impl FnMut(&rusqlite::Row<'_>) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let (conditions, mut values) = equal(&self.question, in_file);
+        let columns = self.question.of_entries(in_file);
+        let sql = format!("SELECT {columns} FROM entries WHERE {condition}{conditions}");
+        values.splice(0..0, bounds.iter().copied().map(Value::from));
+        self.each(&sql, params_from_iter(values), take)
+    }
+
+    fn each(
+        &self,
+        sql: &str,
+        values: impl Params,
+        mut take: impl FnMut(&rusqlite::Row<'_>) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            take(row)?;
+        }
+        Ok(())
+    }
+}
+
+/// The conditions on values, and the values.
+fn equal(question: &Question<'_>, expression: fn(&'static str) -> &'static str) -> (String, Vec<Value>) {
+    let named =
+        |(column, value): (&'static str, &str)| (format!(" AND {} = ?", expression(column)), value.to_owned().into());
+    let (conditions, values): (Vec<String>, Vec<Value>) = question.equal().map(named).unzip();
+    (conditions.concat(), values)
+}
