@@ -41,7 +41,7 @@ pub(super) async fn registry(config: &Config) -> Result<Registry, AppError> {
         Err(error) => match registry.recall().await {
             Ok(()) => tracing::warn!(%error, "the registry of keys cannot be read: its copy on this machine counts"),
             Err(copy) => {
-                tracing::warn!(%error, %copy, "the registry of keys cannot be read: only keys of routes.toml count")
+                tracing::warn!(%error, %copy, "the registry of keys cannot be read: only keys of routes.toml count");
             }
         },
     }
