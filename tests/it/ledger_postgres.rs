@@ -21,7 +21,6 @@ use crate::support::upstream::within;
 use crate::support::{Postgres, Process, Proxy, Reply, Upstream, asked, chat, streamed};
 
 #[path = "../../src/record/sample.rs"]
-#[expect(dead_code, reason = "the tests that it is shared with need more")]
 mod sample;
 
 /// The routes of a proxy that ships to this server.
