@@ -22,6 +22,7 @@ pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
     Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
+    Share,
 };
 use words::choices;
 pub use words::{
