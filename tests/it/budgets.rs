@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::Process;
 use crate::support::upstream::{DONE, FINISH, ROLE, Step, USAGE, chunk, content};
-use crate::support::{Proxy, Reply, Upstream};
+use crate::support::{Proxy, Reply, Upstream, chat};
 
 /// One endpoint whose prompts cost nothing and whose answers cost a dollar for a thousand tokens, so that 100 tokens of
 /// answer are reserved as ten cents.
