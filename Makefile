@@ -2,10 +2,10 @@
 
 MODELS ?= .run/models
 
-.PHONY: help run test models bench overhead clients fuzz
+.PHONY: help run test models bench overhead clients fuzz fill-ledger migrate-bench ledger-faults
 
 help: ## what can be asked for
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## two local models and the proxy on the shipped routes.toml, until Ctrl-C
 	@scripts/run.sh $(MODELS)
@@ -27,3 +27,13 @@ clients: ## real clients in front of the proxy; writes docs/clients.md (20 minut
 
 fuzz: ## look for inputs that break the readers and translations, TIME seconds each (60 unless told)
 	@scripts/fuzz.sh $(or $(TIME),60) $(ARGS)
+
+fill-ledger: ## fill a PostgreSQL ledger with synthetic traffic and time reports of it: ADDRESS=postgres://… ENTRIES=10000000 DAYS=90
+	@cargo run --release --locked --example fill_ledger -- $(ADDRESS) $(or $(ENTRIES),10000000) $(or $(DAYS),90)
+
+migrate-bench: ## bring an old ledger of ENTRIES (5000000) up to date while requests are served; says how long and the longest stall
+	@WEIGHBRIDGE_OLD_ENTRIES=$(or $(ENTRIES),5000000) WEIGHBRIDGE_MIGRATION_SECONDS=3600 \
+	  cargo test --release --locked --test it -- an_old_ledger_is_added_up --nocapture
+
+ledger-faults: ## kill -9 fifty times, PostgreSQL gone for a minute: what the gate does in short (about 10 minutes)
+	@WEIGHBRIDGE_KILLS=50 WEIGHBRIDGE_OUTAGE_SECONDS=60 cargo test --locked --test it -- ledger_postgres --nocapture --test-threads 1

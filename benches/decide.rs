@@ -118,6 +118,7 @@ fn facts() -> Facts {
         turn: TurnKind::Human,
         conversation: Conversation::Ongoing,
         budget_used: None,
+        budget_used: None,
         headers: HeaderFacts::new(),
     }
 }

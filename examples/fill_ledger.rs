@@ -1,5 +1,5 @@
 //! Fills an empty PostgreSQL ledger with synthetic traffic, and times reports of it:
-//! `cargo run --release --example fill_ledger -- ADDRESS ENTRIES DAYS`, or `make fill-ledger` for a server of its own.
+//! `cargo run --release --example fill_ledger -- ADDRESS ENTRIES DAYS`, or `make fill-ledger ADDRESS=…`.
 //!
 //! 300 engineers of 30 teams work on 90 features, each on three branches a week, mostly in working hours, by five rules on
 //! six endpoints. Entries are made by the server itself, day by day, and their sums with them, in SQL that says the same
@@ -17,6 +17,9 @@ use weighbridge::record::archive::Archive;
 use weighbridge::record::period::Period;
 use weighbridge::record::report::{Filter, GroupBy};
 use weighbridge::record::{Ledger, Settings, Ship};
+
+/// The length of an entry's JSON, in 32 bytes: this and half of it.
+const FACTS: &str = "12";
 
 #[tokio::main]
 async fn main() {
@@ -68,7 +71,8 @@ async fn fill(client: &Client, day: Date, entries: i64) {
         .replace("{suffix}", &day.strftime("%Y%m%d").to_string())
         .replace("{next}", &day.tomorrow().unwrap().to_string())
         .replace("{day}", &day.to_string())
-        .replace("{entries}", &entries.to_string());
+        .replace("{entries}", &entries.to_string())
+        .replace("{facts}", FACTS);
     client.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{day}: {error:?}"));
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
 use crate::config::Config;
 use crate::domain::{CataloguePrice, EndpointName, Pico, Price};
 use crate::record::LedgerError;
+use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::query::Reader;
+use crate::record::restate::Restated;
 use crate::record::used::Used;
 
 /// Entries that are read at once.
@@ -111,20 +113,44 @@ impl Changes {
     }
 }
 
-/// Calls `each` with the entries of a period that used anything, a page at a time.
-pub(super) fn pages<E: From<LedgerError>>(
-    ledger: &Path,
-    period: Period,
-    model: Option<&str>,
-    mut each: impl FnMut(&[Used]) -> Result<(), E>,
-) -> Result<(), E> {
-    let reader = Reader::open(ledger)?;
-    let mut after = 0;
-    loop {
-        let page = reader.used(period, model, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.seq;
-        each(&page)?;
+/// The ledger, for a command that reads all of it.
+pub(super) struct Pages {
+    archive: Archive,
+    runtime: Runtime,
+}
+
+impl Pages {
+    /// The ledger of a configuration, or the one in this file.
+    pub(super) fn open(config: &Config, file: Option<&Path>) -> Result<Self, LedgerError> {
+        let archive = match file {
+            Some(path) => Archive::in_file(path),
+            None => Archive::of(&config.ledger)?,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self { archive, runtime: runtime.map_err(LedgerError::Thread)? })
+    }
+
+    /// Calls `each` with the entries of a period that used anything, a page at a time.
+    pub(super) fn each<E: From<LedgerError>>(
+        &self,
+        period: Period,
+        model: Option<&str>,
+        mut each: impl FnMut(&[Used]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut last: Option<Used> = None;
+        loop {
+            let mut page = self.runtime.block_on(self.archive.used(period, model, last.as_ref(), PAGE))?;
+            each(&page)?;
+            last = page.pop();
+            if last.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Restates what entries cost. How many changed.
+    pub(super) fn restate(&self, all: Vec<Restated>) -> Result<u64, LedgerError> {
+        self.runtime.block_on(self.archive.restate(all))
     }
 }
 

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::pricing;
+use super::pricing::{self, Pages};
 use crate::config::Config;
 use crate::domain::{EndpointName, Pico, Price};
 use crate::record::LedgerError;
 use crate::record::period::{NoMoment, Period};
-use crate::record::query::Reader;
 use invoice::{Invoice, Names};
 
 /// What `reconcile` is called with.
@@ -121,9 +121,9 @@ pub fn run(args: &Args) -> ExitCode {
     }
     let compared = compare(args, &config).and_then(|comparison| {
         if args.json {
-            super::print_json(&comparison)?
+            super::print_json(&comparison)?;
         } else {
-            print(&comparison, args)?
+            print(&comparison, args)?;
         };
         Ok(comparison)
     });
@@ -146,15 +146,17 @@ fn compare(args: &Args, config: &Config) -> Result<Comparison, ReconcileError> {
     }
     if let (Some(first), Some(last)) = (days.first(), days.last()) {
         let period = Period::parse(Some(first), Some(last), jiff::Timestamp::now())?;
-        let ledger = args.ledger.as_deref().unwrap_or(&config.ledger.path);
-        for spent in Reader::open(ledger)?.spent_by_day(period)? {
-            if !is_of(config, &spent.endpoint, args.provider.as_deref()) {
-                continue;
+        Pages::open(config, args.ledger.as_deref())?.each(period, None, |page| {
+            for used in page {
+                let (Some(endpoint), Some(model)) = (&used.endpoint, &used.model) else { continue };
+                if is_of(config, endpoint, args.provider.as_deref()) {
+                    let line = lines.entry((day_of(used.at), names.folded(model))).or_default();
+                    line.ours = Some(line.ours.unwrap_or_default() + used.cost.unwrap_or_default());
+                    (line.answers, line.unpriced) = (line.answers + 1, line.unpriced + u64::from(used.cost.is_none()));
+                }
             }
-            let line = lines.entry((spent.day, names.folded(&spent.model))).or_default();
-            line.ours = Some(line.ours.unwrap_or_default() + spent.cost);
-            (line.answers, line.unpriced) = (line.answers + spent.answers.0, line.unpriced + spent.answers.1);
-        }
+            Ok::<(), ReconcileError>(())
+        })?;
     }
     let mut total = Line::default();
     for line in lines.values() {
@@ -168,6 +170,12 @@ fn compare(args: &Args, config: &Config) -> Result<Comparison, ReconcileError> {
     let named = |((day, model), line): (_, Line)| Named { day, model, line: line.judged(args.tolerance) };
     let lines = lines.into_iter().map(named).collect();
     Ok(Comparison { lines, total: total.judged(args.tolerance), bad_lines })
+}
+
+/// The day in UTC.
+fn day_of(at: SystemTime) -> String {
+    let moment = jiff::Timestamp::try_from(at).unwrap_or_default();
+    moment.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
 }
 
 /// Whether an endpoint's answers are on this provider's bill. What the catalogue does not know is on nobody's.

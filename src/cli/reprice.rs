@@ -1,7 +1,7 @@
 //! `weighbridge reprice`: what past requests cost by today's prices, kept beside what was recorded first.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::pricing::{self, Changes};
+use super::pricing::{self, Changes, Pages};
 use crate::config::Config;
 use crate::record::LedgerError;
 use crate::record::period::{NoMoment, Period};
-use crate::record::restate::{self, Restated};
+use crate::record::restate::Restated;
 
 /// What `reprice` is called with.
 #[derive(clap::Args, Debug)]
@@ -84,11 +84,11 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn reprice(args: &Args, config: &Config) -> Result<u8, RepriceError> {
-    let ledger = args.ledger.as_deref().unwrap_or(&config.ledger.path);
+    let ledger = Pages::open(config, args.ledger.as_deref())?;
     let period = Period::parse(Some(&args.since), args.until.as_deref(), Timestamp::now())?;
     let model = args.model.as_deref();
     let mut changes = Changes::default();
-    pricing::pages(ledger, period, model, |page| {
+    ledger.each(period, model, |page| {
         for used in page {
             changes.add(used, used.cost, pricing::cost(config, used));
         }
@@ -108,7 +108,7 @@ fn reprice(args: &Args, config: &Config) -> Result<u8, RepriceError> {
     } else if changed > 0 {
         let question = format!("Restate {changed} entries?");
         match args.yes.then_some(true).or_else(|| pricing::confirmed(&question)) {
-            Some(true) => restated = Some(restate(config, ledger, period, model)?),
+            Some(true) => restated = Some(restate(config, &ledger, period, model)?),
             Some(false) => code = super::FOUND,
             None => return Err(RepriceError::Unasked(changed)),
         }
@@ -131,16 +131,16 @@ fn reprice(args: &Args, config: &Config) -> Result<u8, RepriceError> {
     Ok(code)
 }
 
-fn restate(config: &Config, ledger: &Path, period: Period, model: Option<&str>) -> Result<u64, RepriceError> {
+fn restate(config: &Config, ledger: &Pages, period: Period, model: Option<&str>) -> Result<u64, RepriceError> {
     let (mut done, mut told) = (0, 0);
-    pricing::pages(ledger, period, model, |page| {
+    ledger.each(period, model, |page| {
         let other = page.iter().filter_map(|used| {
             let cost = pricing::cost(config, used).filter(|cost| Some(*cost) != used.cost)?;
             Some(Restated { id: used.id, cost: Some(cost), price_version: config.price_version.to_string() })
         });
         let other: Vec<Restated> = other.collect();
         for few in other.chunks(200) {
-            done += restate::in_file(ledger, few)?;
+            done += ledger.restate(few.to_vec())?;
             thread::sleep(BREATH);
         }
         if done >= told + A_WORD {

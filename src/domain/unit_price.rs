@@ -29,7 +29,13 @@ impl UnitPrice {
 
     /// Whole pico-dollars a unit; `None` if there is a part of one, which plain rates cannot hold.
     pub fn to_pico(self) -> Option<u64> {
-        (self.0 % 1_000_000_000_000 == 0).then(|| u64::try_from(self.0 / 1_000_000_000_000).ok())?
+        self.0.is_multiple_of(1_000_000_000_000).then(|| u64::try_from(self.0 / 1_000_000_000_000).ok())?
+    }
+
+    /// The price of so many times fewer units, exact where it was published for them.
+    #[must_use]
+    pub fn scaled_down(self, times: u32) -> Self {
+        Self(self.0 / u128::from(times.max(1)))
     }
 
     /// Pico-dollars a unit after a discount, rounded up: no sum of such units costs more.
@@ -37,12 +43,6 @@ impl UnitPrice {
         let unit = 1_000_000_000_000 * u128::from(Discount::WHOLE);
         let kept = self.0.saturating_mul(u128::from(Discount::WHOLE - discount.0));
         u64::try_from(kept.div_ceil(unit)).unwrap_or(u64::MAX)
-    }
-
-    /// The price of so many times fewer units, exact where it was published for them.
-    #[must_use]
-    pub fn scaled_down(self, times: u32) -> Self {
-        Self(self.0 / u128::from(times.max(1)))
     }
 
     /// USD for a million units, for display and for comparing magnitudes.

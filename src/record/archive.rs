@@ -8,12 +8,14 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::file::LedgerError;
+use super::period::Period;
 use super::query::{self, Reader};
 use super::report::gather::Tentative;
 use super::report::{Filter, GroupBy, Line, Report, Spent, database};
 use super::restate::{self, Restated};
 use super::settings::Settings;
 use super::ship;
+use super::used::{self, Used};
 use crate::domain::{Dimension, Pico, RequestId};
 use crate::store::postgres::{self, Pool};
 
@@ -125,6 +127,24 @@ impl Archive {
             Err(error) if here.is_none() => Err(error),
             _ => Ok(here),
         }
+    }
+
+    /// The next entries after `after` of those that used anything in the period. With PostgreSQL, of what was shipped.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub async fn used(
+        &self,
+        period: Period,
+        model: Option<&str>,
+        after: Option<&Used>,
+        most: usize,
+    ) -> Result<Vec<Used>, LedgerError> {
+        if let Some(pool) = &self.database {
+            return used::in_database(pool, period, model, after, most).await;
+        }
+        let (model, after) = (model.map(str::to_owned), after.cloned());
+        self.in_the_file(move |reader| reader.used(period, model.as_deref(), after.as_ref(), most)).await
     }
 
     /// Restates what entries cost, with their sums. How many changed; entries that are not there any more are left out.

@@ -1,19 +1,20 @@
 //! What past answers used: for pricing them again, and for comparing them with a provider's bill.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Row, ToSql};
+use uuid::Uuid;
 
 use super::file::LedgerError;
 use super::period::Period;
 use super::query::Reader;
 use crate::domain::{Pico, RequestId, Usage};
+use crate::store::postgres::{self, Pool};
 
 /// What one answer used and cost.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Used {
-    /// Where its entry stands: later entries have larger ones.
+    /// Where its entry stands in the file; 0 in a database, which is read in another order.
     pub seq: i64,
     /// The request.
     pub id: RequestId,
@@ -33,71 +34,88 @@ pub struct Used {
     pub price_version: Option<String>,
 }
 
-/// What was spent on a day by one model of one endpoint.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DaySpent {
-    /// The day in UTC.
-    pub day: String,
-    /// The model.
-    pub model: String,
-    /// The endpoint.
-    pub endpoint: String,
-    /// What is known of the cost.
-    pub cost: Pico,
-    /// Answers, and how many of them have no known cost.
-    pub answers: (u64, u64),
-}
-
 const READ: &str = "SELECT seq, id, at_millis, endpoint, model, input, cache_read, cache_write_5m, cache_write_1h, output, \
                     reasoning, audio_input, audio_output, image, web_searches, service_tier, cost_pico, price_version \
                     FROM entries WHERE seq > ?1 AND input IS NOT NULL AND at_millis >= ?2 AND at_millis < ?3 \
                     AND (?4 IS NULL OR model = ?4) ORDER BY seq LIMIT ?5";
 
-const SPENT: &str = "SELECT day, model, endpoint, cost_pico FROM entries WHERE input IS NOT NULL AND at_millis >= ?1 AND \
-                     at_millis < ?2 AND model IS NOT NULL AND endpoint IS NOT NULL";
-
 impl Reader {
     /// The next entries after `after` of those that used anything in the period, in the order of their writing.
+    /// [`Archive::used`](super::archive::Archive::used) asks wherever the ledger is.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn used(&self, period: Period, model: Option<&str>, after: i64, most: usize) -> Result<Vec<Used>, LedgerError> {
+    pub fn used(
+        &self,
+        period: Period,
+        model: Option<&str>,
+        after: Option<&Used>,
+        most: usize,
+    ) -> Result<Vec<Used>, LedgerError> {
         let (since, until) = bounds(period);
+        let after = after.map_or(0, |used| used.seq);
         let mut statement = self.connection().prepare_cached(READ)?;
         let wanted: [&dyn ToSql; 5] = [&after, &since, &until, &model, &(most as i64)];
         let rows = statement.query_map(wanted, used)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
-
-    /// What was spent in the period, by day, model and endpoint.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn spent_by_day(&self, period: Period) -> Result<Vec<DaySpent>, LedgerError> {
-        let (since, until) = bounds(period);
-        let mut statement = self.connection().prepare_cached(SPENT)?;
-        let mut rows = statement.query([since, until])?;
-        let mut sums: HashMap<(String, String, String), (Pico, u64, u64)> = HashMap::new();
-        // Added here, for SQLite's sum of whole numbers ends at 9.2 million USD.
-        while let Some(row) = rows.next()? {
-            let sum = sums.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default();
-            let cost: Option<i64> = row.get(3)?;
-            sum.0 = sum.0 + Pico::new(cost.unwrap_or(0).into());
-            (sum.1, sum.2) = (sum.1 + 1, sum.2 + u64::from(cost.is_none()));
-        }
-        let line = |((day, model, endpoint), (cost, answers, unpriced))| DaySpent {
-            day,
-            model,
-            endpoint,
-            cost,
-            answers: (answers, unpriced),
-        };
-        Ok(sums.into_iter().map(line).collect())
-    }
 }
 
 fn bounds(period: Period) -> (i64, i64) {
     (period.since_millis.unwrap_or(0), period.until_millis.unwrap_or(i64::MAX))
+}
+
+/// In the order of arrival.
+const READ_DATABASE: &str = "SELECT id, at_millis, endpoint, model, input, cache_read, cache_write_5m, cache_write_1h, \
+                             output, reasoning, audio_input, audio_output, image, web_searches, service_tier, cost_pico, \
+                             price_version FROM entries WHERE (at_millis, id) > ($1, $2) AND input IS NOT NULL AND \
+                             at_millis >= $3 AND at_millis < $4 AND ($5::text IS NULL OR model = $5) \
+                             ORDER BY at_millis, id LIMIT $6";
+
+/// As [`Reader::used`], of what was shipped to PostgreSQL.
+pub(super) async fn in_database(
+    pool: &Pool,
+    period: Period,
+    model: Option<&str>,
+    after: Option<&Used>,
+    most: usize,
+) -> Result<Vec<Used>, LedgerError> {
+    let (since, until) = bounds(period);
+    let last = after.map_or((-1, Uuid::nil()), |used| {
+        let since = used.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        (i64::try_from(since.as_millis()).unwrap_or(i64::MAX), Uuid::from_bytes(*used.id.as_bytes()))
+    });
+    let connection = postgres::connection(pool).await?;
+    let wanted: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+        [&last.0, &last.1, &since, &until, &model, &(most as i64)];
+    let rows = connection.query(READ_DATABASE, &wanted).await?;
+    rows.iter().map(shipped).collect::<Result<_, tokio_postgres::Error>>().map_err(LedgerError::from)
+}
+
+fn shipped(row: &tokio_postgres::Row) -> Result<Used, tokio_postgres::Error> {
+    let whole = |place: usize| row.try_get::<_, Option<i64>>(place).map(|whole| whole.unwrap_or(0).unsigned_abs());
+    Ok(Used {
+        seq: 0,
+        id: RequestId::from_bytes(*row.try_get::<_, Uuid>(0)?.as_bytes()),
+        at: UNIX_EPOCH + Duration::from_millis(whole(1)?),
+        endpoint: row.try_get(2)?,
+        model: row.try_get(3)?,
+        usage: Usage {
+            input: whole(4)?,
+            cache_read: whole(5)?,
+            cache_write_5m: whole(6)?,
+            cache_write_1h: whole(7)?,
+            output: whole(8)?,
+            reasoning: whole(9)?,
+            audio_input: whole(10)?,
+            audio_output: whole(11)?,
+            image: whole(12)?,
+            web_searches: whole(13)?,
+        },
+        service_tier: row.try_get(14)?,
+        cost: row.try_get::<_, Option<i64>>(15)?.map(|pico| Pico::new(pico.into())),
+        price_version: row.try_get(16)?,
+    })
 }
 
 fn used(row: &Row<'_>) -> rusqlite::Result<Used> {

@@ -139,7 +139,7 @@ async fn an_override_is_made_and_ended() {
     };
     let made = registry.override_budget("ops@api", &new).await.expect("made");
     assert_eq!((made.id, made.limit), (1, new.limit));
-    assert_eq!(registry.snapshot().expect("read").overrides, [made.clone()]);
+    assert_eq!(registry.snapshot().expect("read").overrides, std::slice::from_ref(&made));
     let over = NewOverride { until: Moment::from_millis(5), ..new.clone() };
     assert!(registry.override_budget("x", &over).await.is_err());
     assert!(registry.end_override("x", &budget, 99).await.is_err());

@@ -224,12 +224,10 @@ impl Book {
             let parts = self.parts(&waiting.claims, now);
             if (self.is_strict && !waiting.was_asked) || !self.take(&parts, now) {
                 left.push_back(waiting);
-            } else if let Err(unheard) = waiting.answer.send(Ok(Held::new(leases.clone(), parts))) {
+            } else if let Err(Ok(held)) = waiting.answer.send(Ok(Held::new(leases.clone(), parts))) {
                 // Settled here: its own ending would lock the book that is locked already.
-                if let Ok(held) = unheard {
-                    let parts = held.disarm();
-                    self.settle(&parts, Pico::ZERO, now);
-                }
+                let parts = held.disarm();
+                self.settle(&parts, Pico::ZERO, now);
             }
         }
         self.waiting = left;

@@ -33,15 +33,18 @@ pub struct Told {
     pub is_open: bool,
 }
 
+/// A mark, who holds it, and for how long that is worth knowing.
+type News = (Mark, Told, Duration);
+
 /// Who holds what, as all replicas know. Clones are handles to the same.
 #[derive(Clone, Debug)]
 pub struct Recalled {
     link: Arc<Link>,
     start: String,
     replica: Arc<str>,
-    tell: mpsc::Sender<(Mark, Told, Duration)>,
+    tell: mpsc::Sender<News>,
     /// Taken by the task that tells.
-    told: Arc<Mutex<Option<mpsc::Receiver<(Mark, Told, Duration)>>>>,
+    told: Arc<Mutex<Option<mpsc::Receiver<News>>>>,
 }
 
 impl Recalled {

@@ -385,11 +385,6 @@ async fn a_budget_has_another_limit_for_a_time() {
     let budget = "[[budgets]]\nname = \"all\"\nlimit = 0.000000001\nwindow = \"day\"\nowner = \"x\"\n";
     let proxy = started(&upstream, budget).await;
     let admin = as_role(proxy.admin(), "operator");
-    assert_eq!(
-        proxy.client().chat(chat("hello")).await.status,
-        200,
-        "nobody knows what it can cost, and nothing is used"
-    );
     let refused = proxy.client().chat(chat("hello")).await;
     assert!(refused.status.is_client_error() && refused.text().contains("all"), "{}", refused.text());
     let until = Moment::from_millis(Moment::now().millis() + 3_600_000);

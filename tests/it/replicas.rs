@@ -259,7 +259,7 @@ async fn without_server(stance: &str) {
         tokio::time::sleep(Duration::from_secs(outage)).await;
         let after = counts();
         let (served, refused) = (after[0] - before[0], after[1] - before[1]);
-        println!("{stance}, {how} for {outage} s: {served} served, {refused} refused");
+        eprintln!("{stance}, {how} for {outage} s: {served} served, {refused} refused");
         match stance {
             // One may have been under way when it was noticed.
             "local" => assert!(served > 20 && refused == 0, "{how}: {served} served, {refused} refused"),
@@ -280,7 +280,7 @@ async fn without_server(stance: &str) {
             })
             .await;
         }
-        println!("{stance}, {how}: served again after {:?}", back.elapsed());
+        eprintln!("{stance}, {how}: served again after {:?}", back.elapsed());
         assert!(replicas[0].metric("weighbridge_shared_errors_total").await > 0.0);
         tokio::time::sleep(Duration::from_millis(1_500)).await;
     }

@@ -219,7 +219,7 @@ async fn a_key_revoked_on_one_replica_is_refused_on_every_other_within_a_second(
     })
     .await;
     let took = begun.elapsed();
-    println!("refused on the other replica after {took:?}");
+    eprintln!("refused on the other replica after {took:?}");
     assert!(took < std::time::Duration::from_secs(1), "{took:?}");
     assert_eq!((status(&here, "wb-ana").await, status(&there, "wb-ben").await), (401, 200));
     // A replica that starts later knows as well.

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::compare::{Difference, compare};
 use super::fetch;
-use crate::cli::pricing::{self, Changes};
+use crate::cli::pricing::{self, Changes, Pages};
 use crate::config::{self, Config, Strictness};
 use crate::record::LedgerError;
 use crate::record::period::Period;
@@ -161,7 +161,7 @@ fn last_week(old: &Config, new: &Config) -> Result<Option<Changes>, LedgerError>
     let week = Timestamp::now().as_millisecond() - 7 * 86_400_000;
     let period = Period { since_millis: Some(week), until_millis: None };
     let mut changes = Changes::default();
-    let read = pricing::pages(&old.ledger.path, period, None, |page| {
+    let read = Pages::open(old, None)?.each(period, None, |page| {
         for used in page {
             changes.add(used, pricing::cost(old, used), pricing::cost(new, used));
         }
@@ -183,14 +183,11 @@ fn print(
 ) -> io::Result<()> {
     writeln!(out, "{} → {}", old.catalogue.version(), new.catalogue.version())?;
     for one in &difference.in_use {
-        match () {
-            () if one.removed => {
-                writeln!(out, "  {} ({}) is there no more: it would be unpriced", one.endpoint, one.model)?
-            }
-            () if one.others_change => {
-                writeln!(out, "  {} ({}): other times, lengths or tiers of service change", one.endpoint, one.model)?;
-            }
-            () => {}
+        if one.removed {
+            writeln!(out, "  {} ({}) is there no more: it would be unpriced", one.endpoint, one.model)?;
+        }
+        if one.others_change {
+            writeln!(out, "  {} ({}): other times, lengths or tiers of service change", one.endpoint, one.model)?;
         }
         for (key, (before, after)) in &one.prices {
             let of = |price: &Option<String>| price.clone().unwrap_or("none".to_owned());

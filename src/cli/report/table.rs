@@ -50,10 +50,10 @@ fn print_limits(report: &Report, mut out: impl Write) -> io::Result<()> {
 
 fn print_empty(filter: &Filter, ledger: &str, mut out: impl Write) -> io::Result<()> {
     if *filter == Filter::default() {
-        return writeln!(out, "The ledger `{}` has no entries yet.", ledger);
+        return writeln!(out, "The ledger `{ledger}` has no entries yet.");
     }
     print_period(filter, &mut out)?;
-    writeln!(out, "No entry of the ledger `{}` is what you asked for.", ledger)
+    writeln!(out, "No entry of the ledger `{ledger}` is what you asked for.")
 }
 
 fn print_period(filter: &Filter, mut out: impl Write) -> io::Result<()> {

@@ -45,8 +45,9 @@ pub const NEAR_THEIR_IDS: &str = "day BETWEEN DATE '1970-01-01' + $2::int - 1 AN
 
 /// The first and the last day on which these ids were made, as days since 1970.
 pub fn days_of(ids: &[Uuid]) -> (i32, i32) {
-    let day =
-        |id: &Uuid| i32::try_from((id.as_u128() >> 80) / DAY.unsigned_abs() as u128).unwrap_or(LAST_DAY).min(LAST_DAY);
+    let day = |id: &Uuid| {
+        i32::try_from((id.as_u128() >> 80) / u128::from(DAY.unsigned_abs())).unwrap_or(LAST_DAY).min(LAST_DAY)
+    };
     let (first, last) = (ids.iter().map(day).min(), ids.iter().map(day).max());
     (first.unwrap_or(0), last.unwrap_or(0))
 }

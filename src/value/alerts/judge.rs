@@ -65,7 +65,7 @@ fn condition(alert: &CostAlert, window: &Sample, baseline: &Sample) -> Condition
     let bound = before.get().saturating_mul(i128::from(window.weight)).saturating_mul(alert.factor_permille.into());
     let is_enough = window.outcomes.min(baseline.outcomes) >= alert.min_outcomes;
     if dear.saturating_mul(100) < bound.saturating_mul(CLEARS_AT_PERCENT) {
-        Condition::Good(format!("it is back below {}% of where the alert fires", CLEARS_AT_PERCENT))
+        Condition::Good(format!("it is back below {CLEARS_AT_PERCENT}% of where the alert fires"))
     } else if dear >= bound && is_enough {
         Condition::Bad
     } else {

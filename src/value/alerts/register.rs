@@ -109,9 +109,8 @@ impl Register {
             let alert = known.get(finding.id.as_str()).copied();
             match (&finding.condition, alert.filter(|alert| alert.firing)) {
                 (Condition::Bad, None) if !has_ended(finding.until_millis, look) => {
-                    if self.moved_on(fire(finding, alert, look)).await? {
-                        changes.fired.push(finding.clone());
-                    }
+                    let has_moved = self.moved_on(fire(finding, alert, look)).await?;
+                    changes.fired.extend(has_moved.then(|| finding.clone()));
                 }
                 (Condition::Good(why), Some(alert)) => self.clear(finding, alert, why, look, &mut changes).await?,
                 (_, Some(alert)) if !has_ended(alert.until_millis, look) => {
