@@ -117,8 +117,6 @@ fn facts() -> Facts {
         stream: true,
         turn: TurnKind::Human,
         conversation: Conversation::Ongoing,
-        budget_used: None,
-        budget_used: None,
         headers: HeaderFacts::new(),
     }
 }
