@@ -107,6 +107,13 @@ async fn two_hundred_streams_and_a_budget_for_thirty_seven() {
     while upstream.seen().len() < 37 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    // Before the streams end, while everything is held, it has been looked often enough.
+    crate::support::upstream::within(async {
+        while samples.load(Ordering::Relaxed) < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     upstream.release();
 
     let mut statuses = Vec::new();
@@ -117,7 +124,7 @@ async fn two_hundred_streams_and_a_budget_for_thirty_seven() {
     assert_eq!((count(200), count(429)), (37, 163), "{statuses:?}");
     sampler.abort();
     assert!(!over.load(Ordering::Relaxed), "settled and reserved passed the limit");
-    assert!(samples.load(Ordering::Relaxed) > 20, "{samples:?} samples");
+    assert!(samples.load(Ordering::Relaxed) >= 20, "{samples:?} samples");
 
     let entries = proxy.entries(200, "cost_pico, reserved_pico, failure").await;
     let costs: i128 = entries.iter().filter_map(|row| row[0].parse::<i128>().ok()).sum();
