@@ -54,7 +54,7 @@ async fn an_old_ledger_is_added_up_while_requests_are_served() {
     let started = began.elapsed();
     let rolled = || number(&ledger, "SELECT coalesce(max(value), 0) FROM ledger_meta WHERE name = 'rolled'");
     let (served, longest) = serve_until(&process, || rolled() >= entries as i64).await;
-    println!(
+    eprintln!(
         "{entries} entries: serving after {started:.1?}, added up after {:.1?}; {served} requests meanwhile, the longest {longest:.1?}",
         began.elapsed()
     );
@@ -156,13 +156,13 @@ async fn full_disk(on_failure: &str) -> Option<Vec<u16>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_requests_until_there_is_room() {
-    let Some(statuses) = full_disk("refuse").await else { return println!("nothing can be mounted here: left out") };
+    let Some(statuses) = full_disk("refuse").await else { return eprintln!("nothing can be mounted here: left out") };
     assert!(statuses.contains(&503), "{statuses:?}");
     assert_eq!(statuses.last(), Some(&503));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_would_rather_serve_is_served_on_a_full_disk() {
-    let Some(statuses) = full_disk("serve").await else { return println!("nothing can be mounted here: left out") };
+    let Some(statuses) = full_disk("serve").await else { return eprintln!("nothing can be mounted here: left out") };
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
 }

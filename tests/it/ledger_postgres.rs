@@ -72,7 +72,7 @@ async fn entries_arrive_with_their_attempts_and_their_sums() {
 /// Entries of three days that differ in everything that reports look at.
 fn entries(count: u64) -> Vec<Entry> {
     let label = |name: &str, number: u64, of: u64| {
-        (number % of > 0).then(|| Label::parse(&format!("{name}-{}", number % of))).flatten()
+        (!number.is_multiple_of(of)).then(|| Label::parse(&format!("{name}-{}", number % of))).flatten()
     };
     let at = |number: u64| sample::MIDNIGHT + number * 7_919_000 % (3 * 86_400_000);
     let id = |number: u64| {
@@ -88,10 +88,10 @@ fn entries(count: u64) -> Vec<Entry> {
         feature: label("feature", number, 4),
         branch: label("branch", number, 7),
         pull_request: label("pr", number, 6),
-        cost: (number % 11 > 0).then(|| Pico::new((number * 1_000_003).into())),
-        provider_cost: (number % 2 > 0).then(|| Pico::new((number * 1_000_000).into())),
+        cost: (!number.is_multiple_of(11)).then(|| Pico::new((number * 1_000_003).into())),
+        provider_cost: (!number.is_multiple_of(2)).then(|| Pico::new((number * 1_000_000).into())),
         total_us: number * 31_337 % 5_000_000,
-        ..if number % 13 == 0 { sample::refused(number) } else { sample::full(number) }
+        ..if number.is_multiple_of(13) { sample::refused(number) } else { sample::full(number) }
     };
     (0..count).map(entry).collect()
 }
@@ -167,7 +167,7 @@ async fn both_databases_give_the_same_answers() {
 
     let restated = |number: usize| Restated {
         id: entries[number].id,
-        cost: (number % 3 > 0).then(|| Pico::new(number as i128 * 5)),
+        cost: (!number.is_multiple_of(3)).then(|| Pico::new(number as i128 * 5)),
         price_version: "later".into(),
     };
     let restated: Vec<Restated> = (0..700).step_by(2).map(restated).collect();
@@ -230,7 +230,7 @@ async fn an_entry_that_postgres_does_not_take_stays_here_and_stops_no_other() {
 }
 
 async fn until_migrated(database: &Postgres) {
-    until(&database, "SELECT count(*) FROM pg_class WHERE relname = 'entries'", 1).await;
+    until(database, "SELECT count(*) FROM pg_class WHERE relname = 'entries'", 1).await;
 }
 
 /// Asks one after the other until told to stop; the ids of what came whole, and how many answers were no answers.
@@ -308,7 +308,7 @@ async fn outage(kind: Outage, seconds: u64) {
     } else {
         let oldest = proxy.metric("weighbridge_ledger_oldest_unshipped_seconds").await;
         let waiting = proxy.metric("weighbridge_ledger_unshipped ").await;
-        println!("{kind:?} for {seconds} s: {waiting} entries wait, the oldest for {oldest:.1} s");
+        eprintln!("{kind:?} for {seconds} s: {waiting} entries wait, the oldest for {oldest:.1} s");
         assert!(kind == Outage::Frozen || proxy.metric(failures).await > 0.0);
     }
     let back = Instant::now();
@@ -326,7 +326,7 @@ async fn outage(kind: Outage, seconds: u64) {
         answered.extend(ids);
     }
     until_shipped(&proxy).await;
-    println!("{} answers; all shipped {:.1} s after it came back", answered.len(), back.elapsed().as_secs_f64());
+    eprintln!("{} answers; all shipped {:.1} s after it came back", answered.len(), back.elapsed().as_secs_f64());
     assert_all_there(&database, &answered).await;
 }
 
@@ -382,7 +382,7 @@ async fn kill_nine_again_and_again_loses_no_whole_answer_in_the_file() {
     let distinct: BTreeSet<&String> = recorded.iter().collect();
     assert_eq!(distinct.len(), recorded.len(), "nothing is recorded twice");
     let missing = answered.iter().filter(|id| !distinct.contains(&id.replace('-', ""))).count();
-    println!("{} kills, {} whole answers, {} entries, {missing} missing", kills(), answered.len(), recorded.len());
+    eprintln!("{} kills, {} whole answers, {} entries, {missing} missing", kills(), answered.len(), recorded.len());
     assert!(answered.len() as u64 > kills() && missing == 0);
 }
 
@@ -395,7 +395,7 @@ async fn kill_nine_again_and_again_ships_every_whole_answer_once() {
     let process = Process::start(folder.path());
     let recorded = read(&folder.path().join("ledger/weighbridge.db"), "lower(hex(id))").len();
     until(&database, "SELECT count(*) FROM entries", recorded as i64).await;
-    println!("{} kills, {} whole answers, {recorded} entries shipped", kills(), answered.len());
+    eprintln!("{} kills, {} whole answers, {recorded} entries shipped", kills(), answered.len());
     assert!(answered.len() as u64 > kills());
     assert_all_there(&database, &answered).await;
     drop(process);

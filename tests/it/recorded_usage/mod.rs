@@ -74,10 +74,13 @@ struct Sender {
     shape: Shape,
     provider: &'static str,
     models: &'static [(&'static str, &'static str)],
-    tiers: &'static [(Option<&'static str>, &'static [(&'static str, &'static str)])],
+    tiers: &'static [Tier],
 }
 
-const OPENAIS_TIERS: &[(Option<&str>, &[(&str, &str)])] = &[
+/// A service tier as an answer tells it (`None`: not at all), and what the catalogue is asked with.
+type Tier = (Option<&'static str>, &'static [(&'static str, &'static str)]);
+
+const OPENAIS_TIERS: &[Tier] = &[
     (Some("default"), &[("service_tier", "default")]),
     (Some("flex"), &[("service_tier", "flex")]),
     (Some("priority"), &[("service_tier", "priority")]),

@@ -41,7 +41,15 @@ fn whole() -> Value {
 fn a_whole_answer_tells_usage_tier_text_and_marks() {
     let read = answer(whole());
     assert!(read.is_answer && read.error.is_none());
-    let usage = Usage { input: 10, cache_read: 60, cache_write_5m: 30, output: 30, reasoning: 20, ..Usage::default() };
+    let usage = Usage {
+        input: 10,
+        cache_read: 60,
+        cache_write_5m: 30,
+        output: 30,
+        reasoning: 20,
+        web_searches: 1,
+        ..Usage::default()
+    };
     assert_eq!(read.usage, Some(usage));
     assert_eq!((read.service_tier.as_deref(), read.text.as_str()), (Some("flex"), "hm said no f{}ppatch"));
     assert_eq!(read.marks, ["resp_1", "conv_1", "gAAA"].map(Mark::of));
