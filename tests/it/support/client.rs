@@ -73,6 +73,7 @@ impl Client {
         let mut request = Request::new(Full::new(body.into()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = format!("{}{path}", self.base).parse().ok()?;
+        *request.headers_mut() = self.headers.clone();
         within(self.http.request(request)).await.ok()
     }
 
