@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::file::LedgerError;
 use super::period::Period;
 use super::query::Reader;
+use super::{cell, ship};
 use crate::domain::{Pico, RequestId, Usage};
 use crate::store::postgres::{self, Pool};
 
@@ -65,12 +66,14 @@ fn bounds(period: Period) -> (i64, i64) {
     (period.since_millis.unwrap_or(0), period.until_millis.unwrap_or(i64::MAX))
 }
 
-/// In the order of arrival.
+/// Day by day, in the order of the primary key: a page is read from where the last one ended, and days outside the period
+/// are not looked at.
 const READ_DATABASE: &str = "SELECT id, at_millis, endpoint, model, input, cache_read, cache_write_5m, cache_write_1h, \
                              output, reasoning, audio_input, audio_output, image, web_searches, service_tier, cost_pico, \
-                             price_version FROM entries WHERE (at_millis, id) > ($1, $2) AND input IS NOT NULL AND \
-                             at_millis >= $3 AND at_millis < $4 AND ($5::text IS NULL OR model = $5) \
-                             ORDER BY at_millis, id LIMIT $6";
+                             price_version FROM entries WHERE (day, id) > (DATE '1970-01-01' + $1::int, $2) AND \
+                             day BETWEEN DATE '1970-01-01' + $1::int AND DATE '1970-01-01' + $7::int AND \
+                             input IS NOT NULL AND at_millis >= $3 AND at_millis < $4 AND \
+                             ($5::text IS NULL OR model = $5) ORDER BY day, id LIMIT $6";
 
 /// As [`Reader::used`], of what was shipped to PostgreSQL.
 pub(super) async fn in_database(
@@ -81,15 +84,20 @@ pub(super) async fn in_database(
     most: usize,
 ) -> Result<Vec<Used>, LedgerError> {
     let (since, until) = bounds(period);
-    let last = after.map_or((-1, Uuid::nil()), |used| {
-        let since = used.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        (i64::try_from(since.as_millis()).unwrap_or(i64::MAX), Uuid::from_bytes(*used.id.as_bytes()))
+    let last = after.map_or((day(since), Uuid::nil()), |used| {
+        let at = used.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        (day(i64::try_from(at.as_millis()).unwrap_or(i64::MAX)), Uuid::from_bytes(*used.id.as_bytes()))
     });
     let connection = postgres::connection(pool).await?;
-    let wanted: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-        [&last.0, &last.1, &since, &until, &model, &(most as i64)];
+    let wanted: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
+        [&last.0, &last.1, &since, &until, &model, &(most as i64), &day(until)];
     let rows = connection.query(READ_DATABASE, &wanted).await?;
     rows.iter().map(shipped).collect::<Result<_, tokio_postgres::Error>>().map_err(LedgerError::from)
+}
+
+/// The day of a moment, since 1970, within what PostgreSQL's calendar is used for.
+fn day(at_millis: i64) -> i32 {
+    i32::try_from(at_millis.div_euclid(cell::DAY)).unwrap_or(ship::LAST_DAY).clamp(0, ship::LAST_DAY)
 }
 
 fn shipped(row: &tokio_postgres::Row) -> Result<Used, tokio_postgres::Error> {

@@ -1,12 +1,12 @@
 //! The ledger in PostgreSQL: entries arrive there once, whatever is stopped, killed or frozen on the way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use weighbridge::domain::{self, Label, Pico};
+use weighbridge::domain::{self, Label, Pico, Usage};
 use weighbridge::record::archive::Archive;
 use weighbridge::record::entry::{self, Entry};
 use weighbridge::record::period::Period;
@@ -176,11 +176,28 @@ async fn both_databases_give_the_same_answers() {
     assert_eq!(from_database.restate(restated).await.expect("restated"), 0, "once");
     assert_same_answers(&from_file, &from_database).await;
 
+    let used = [used_in_pages(&from_file).await, used_in_pages(&from_database).await];
+    assert!(used[0].len() > 600 && used[0] == used[1], "{} and {}", used[0].len(), used[1].len());
+
     let (here, there) = (from_file.by_id(entries[4].id).await, from_database.by_id(entries[4].id).await);
     let (here, mut there) = (here.expect("read").expect("there"), there.expect("read").expect("there"));
     there.as_object_mut().expect("an object").remove("replica");
     assert_eq!(here, there);
     assert_eq!(here["first_price_version"], "genai-prices 0.2.1");
+}
+
+/// What every answer used and cost, read a few at a time, by the request's id.
+async fn used_in_pages(archive: &Archive) -> BTreeMap<String, (Usage, Option<Pico>, Option<String>)> {
+    let (mut found, mut last) = (BTreeMap::new(), None);
+    loop {
+        let page = archive.used(Period::default(), None, last.as_ref(), 37).await.expect("a page");
+        let Some(end) = page.last() else { return found };
+        last = Some(end.clone());
+        for one in page {
+            let before = found.insert(one.id.to_string(), (one.usage, one.cost, one.price_version));
+            assert!(before.is_none(), "{} is on two pages", one.id);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -166,9 +166,25 @@ impl Columns {
             return Err("it names no model".to_owned());
         }
         let text = field(self.cost);
-        let cost = Pico::parse_usd(&text.replace(['$', ','], "")).ok_or_else(|| format!("`{text}` is no amount"))?;
+        let cost = usd(text).ok_or_else(|| format!("`{text}` is no amount in USD with a decimal point"))?;
         Ok((day, model, cost))
     }
+}
+
+/// An amount such as `$1,234.50`: commas stand in front of groups of three digits, so that a decimal comma is no amount
+/// rather than a hundred times as much.
+fn usd(text: &str) -> Option<Pico> {
+    let text = text.trim().replacen('$', "", 1);
+    let whole = text.split('.').next().unwrap_or_default();
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default().trim_start_matches('-');
+    let is_grouped = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
+    if text.contains(',')
+        && (!is_grouped || text.rsplit('.').next().is_some_and(|part| part.contains(',') && text.contains('.')))
+    {
+        return None;
+    }
+    Pico::parse_usd(&text.replace(',', ""))
 }
 
 /// The day in UTC of a date, a moment, or seconds since 1970.
@@ -184,6 +200,15 @@ fn day(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decimal_comma_is_no_amount() {
+        assert_eq!(usd("$1,234.50"), Some(Pico::new(1_234_500_000_000_000)));
+        assert_eq!(usd("12,345,678"), Some(Pico::new(12_345_678_000_000_000_000)));
+        for bad in ["0,25", "1234,567.00", "1,23", "1.234,50", "1,2345"] {
+            assert_eq!(usd(bad), None, "{bad}");
+        }
+    }
 
     fn costs(text: &str) -> Vec<(String, String, String)> {
         let invoice = parse(text.as_bytes(), &Names::new(&[], false)).unwrap();

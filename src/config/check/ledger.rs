@@ -63,7 +63,17 @@ impl Checker<'_, '_> {
 
     /// Where entries are shipped to.
     fn ship(&mut self, raw: &RawLedger) -> Option<Ship> {
-        let written = raw.url.as_ref()?;
+        let Some(written) = raw.url.as_ref() else {
+            let others = [
+                raw.ship_interval.as_ref().map(|interval| interval.span()),
+                raw.max_spool.as_ref().map(|most| most.span()),
+            ];
+            if let Some(place) = others.into_iter().flatten().next() {
+                let message = "[ledger] has no `url`, so nothing is shipped";
+                self.findings.error(place, message).hint("the address of a PostgreSQL database, or take this out");
+            }
+            return None;
+        };
         let address = self.private_url("ledger.url", written)?;
         if let Err(error) = postgres::pool(address.expose()) {
             self.findings.error(written.span(), format!("`ledger.url`: {error}"));

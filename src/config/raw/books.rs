@@ -24,10 +24,10 @@ pub struct RawShared {
     /// holds a password. Default: none, this process is the only one.
     pub url: Option<Located<RawUrl>>,
     /// What happens while the server is gone. Default `local`.
-    pub stance: Option<StanceWord>,
+    pub stance: Option<Located<StanceWord>>,
     /// Whether each request asks the server, so that nothing is overshot. Default false: replicas take shares of a
     /// budget ahead.
-    pub strict: Option<bool>,
+    pub strict: Option<Located<bool>>,
     /// How every name on the server begins, for servers that are shared with others. Default `wb`.
     pub prefix: Option<Located<String>>,
     /// How long one question to the server may take. Default `50ms`.

@@ -53,7 +53,7 @@ pub fn days_of(ids: &[Uuid]) -> (i32, i32) {
 }
 
 /// The last day but one of PostgreSQL's calendar as far as it is used here.
-const LAST_DAY: i32 = 2_932_895;
+pub const LAST_DAY: i32 = 2_932_895;
 
 /// The most entries in one transaction. More would gain nothing and hold the rollups' lines longer.
 const MOST: usize = 500;
