@@ -49,7 +49,12 @@ fn sum(
     millis: u64,
     ended_before_micros: u64,
 ) -> Result<(), LedgerError> {
-    let archive = Archive::of(&config.ledger)?;
+    // Where replicas share budgets, each tells what it spent itself: its own file knows that as far as it goes back, and
+    // what it had told before counts if that is more. The database has what all of them spent.
+    let archive = match budgets.are_shared() {
+        true => Archive::in_file(&config.ledger.path),
+        false => Archive::of(&config.ledger)?,
+    };
     for budget in new {
         let from = budget.window.at(&budget.zone, millis).from_millis;
         let spent = spent_since(&archive, from, ended_before_micros, budget.scope.dimension)?;
@@ -78,7 +83,7 @@ fn drain(budgets: &Budgets, ledger: &Ledger) {
     }
 }
 
-/// What the ledger says. While PostgreSQL cannot be asked, what this replica has in its file has to do: a database that is
+/// What the ledger says. While PostgreSQL cannot be asked, or has no tables yet, what this replica has in its file has to do: a database that is
 /// away stops no start.
 fn spent_since(
     archive: &Archive,
@@ -87,7 +92,7 @@ fn spent_since(
     whose: Dimension,
 ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
     match archive.spent_since_blocking(from_millis, ended_before_micros, whose) {
-        Err(LedgerError::Store(error)) => {
+        Err(error @ (LedgerError::Store(_) | LedgerError::Database(_))) => {
             tracing::warn!(%error, "budgets begin with what this replica's file knows was spent");
             let file = Archive::in_file(archive.path());
             file.spent_since_blocking(from_millis, ended_before_micros, whose)

@@ -89,6 +89,11 @@ impl Budgets {
         self.state.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether other replicas count under the same budgets.
+    pub fn are_shared(&self) -> bool {
+        self.leases.is_some()
+    }
+
     /// Puts overrides in force that were made while the proxy runs.
     pub fn set_overrides(&self, made_later: MadeLater) {
         *self.state.made_later.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made_later);

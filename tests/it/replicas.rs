@@ -16,7 +16,7 @@ use crate::support::process::Process;
 use crate::support::proxy::{read, routes};
 use crate::support::redis::{faults, windows};
 use crate::support::upstream::{DONE, FINISH, ROLE, USAGE, chunk, content, within};
-use crate::support::{Redis, Reply, Step, Upstream};
+use crate::support::{Postgres, Redis, Reply, Step, Upstream};
 
 /// A stream that stops in the middle until the test lets it go on, and then says what it used.
 fn halting() -> Reply {
@@ -307,4 +307,46 @@ async fn while_the_server_is_gone_replicas_go_on_with_their_shares() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_server_is_gone_requests_are_refused_where_that_is_the_stance() {
     without_server("closed").await;
+}
+
+/// Replicas that ship to one database and share one budget: a restart tells the server what that replica spent, and not
+/// what the database says that all of them did.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_of_replicas_with_one_database_changes_nothing_that_is_spent() {
+    let upstream = Upstream::start_answering_each(|_| Reply::chat("hello")).await;
+    let (redis, database) = (Redis::start(), Postgres::start().await);
+    let shared = "lease = \"5s\"\ntimeout = \"1s\"";
+    let folders: Vec<TempDir> = (0..2).map(|_| folder(&upstream, &redis, shared, 1_000_000_000_000)).collect();
+    for folder in &folders {
+        let path = folder.path().join("routes.toml");
+        let text = std::fs::read_to_string(&path).expect("the routes");
+        let more = format!("{text}\n[ledger]\nurl = \"{}\"\nship_interval = \"20ms\"\n", database.address());
+        std::fs::write(&path, more).expect("written");
+    }
+    let mut replicas: Vec<Process> = folders.iter().map(|folder| Process::start(folder.path())).collect();
+    for replica in &replicas {
+        for _ in 0..5 {
+            assert_eq!(replica.client().chat(asked(false)).await.status, 200);
+        }
+    }
+    let spent = 10 * 20_000;
+    eventually("both have told", || figures(&redis)["spent"] == spent).await;
+    within(async {
+        while database.number("SELECT count(*) FROM entries").await < 10 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    for place in [0, 1, 0, 1] {
+        let stopped = replicas.remove(place);
+        stopped.signal("-TERM");
+        drop(stopped);
+        replicas.insert(place, Process::start(folders[place].path()));
+        // It has told how things stand before it answers.
+        assert_eq!(replicas[place].client().get("/healthz").await.status, 200);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert_eq!(figures(&redis)["spent"], spent, "{:?}", figures(&redis));
+    }
+    assert_eq!(replicas[0].client().chat(asked(false)).await.status, 200);
+    eventually("one more was spent", || figures(&redis)["spent"] == spent + 20_000).await;
 }
