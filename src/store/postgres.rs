@@ -17,6 +17,9 @@ pub type Pool = deadpool_postgres::Pool;
 /// How many connections one process keeps at most: the shipper's, and those of people who look.
 const CONNECTIONS: usize = 8;
 
+/// How long what was sent may stay without an acknowledgement.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+
 /// How long it takes at most to get a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,6 +43,8 @@ pub fn pool(address: &str) -> Result<Pool, AddressError> {
     let unreadable = |error: tokio_postgres::Error| AddressError::Unreadable(words(&error));
     let mut config: tokio_postgres::Config = address.parse().map_err(unreadable)?;
     config.application_name("weighbridge").keepalives_idle(Duration::from_secs(15));
+    // A connection whose other end is gone without a word is given up after seconds, not after the system's quarter hour.
+    config.keepalives_interval(Duration::from_secs(5)).keepalives_retries(3).tcp_user_timeout(LOST_AFTER);
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(PATIENCE);
     }

@@ -218,6 +218,24 @@ async fn what_waits_here_is_part_of_a_report_and_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_for_long_delays_the_making_of_days_and_no_entry() {
+    let (folder, database) = (tempfile::tempdir().expect("a folder"), Postgres::start().await);
+    let settings =
+        Settings { ship: Some(Ship::to(database.address())), ..Settings::at(folder.path().join("ledger.db")) };
+    keep(&settings, &entries(10)).await;
+    // A day has to be made again, and somebody reads the table that its rows would be moved out of.
+    let day: String = database.query("SELECT to_char(CURRENT_DATE + 3, 'YYYYMMDD')").await[0].get(0);
+    database.execute(&format!("DROP TABLE entries_{day}")).await;
+    let (reading, connection) =
+        tokio_postgres::connect(&database.address(), tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    reading.batch_execute("BEGIN; SELECT count(*) FROM entries_default").await.expect("it reads");
+    keep(&Settings { path: folder.path().join("another.db"), ..settings }, &entries(40)).await;
+    assert_eq!(database.number("SELECT count(*) FROM entries").await, 40);
+    assert_eq!(database.number(&format!("SELECT count(*) FROM pg_class WHERE relname = 'entries_{day}'")).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_entry_that_postgres_does_not_take_stays_here_and_stops_no_other() {
     let (folder, database) = (tempfile::tempdir().expect("a folder"), Postgres::start().await);
     let settings =

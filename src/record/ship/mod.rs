@@ -70,6 +70,9 @@ const LAST_PATIENCE: Duration = Duration::from_secs(3);
 /// How often days are made ahead and old ones dropped.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
 
+/// How long housekeeping rests when others hold what it needs: each try makes a batch wait for two seconds.
+const HOUSE_PAUSE: Duration = Duration::from_secs(60);
+
 /// Why entries were not shipped.
 #[derive(Debug, thiserror::Error)]
 enum ShipError {
@@ -105,6 +108,8 @@ pub struct Shipper {
     days: Days,
     is_migrated: bool,
     kept_house: Option<Instant>,
+    /// Not before this: the last time it could not be done.
+    house_after: Option<Instant>,
 }
 
 impl Shipper {
@@ -135,6 +140,7 @@ impl Shipper {
             days: Days::default(),
             is_migrated: false,
             kept_house: None,
+            house_after: None,
         })
     }
 
@@ -238,6 +244,29 @@ impl Shipper {
             migration::of_postgres(&self.pool, ROOM, MIGRATIONS).await?;
             self.is_migrated = true;
         }
+        if self.house_after.is_none_or(|after| Instant::now() >= after)
+            && let Err(error) = self.keep_house(connection, batch).await
+        {
+            // Somebody reads a day for long, a backup perhaps. Entries need no tables of their own: the default takes
+            // those of a day that has none, and they are moved when it gets them.
+            tracing::warn!(
+                error = postgres::words(&error),
+                "days of the ledger could not be made or dropped: again soon"
+            );
+            self.house_after = Some(Instant::now() + HOUSE_PAUSE);
+        }
+        if batch.len() > 0 {
+            write::write(connection, &self.replica, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the tables of days that need them, and drops those that are not kept any more.
+    async fn keep_house(
+        &mut self,
+        connection: &mut deadpool_postgres::Object,
+        batch: &Batch,
+    ) -> Result<(), tokio_postgres::Error> {
         let today = unix_millis() / DAY;
         self.days.make(connection, today, batch.days()).await?;
         if self.kept_house.is_none_or(|kept| kept.elapsed() >= HOUSEKEEPING) {
@@ -247,9 +276,6 @@ impl Shipper {
                 self.days.drop_before(connection, first_kept).await?;
             }
             self.kept_house = Some(Instant::now());
-        }
-        if batch.len() > 0 {
-            write::write(connection, &self.replica, batch).await?;
         }
         Ok(())
     }
