@@ -19,6 +19,7 @@ mod price;
 mod prompt;
 mod scope;
 mod secret;
+mod text;
 mod unit_price;
 mod usage;
 
