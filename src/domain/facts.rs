@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{App, Caller, ContentSet, Dialect, Door, KeyName, Kind, Label, OutputFormat, Risk, TagSet, TokenCount};
+use super::{
+    App, Caller, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label, OutputFormat, Risk, TagSet, TokenCount,
+};
 
 /// Who spoke last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -71,6 +73,8 @@ pub struct Facts {
     pub kind: Kind,
     /// What the text carries.
     pub content: ContentSet,
+    /// How likely it needs the large model.
+    pub difficulty: Difficulty,
     /// How many tools are defined.
     pub tools: u32,
     /// How many images it has.
