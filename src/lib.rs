@@ -21,6 +21,7 @@ pub mod read;
 pub mod recall;
 pub mod record;
 pub mod registry;
+pub mod replay;
 pub mod route;
 pub mod shared;
 pub mod store;

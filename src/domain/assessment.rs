@@ -195,6 +195,12 @@ macro_rules! word_set {
     };
 }
 
+impl Default for Kind {
+    fn default() -> Self {
+        Kind::Other
+    }
+}
+
 word_set! {
     /// Risk tags.
     TagSet of Tag

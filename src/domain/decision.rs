@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{EndpointName, Pico, RuleName, TierName};
 
 /// Why an endpoint is no candidate, whatever it would cost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "gate", rename_all = "snake_case")]
 pub enum Gate {
     /// The prompt and the output it must leave room for do not fit into the context window.
@@ -32,7 +32,7 @@ pub enum Gate {
 }
 
 /// An endpoint that was left out.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GatedOut {
     /// Which.
     pub endpoint: EndpointName,
@@ -42,7 +42,7 @@ pub struct GatedOut {
 }
 
 /// An endpoint to try.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Candidate {
     /// Which.
     pub endpoint: EndpointName,
@@ -51,7 +51,7 @@ pub struct Candidate {
 }
 
 /// What is to be done.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Try the candidates in their order.
@@ -63,7 +63,7 @@ pub enum Outcome {
 }
 
 /// A reason, in the order in which it counted.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// The rule was the first whose `when` held.
@@ -110,7 +110,7 @@ pub enum Reason {
 }
 
 /// Where a request goes, and why: a pure function of rules, facts and the moment's situation.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Decision {
     /// What is to be done.
     pub outcome: Outcome,
@@ -121,7 +121,7 @@ pub struct Decision {
     /// The endpoints to try, in order: the tier's own, then those of the tier it escalates to.
     pub candidates: Vec<Candidate>,
     /// The endpoints left out, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gated_out: Vec<GatedOut>,
     /// Every reason.
     pub reasons: Vec<Reason>,

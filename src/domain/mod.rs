@@ -21,6 +21,7 @@ mod scope;
 mod secret;
 mod standing;
 mod steps;
+mod text;
 mod unit_price;
 mod usage;
 mod weighed;

@@ -46,6 +46,10 @@ impl Archive {
         &self.path
     }
 
+    pub(super) fn database(&self) -> Option<&Pool> {
+        self.database.as_ref()
+    }
+
     /// Where it is, for people.
     pub fn place(&self) -> String {
         let path = self.path.display();

@@ -190,7 +190,8 @@ fn write_decision(f: &mut fmt::Formatter<'_>, decision: &Decision) -> fmt::Resul
     Ok(())
 }
 
-fn gate_text(gate: Gate) -> String {
+/// Why an endpoint is left out, in words.
+pub fn gate_text(gate: Gate) -> String {
     match gate {
         Gate::ContextWindow { needed, window } => format!("{needed} tokens do not fit into its window of {window}"),
         Gate::Images => "it takes no images".to_owned(),
@@ -202,7 +203,8 @@ fn gate_text(gate: Gate) -> String {
     }
 }
 
-fn reason_text(reason: &Reason) -> String {
+/// A reason in words.
+pub fn reason_text(reason: &Reason) -> String {
     match reason {
         Reason::Rule { rule, why } => format!("rule {rule} matched: {why}"),
         Reason::RequestedByName { name } => format!("the client asked for {name} by name"),

@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("value", 3),
     ("config", 4),
     ("proxy", 5),
+    ("replay", 5),
     ("admin", 5),
     ("app", 6),
     ("cli", 6),
