@@ -54,7 +54,7 @@ enum Command {
     Explain(explain::Args),
     /// Run the [[tests]] of routes.toml.
     Test(test::Args),
-    /// Assess prompts from standard input.
+    /// Assess prompts, or measure the assessments on labelled ones.
     Assess(assess::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
@@ -87,7 +87,7 @@ pub fn run() -> ExitCode {
         Command::Connect(args) => connect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
-        Command::Assess(args) => assess::run(args),
+        Command::Assess(args) => assess::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{App, Caller, ContentSet, Dialect, Door, KeyName, Kind, Label, OutputFormat, Risk, TagSet, TokenCount};
+use super::{
+    App, Caller, Confidence, ContentSet, Dialect, Door, KeyName, Kind, Label, OutputFormat, Risk, TagSet, TokenCount,
+};
 
 /// Who spoke last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -67,6 +69,8 @@ pub struct Facts {
     pub tags: TagSet,
     /// How much damage a wrong answer does.
     pub risk: Risk,
+    /// How surely the level is right.
+    pub confidence: Confidence,
     /// The sort of work.
     pub kind: Kind,
     /// What the text carries.
