@@ -21,9 +21,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
 use crate::admit::{Issuers, Limits};
-use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
+use crate::domain::Prompt;
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
@@ -119,7 +119,6 @@ impl App {
             issued: Arc::default(),
             issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
-            assessor: Assessor::new(),
             pool: Pool::default(),
             books: Books { ledger, metrics, budgets: purse, recall, shared, lifecycle: lifecycle.clone() },
             lifecycle: lifecycle.clone(),
@@ -248,11 +247,11 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
 }
 
 fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
-    let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
     let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
-    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
+    let judged = |config: &Config, prompt: &Prompt| config.assessor.assess(prompt);
+    let result = match proxy.config.reload(path, SystemTime::now(), &env, &judged, &objects) {
         ReloadEvent::Unchanged => return,
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::admit::Key;
-use crate::assess::Assessor;
 use crate::config::{Config, Trial};
 use crate::dialect::{self, Limits};
 use crate::domain::{App, Assessment, Caller, Content, Door, Evidence, Facts, HeaderFacts, Label, Prompt, Signal};
@@ -76,8 +75,7 @@ pub fn run(args: &Args) -> ExitCode {
         Err(reason) => return super::cannot_run(&reason),
     };
     let at_millis = args.at.map_or_else(super::now_millis, |at| u64::try_from(at.as_millisecond()).unwrap_or(0));
-    let assessor = Assessor::new();
-    let (facts, assessment) = trial.facts(&config.rules, &|prompt| assessor.assess(prompt), at_millis);
+    let (facts, assessment) = trial.facts(&config.rules, &|prompt| config.assessor.assess(prompt), at_millis);
     let explanation = explain(&config.rules, &facts, &trial.situation());
     let report = Report { assessment: &assessment, facts: &facts, explanation: &explanation };
     let printed = if args.json { super::print_json(&report) } else { print(&trial.prompt, &report) };
@@ -173,7 +171,7 @@ fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
         false => writeln!(out, "  tokens   about {} ({} to {})", tokens.expected, tokens.low, tokens.high)?,
     }
     writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
-    writeln!(out, "  risk     {}", facts.risk)?;
+    writeln!(out, "  risk     {}, {} sure", facts.risk, facts.confidence)?;
     writeln!(out, "  kind     {}", facts.kind)?;
     writeln!(out, "  difficulty {}", facts.difficulty)?;
     writeln!(out, "  content  {}", or_none(facts.content.to_string()))?;
@@ -181,7 +179,7 @@ fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
         writeln!(out, "evidence")?;
     }
     for evidence in &report.assessment.evidence {
-        let signal = signal_text(evidence.signal);
+        let signal = signal_text(&evidence.signal);
         writeln!(
             out,
             "  {:+5.1}  {signal:26}  turn {}: {}",
@@ -193,7 +191,7 @@ fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
     write!(out, "{}", report.explanation)
 }
 
-fn signal_text(signal: Signal) -> String {
+fn signal_text(signal: &Signal) -> String {
     match signal {
         Signal::Tag(tag) => format!("tag {tag}"),
         Signal::Risk(risk) => format!("risk {risk}"),

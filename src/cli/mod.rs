@@ -59,6 +59,7 @@ enum Command {
     /// Try rules on past requests: what would go elsewhere, and what that would cost.
     Backtest(backtest::Args),
     /// Assess prompts from standard input.
+    /// Assess prompts, or measure the assessments on labelled ones.
     Assess(assess::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
@@ -92,7 +93,8 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Backtest(args) => backtest::run(&args),
-        Command::Assess(args) => assess::run(args),
+        Command::Assess(args) => assess::run(&args),
+        Command::Assess(args) => assess::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),

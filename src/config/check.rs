@@ -3,6 +3,7 @@
 
 mod admin;
 mod alerts;
+mod assess;
 mod budgets;
 mod endpoints;
 mod issuers;
@@ -71,6 +72,8 @@ pub(super) struct Checker<'t, 's> {
     pub(super) taken_out: TakenOut,
     pub(super) surroundings: &'s Surroundings<'s>,
     pub(super) prices: Prices,
+    /// The company's own tags, also those whose declaration has a problem of its own.
+    pub(super) own_tags: Vec<String>,
 }
 
 /// One endpoint, as routing and as forwarding see it.
@@ -105,6 +108,8 @@ impl Checker<'_, '_> {
         self.tiers(&raw.tiers, &mut declared);
         let routed = self.routed(&raw.routing, &declared);
         let baseline = self.baseline(&raw.routing, &declared);
+        let assessor = self.assess(&raw.assess);
+        self.own_tags = raw.assess.tags.keys().map(|name| name.value().clone()).collect();
         let rules = self.rules(&raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
         let limits = self.limits(&raw.limits, &declared);
@@ -141,6 +146,7 @@ impl Checker<'_, '_> {
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
             shared,
+            assessor,
             budgets: budgets.into(),
             outcomes,
             alerts,

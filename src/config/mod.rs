@@ -31,6 +31,7 @@ pub use schema::schema;
 pub use text::percentage;
 pub use trial::{Assess, Trial};
 
+use crate::assess::Assessor;
 use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
@@ -64,6 +65,8 @@ pub struct Config {
     pub limits: admit::LimitList,
     /// Who may see and change what the admin port has.
     pub admin_tokens: registry::AdminTokens,
+    /// Judges prompts, as careful as the file says and by its words.
+    pub assessor: Arc<Assessor>,
     /// Where requests go.
     pub rules: route::Rules,
     /// Every endpoint.

@@ -3,6 +3,7 @@
 //!
 //! Nothing is required here: `check` misses what is missing, and says so together with everything else.
 
+mod assess;
 mod books;
 mod money;
 mod people;
@@ -17,6 +18,7 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
+pub use assess::{RawAssess, RawTag, TagText};
 pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
@@ -66,6 +68,8 @@ pub struct RawFile {
     pub outcomes: RawOutcomes,
     /// Who is told when something is wrong with the money.
     pub alerts: RawAlerts,
+    /// How prompts are judged: how careful, and by which words of your own.
+    pub assess: RawAssess,
     /// What is told on standard error.
     pub log: RawLog,
     /// The rules, in order: the first whose `when` holds decides. The last one has no `when`.

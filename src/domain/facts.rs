@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{known_ones, known_or_usual};
 use super::{
-    App, Caller, Content, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label, OutputFormat, Risk, Tag, TagSet,
-    TokenCount,
+    App, Caller, Confidence, Content, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label, OutputFormat, Risk,
+    TagSet, TokenCount,
 };
 
 /// Who spoke last.
@@ -76,10 +76,11 @@ pub struct Facts {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dear_tier: bool,
     /// The risks it touches.
-    #[serde(deserialize_with = "known_ones::<_, Tag, _>")]
     pub tags: TagSet,
     /// How much damage a wrong answer does.
     pub risk: Risk,
+    /// How surely the level is right.
+    pub confidence: Confidence,
     /// The sort of work.
     #[serde(deserialize_with = "known_or_usual")]
     pub kind: Kind,
@@ -134,6 +135,7 @@ impl Default for Facts {
             dear_tier: false,
             tags: TagSet::EMPTY,
             risk: Risk::Low,
+            confidence: Confidence::default(),
             kind: Kind::Other,
             content: ContentSet::EMPTY,
             difficulty: Difficulty::UNKNOWN,

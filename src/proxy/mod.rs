@@ -26,7 +26,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
-use crate::assess::{Assessor, tokens};
+use crate::assess::tokens;
 use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
@@ -71,8 +71,6 @@ pub struct Proxy {
     pub issuers: Arc<Issuers>,
     /// What is used of limits.
     pub limits: Limits,
-    /// Judges prompts.
-    pub assessor: Assessor,
     /// Connections and breakers.
     pub pool: Pool,
     /// Ledger, metrics, phase.
@@ -146,7 +144,7 @@ impl Proxy {
         let bounds = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
             let prompt = dialect::parse(asked.kind, read.bytes, &bounds)?;
-            let assessment = self.assessor.assess(&prompt);
+            let assessment = config.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
         admitted.may_name(&prompt.model)?;

@@ -429,7 +429,7 @@ impl Trail {
             rule: self.decision.as_ref().and_then(|decision| decision.rule.clone()),
             tier: entry.tier.clone(),
             endpoint: entry.endpoint.clone(),
-            tags: self.facts.as_ref().map_or_else(Default::default, |facts| facts.tags),
+            tags: self.facts.as_ref().map_or_else(Default::default, |facts| facts.tags.clone()),
             risk: self.facts.as_ref().map(|facts| facts.risk),
             status: end.status,
             ending: end.ending.as_str(),
