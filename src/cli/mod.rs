@@ -94,7 +94,6 @@ pub fn run() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Assess(args) => assess::run(&args),
-        Command::Assess(args) => assess::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),

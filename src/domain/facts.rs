@@ -177,6 +177,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Tag;
 
     /// What this version writes. Never change one of these: the ledgers of those who run it are full of it. When a fact is
     /// added, add what is written now below.
