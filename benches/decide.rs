@@ -108,6 +108,7 @@ fn facts() -> Facts {
         dear_tier: false,
         tags: [Tag::Security].into_iter().collect::<TagSet>(),
         risk: Risk::High,
+        confidence: weighbridge::domain::Confidence::of_percent(80),
         difficulty: Difficulty::of(0.6),
         kind: Kind::Design,
         content: ContentSet::EMPTY,
