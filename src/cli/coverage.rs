@@ -117,7 +117,9 @@ fn findings(args: &Args, coverage: &Coverage, dead: &[&str]) -> Vec<String> {
     }
     let unmatched = coverage.unmatched.len() as u64;
     if let Some(most) = args.max_unmatched.filter(|most| unmatched > *most) {
-        found.push(format!("{unmatched} apps, teams and features match nothing but the last rule, --max-unmatched allows {most}"));
+        found.push(format!(
+            "{unmatched} apps, teams and features match nothing but the last rule, --max-unmatched allows {most}"
+        ));
     }
     found
 }

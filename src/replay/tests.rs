@@ -177,7 +177,8 @@ fn what_is_denied_newly_costs_nothing_and_is_told() {
 fn what_cannot_be_replayed_is_counted_with_its_reason() {
     let refused = Recorded { facts: Err(Unseen::Refused("unauthenticated".into())), ..recorded(1) };
     let missing = Recorded { facts: Err(Unseen::Missing), ..recorded(2) };
-    let strange = Recorded { facts: Err(Unseen::Unreadable("the facts: unknown variant `morse`".into())), ..recorded(3) };
+    let strange =
+        Recorded { facts: Err(Unseen::Unreadable("the facts: unknown variant `morse`".into())), ..recorded(3) };
     let report = replayed("", vec![refused, missing, strange, recorded(4)]);
     assert_eq!((report.entries, report.replayed), (4, 1));
     let reasons: Vec<&str> = report.left_out.keys().map(String::as_str).collect();
