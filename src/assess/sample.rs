@@ -51,5 +51,8 @@ fn prompt(body: String, turns: Vec<Turn>) -> Prompt {
         dear_tier: false,
         pins: Vec::new(),
         signed: Vec::new(),
+        calls: Vec::new(),
+        named: None,
+        cache_life: None,
     }
 }

@@ -207,6 +207,7 @@ fn print_facts(facts: &Facts, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
     writeln!(out, "  risk     {}", facts.risk)?;
     writeln!(out, "  kind     {}", facts.kind)?;
+    writeln!(out, "  difficulty {}", facts.difficulty)?;
     writeln!(out, "  content  {}", or_none(facts.content.to_string()))
 }
 

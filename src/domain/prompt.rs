@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Dialect, Door, Mark};
+use super::{CacheLife, Dialect, Door, Mark};
 
 /// A range of bytes of the body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -155,6 +155,23 @@ pub struct Prompt {
     pub pins: Vec<Mark>,
     /// The reasoning in the conversation that only the model which wrote it can read.
     pub signed: Vec<Signed>,
+    /// The calls of tools in the conversation, in order.
+    pub calls: Vec<Call>,
+    /// What the client says beside the conversation from which its name for it can be told, as it stands in the body.
+    pub named: Option<Span>,
+    /// For how long the client asks the provider to keep the prompt; `None`: it does not ask.
+    pub cache_life: Option<CacheLife>,
+}
+
+/// A call of a tool that the model made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Call {
+    /// The turn in which it stands, by its place in [`Prompt::turns`].
+    pub turn: u32,
+    /// The tool's name as a JSON string, quotes included.
+    pub name: Span,
+    /// What it is called with, as it stands in the body; empty if nothing is.
+    pub arguments: Span,
 }
 
 /// A signed or encrypted block of reasoning.
@@ -189,6 +206,9 @@ impl Prompt {
             dear_tier: false,
             pins: Vec::new(),
             signed: Vec::new(),
+            calls: Vec::new(),
+            named: None,
+            cache_life: None,
         }
     }
 

@@ -82,6 +82,9 @@ pub fn parse_plain(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, F
         dear_tier: false,
         pins: Vec::new(),
         signed: Vec::new(),
+        calls: Vec::new(),
+        named: None,
+        cache_life: None,
         body: body.clone(),
     })
 }
