@@ -32,6 +32,7 @@ use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::sessions::Sessions;
 use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
@@ -121,7 +122,15 @@ impl App {
             limits: Limits::default(),
             assessor: Assessor::new(),
             pool: Pool::default(),
-            books: Books { ledger, metrics, budgets: purse, recall, shared, lifecycle: lifecycle.clone() },
+            books: Books {
+                ledger,
+                metrics,
+                budgets: purse,
+                recall,
+                sessions: Arc::new(Sessions::default()),
+                shared,
+                lifecycle: lifecycle.clone(),
+            },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });

@@ -141,6 +141,7 @@ impl Checker<'_, '_> {
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
             shared,
+            sessions: crate::sessions::Settings::default(),
             budgets: budgets.into(),
             outcomes,
             alerts,

@@ -7,6 +7,7 @@ use weighbridge::domain; // where the entries of the ledger's own tests look for
 mod budgets;
 mod config;
 mod connect;
+mod conversations;
 mod dialects;
 mod doors;
 mod faults;
