@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use divan::{Bencher, black_box};
 use weighbridge::config::{Config, Strictness, Surroundings, parse};
 use weighbridge::domain::{
-    App, ContentSet, Conversation, Dialect, Door, Facts, HeaderFacts, Kind, Label, OutputFormat, Risk, Tag, TagSet,
-    TokenCount, TurnKind,
+    App, ContentSet, Conversation, Dialect, Difficulty, Door, Facts, HeaderFacts, Kind, Label, OutputFormat, Risk, Tag,
+    TagSet, TokenCount, TurnKind,
 };
 use weighbridge::route::{Situation, decide, explain, needs_exact_tokens};
 
@@ -108,6 +108,7 @@ fn facts() -> Facts {
         dear_tier: false,
         tags: [Tag::Security].into_iter().collect::<TagSet>(),
         risk: Risk::High,
+        difficulty: Difficulty::of(0.6),
         kind: Kind::Design,
         content: ContentSet::EMPTY,
         tools: 12,

@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use self::lexicon::Lexicon;
 use self::prose::Prose;
 use self::risk::{Heard, Scales};
-use crate::domain::{Assessment, Kind, Prompt, Role};
+use crate::domain::{Assessment, Difficulty, Kind, Prompt, Role};
 
 /// How much of a long human turn is searched for phrases, at each end.
 const LOOK: usize = 2048;
@@ -74,6 +74,7 @@ impl Assessor {
             risk,
             kind,
             content,
+            difficulty: Difficulty::UNKNOWN,
             images: prompt.images().count() as u32,
             evidence,
         }

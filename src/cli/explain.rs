@@ -175,6 +175,7 @@ fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
     writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
     writeln!(out, "  risk     {}", facts.risk)?;
     writeln!(out, "  kind     {}", facts.kind)?;
+    writeln!(out, "  difficulty {}", facts.difficulty)?;
     writeln!(out, "  content  {}", or_none(facts.content.to_string()))?;
     if !report.assessment.evidence.is_empty() {
         writeln!(out, "evidence")?;

@@ -123,11 +123,7 @@ impl Past<'_> {
 }
 
 /// What was spent of a budget in the window of `since` before that moment, by holder.
-pub(super) fn spent_before(
-    archive: &Archive,
-    budget: &Budget,
-    since: u64,
-) -> Result<Vec<(String, Pico)>, LedgerError> {
+pub(super) fn spent_before(archive: &Archive, budget: &Budget, since: u64) -> Result<Vec<(String, Pico)>, LedgerError> {
     let from = budget.window.at(&budget.zone, since).from_millis;
     if from == since {
         return Ok(Vec::new());

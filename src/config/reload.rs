@@ -252,7 +252,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::domain::{Assessment, ContentSet, Kind, Prompt, Risk, TagSet, TokenCount};
+    use crate::domain::{Assessment, ContentSet, Difficulty, Kind, Prompt, Risk, TagSet, TokenCount};
 
     const RULES: &str = r#"
         [endpoints.one]
@@ -302,6 +302,7 @@ mod tests {
                 risk: Risk::Low,
                 kind: self.kind,
                 content: ContentSet::EMPTY,
+                difficulty: Difficulty::UNKNOWN,
                 images: 0,
                 evidence: vec![],
             };

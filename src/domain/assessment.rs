@@ -3,6 +3,8 @@
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::Difficulty;
+
 /// Defines a closed list of words once: the enum, its text, its parsing and the list of all.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -281,6 +283,8 @@ pub struct Assessment {
     pub kind: Kind,
     /// What the text carries.
     pub content: ContentSet,
+    /// How likely it needs the large model.
+    pub difficulty: Difficulty,
     /// How many images it has.
     pub images: u32,
     /// What speaks for the above, the weightiest first, at most 32 pieces.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{known_ones, known_or_usual};
 use super::{
-    App, CacheLife, Caller, Content, ContentSet, Dialect, Door, KeyName, Kind, Label, OutputFormat, Risk, Session, Tag, TagSet,
-    TokenCount,
+    App, CacheLife, Caller, Content, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label, OutputFormat, Risk,
+    Session, Tag, TagSet, TokenCount,
 };
 
 /// Who spoke last.
@@ -86,6 +86,8 @@ pub struct Facts {
     /// What the text carries.
     #[serde(deserialize_with = "known_ones::<_, Content, _>")]
     pub content: ContentSet,
+    /// How likely it needs the large model.
+    pub difficulty: Difficulty,
     /// How many tools are defined.
     pub tools: u32,
     /// How many images it has.
@@ -152,6 +154,7 @@ impl Default for Facts {
             risk: Risk::Low,
             kind: Kind::Other,
             content: ContentSet::EMPTY,
+            difficulty: Difficulty::UNKNOWN,
             tools: 0,
             images: 0,
             audio: false,

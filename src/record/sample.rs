@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::entry::{Attempt, Ending, Entry};
 use crate::domain::{
-    App, Candidate, Content, Conversation, Decision, Dialect, Door, EndpointName, Evidence, Facts, HeaderFacts,
-    KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName, RulesVersion, Signal,
-    Tag, TierName, TokenCount, TurnKind, Usage, UsageSource,
+    App, Candidate, Content, Conversation, Decision, Dialect, Difficulty, Door, EndpointName, Evidence, Facts,
+    HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName,
+    RulesVersion, Signal, Tag, TierName, TokenCount, TurnKind, Usage, UsageSource,
 };
 
 /// 2026-11-22 00:00:00 UTC.
@@ -127,6 +127,7 @@ fn facts() -> Facts {
         risk: Risk::Medium,
         kind: Kind::Refactor,
         content: [Content::HasPii].into_iter().collect(),
+        difficulty: Difficulty::of(0.42),
         tools: 2,
         images: 0,
         audio: false,

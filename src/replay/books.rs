@@ -107,8 +107,11 @@ impl<'c> Books<'c> {
     pub fn bursts(&self) -> Vec<Burst> {
         let each = |ledger: &Ledger<'c>| {
             let windows = ledger.accounts.iter();
-            let accounts = windows.flat_map(|(from, window)| window.iter().map(move |(holder, one)| (*from, holder, one)));
-            accounts.filter_map(|(from, holder, account)| burst(ledger.budget, from, holder, account)).collect::<Vec<_>>()
+            let accounts =
+                windows.flat_map(|(from, window)| window.iter().map(move |(holder, one)| (*from, holder, one)));
+            accounts
+                .filter_map(|(from, holder, account)| burst(ledger.budget, from, holder, account))
+                .collect::<Vec<_>>()
         };
         let mut all: Vec<Burst> = self.0.iter().flat_map(each).collect();
         all.sort_by_key(|one| {

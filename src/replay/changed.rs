@@ -123,7 +123,8 @@ impl Drawn {
         let mut why = Vec::new();
         let rules = &new.config().rules;
         let explanation = explain(rules, &self.facts, &new.situation(&self.recorded, &self.facts));
-        let verdict = |name: &str| explanation.rules.iter().find(|one| one.rule.as_str() == name).map(|one| &one.verdict);
+        let verdict =
+            |name: &str| explanation.rules.iter().find(|one| one.rule.as_str() == name).map(|one| &one.verdict);
         if let Some(name) = self.was.rule.as_deref() {
             why.push(match verdict(name) {
                 None => format!("rule {name} is not in the new file"),
@@ -134,7 +135,8 @@ impl Drawn {
         }
         if let Some(name) = self.is.rule.as_deref().filter(|name| self.was.rule.as_deref() != Some(*name)) {
             why.push(format!("rule {name} matches: {}", matched(rules, name, &self.facts)));
-            let before = old.map(|old| explain(&old.config().rules, &self.facts, &old.situation(&self.recorded, &self.facts)));
+            let before =
+                old.map(|old| explain(&old.config().rules, &self.facts, &old.situation(&self.recorded, &self.facts)));
             if let Some(before) = before {
                 why.push(match before.rules.iter().find(|one| one.rule.as_str() == name).map(|one| &one.verdict) {
                     None => format!("rule {name} is not in the old file"),
@@ -145,7 +147,8 @@ impl Drawn {
         }
         match &explanation.decision {
             Some(decision) => {
-                let told = decision.reasons.iter().filter(|reason| !matches!(reason, crate::domain::Reason::Rule { .. }));
+                let told =
+                    decision.reasons.iter().filter(|reason| !matches!(reason, crate::domain::Reason::Rule { .. }));
                 why.extend(told.map(reason_text));
                 why.extend(decision.gated_out.iter().map(|out| format!("{}: {}", out.endpoint, gate_text(out.gate))));
             }

@@ -175,7 +175,14 @@ impl<'c> Side<'c> {
     pub fn judge(&mut self, recorded: &Recorded, facts: &mut Facts, was: &Place) -> Judged {
         self.see(facts);
         let Ok(decision) = self.decide(recorded, facts) else {
-            return Judged { place: Place::Refused, rule: None, was_drawn: false, answers: None, cost: None, cold: None };
+            return Judged {
+                place: Place::Refused,
+                rule: None,
+                was_drawn: false,
+                answers: None,
+                cost: None,
+                cold: None,
+            };
         };
         let tier = decision.tier.as_ref().map(|tier| tier.as_str());
         let first = decision.candidates.first().map(|first| first.endpoint.as_str());

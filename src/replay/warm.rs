@@ -73,7 +73,13 @@ fn kept(last: Option<&Last>, now: &Last) -> u64 {
     match last {
         None if stays => u64::MAX,
         None => 0,
-        Some(last) if last.here == now.here => if stays { u64::MAX } else { last.tokens },
+        Some(last) if last.here == now.here => {
+            if stays {
+                u64::MAX
+            } else {
+                last.tokens
+            }
+        }
         // The request before it is elsewhere. If it was then too, what was read came from one that is not seen here.
         Some(last) if stays && last.there != now.there => u64::MAX,
         Some(_) => 0,

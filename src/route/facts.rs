@@ -33,6 +33,7 @@ pub fn facts(
         risk: assessment.risk,
         kind: assessment.kind,
         content: assessment.content,
+        difficulty: assessment.difficulty,
         tools: prompt.tool_count,
         images: assessment.images,
         audio: prompt.has_audio(),

@@ -7,8 +7,8 @@ use super::{
     Tier, When,
 };
 use crate::domain::{
-    App, Ceiling, ContentSet, Conversation, Dialect, Door, EndpointName, Facts, HeaderFacts, Kind, OutputFormat, Price,
-    Rates, Risk, RuleName, TagSet, TierName, TokenCount, TurnKind,
+    App, Ceiling, ContentSet, Conversation, Dialect, Difficulty, Door, EndpointName, Facts, HeaderFacts, Kind,
+    OutputFormat, Price, Rates, Risk, RuleName, TagSet, TierName, TokenCount, TurnKind,
 };
 
 /// A plain request for `auto`.
@@ -32,6 +32,7 @@ pub fn facts() -> Facts {
         risk: Risk::Low,
         kind: Kind::Other,
         content: ContentSet::EMPTY,
+        difficulty: Difficulty::of(0.3),
         tools: 0,
         images: 0,
         audio: false,

@@ -98,7 +98,9 @@ fn summary(report: &Report) -> Option<Section> {
     }
     if report.drawn_anew > 0 {
         let anew = count(report.drawn_anew);
-        notes.push(format!("{anew} go elsewhere because a split drew them anew: --against compares two files that draw alike."));
+        notes.push(format!(
+            "{anew} go elsewhere because a split drew them anew: --against compares two files that draw alike."
+        ));
     }
     Some(Section { title: "What changes", head: vec!["", "", "share"], rows, words: 1, notes })
 }
@@ -135,8 +137,11 @@ fn rules(report: &Report) -> Option<Section> {
     });
     let mut notes = Vec::new();
     if report.by_no_rule > 0 {
-        notes.push(format!("{} requests are decided by no rule: by the model that they name, or by who holds the \
-                            conversation.", count(report.by_no_rule)));
+        notes.push(format!(
+            "{} requests are decided by no rule: by the model that they name, or by who holds the \
+                            conversation.",
+            count(report.by_no_rule)
+        ));
     }
     if !report.never_hit.is_empty() {
         let names: Vec<&str> = report.never_hit.iter().map(Arc::as_ref).collect();
@@ -239,8 +244,20 @@ fn shown(all: &[Shown], markdown: bool, out: &mut impl Write) -> io::Result<()> 
         writeln!(out, "{}. {}", place + 1, one.id)?;
         let lines = [
             one.facts.clone(),
-            format!("was {} by {}, {}, {} USD", one.from, or_none(&one.old_rule), or_none(&one.old_model), cost(one.old_cost)),
-            format!("is  {} by {}, {}, {} USD", one.to, or_none(&one.new_rule), or_none(&one.new_model), cost(one.new_cost)),
+            format!(
+                "was {} by {}, {}, {} USD",
+                one.from,
+                or_none(&one.old_rule),
+                or_none(&one.old_model),
+                cost(one.old_cost)
+            ),
+            format!(
+                "is  {} by {}, {}, {} USD",
+                one.to,
+                or_none(&one.new_rule),
+                or_none(&one.new_model),
+                cost(one.new_cost)
+            ),
         ];
         let bullet = if markdown { "   - " } else { "     " };
         for line in lines.iter().chain(&one.why) {
