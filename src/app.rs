@@ -1,6 +1,7 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
 pub mod budgets;
+mod dates;
 mod issued;
 mod people;
 mod revoked;
@@ -87,6 +88,9 @@ pub struct App {
     /// Keeps the public keys of issuers fresh, for as long as it lives.
     #[expect(dead_code, reason = "it is held, not read")]
     issuers: AbortOnDropHandle<()>,
+    /// Tells of rules whose dates pass, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    dates: AbortOnDropHandle<()>,
     drain_timeout: Duration,
 }
 
@@ -135,6 +139,7 @@ impl App {
             sequence: AtomicU64::new(0),
         });
         let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
+        let dates = AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy))));
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -159,6 +164,7 @@ impl App {
             people,
             watch,
             issuers,
+            dates,
             drain_timeout,
         })
     }

@@ -7,6 +7,7 @@ pub mod backtest;
 pub mod budgets;
 pub mod check;
 pub mod connect;
+pub mod coverage;
 pub mod explain;
 pub mod keys;
 pub mod outcomes;
@@ -58,6 +59,8 @@ enum Command {
     Test(test::Args),
     /// Try rules on past requests: what would go elsewhere, and what that would cost.
     Backtest(backtest::Args),
+    /// Tell which rules decide anything, and whose requests no rule is about.
+    Coverage(coverage::Args),
     /// Assess prompts from standard input.
     Assess(assess::Args),
     /// Print the JSON Schema of routes.toml, for editors.
@@ -92,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Backtest(args) => backtest::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Assess(args) => assess::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),

@@ -1,5 +1,6 @@
 //! Past requests, for the commands that try rules on them: one thread reads the ledger, another decides.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -36,6 +37,14 @@ pub(super) enum PastError {
     Nothing { place: String, entries: u64, left_out: String },
 }
 
+impl PastError {
+    /// Nothing was replayed, for these reasons.
+    pub fn nothing(archive: &Archive, entries: u64, left_out: &BTreeMap<String, u64>) -> Self {
+        let left_out = left_out.iter().map(|(reason, count)| format!("; {count} {reason}")).collect();
+        PastError::Nothing { place: archive.place(), entries, left_out }
+    }
+}
+
 /// Reads a file of rules.
 pub(super) fn load(path: &Path) -> Result<Config, Problems> {
     super::check::load(path)
@@ -45,8 +54,13 @@ pub(super) fn load(path: &Path) -> Result<Config, Problems> {
 pub(super) fn archive(config: &Path, ledger: Option<&Path>) -> Result<Archive, PastError> {
     match ledger {
         Some(path) => Ok(Archive::in_file(path)),
-        None => Ok(Archive::of(&load(config)?.ledger)?),
+        None => archive_of(&load(config)?, None),
     }
+}
+
+/// The ledger that is named, or that of a configuration.
+pub(super) fn archive_of(config: &Config, ledger: Option<&Path>) -> Result<Archive, PastError> {
+    ledger.map_or_else(|| Ok(Archive::of(&config.ledger)?), |path| Ok(Archive::in_file(path)))
 }
 
 /// A share such as `10%`, in hundredths of a percent.

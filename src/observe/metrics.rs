@@ -138,6 +138,8 @@ pub struct Metrics {
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
     shipping: shipping::Shipping,
+    rules_overdue: Gauge,
+    rules_expired: Gauge,
     registry_stale: Gauge<f64, AtomicU64>,
     panics: Counter,
     turned_away: Counter,
@@ -291,6 +293,16 @@ impl Default for Metrics {
                 Gauge::default()
             ),
             shipping: shipping::Shipping::registered(&mut registry),
+            rules_overdue: register!(
+                "rules_overdue",
+                "Rules that should have been looked at by now, as their `review_by` says",
+                Gauge::default()
+            ),
+            rules_expired: register!(
+                "rules_expired",
+                "Rules that have expired, so that their fallback counts",
+                Gauge::default()
+            ),
             registry_stale: register!(
                 "registry_stale",
                 "How long ago keys, tokens and revocations were last compared with the store",
@@ -454,6 +466,8 @@ impl Metrics {
         self.ledger_rejected.set(whole(ledger.rejected));
         self.ledger_failing.set(i64::from(ledger.failing));
         self.shipping.set(&ledger.shipping);
+        self.rules_overdue.set(whole(gauges.rules_overdue));
+        self.rules_expired.set(whole(gauges.rules_expired));
         self.registry_stale.set(gauges.registry_stale.as_secs_f64());
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);

@@ -14,7 +14,7 @@ use super::file::LedgerError;
 use super::period::Period;
 use super::query::Reader;
 use super::used::{bounds, day};
-use crate::domain::{Facts, Outcome, Pico, RequestId, Usage};
+use crate::domain::{Decision, Facts, Outcome, Pico, Reason, RequestId, Usage};
 use crate::store::postgres::{self, Pool};
 
 /// Entries that are read at once: a transaction that is open for long keeps SQLite's log from being emptied.
@@ -71,6 +71,23 @@ pub struct Decided {
     pub held_by: Option<Arc<str>>,
     /// Whether a split sent it where it went.
     pub was_drawn: bool,
+}
+
+impl From<&Decision> for Decided {
+    fn from(decision: &Decision) -> Self {
+        let held_by = decision.reasons.iter().find_map(|reason| match reason {
+            Reason::HeldBy { endpoint } => Some(endpoint.as_str().into()),
+            _ => None,
+        });
+        Self {
+            outcome: decision.outcome.clone(),
+            rule: decision.rule.as_ref().map(|rule| rule.as_str().into()),
+            tier: decision.tier.as_ref().map(|tier| tier.as_str().into()),
+            first: decision.candidates.first().map(|first| first.endpoint.as_str().into()),
+            held_by,
+            was_drawn: decision.reasons.iter().any(|reason| matches!(reason, Reason::Split { .. })),
+        }
+    }
 }
 
 /// A decision as it is written, as far as it is read here: most of it is words for people.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::side::{Judged, Place, Side};
-use crate::domain::{Facts, Pico, RequestId};
+use crate::domain::{Facts, Pico, Reason, RequestId};
 use crate::record::recorded::Recorded;
-use crate::route::{Rules, Verdict, When, explain, gate_text, reason_text};
+use crate::route::{Explanation, Rules, Verdict, When, explain, gate_text, reason_text};
 
 /// A request that goes elsewhere.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -102,7 +102,7 @@ impl Sample {
 
 impl Drawn {
     fn shown(self, new: &Side<'_>, old: Option<&Side<'_>>) -> Shown {
-        let why = self.why(new, old);
+        let why = why(new, old, (&self.recorded, &self.facts), &self.was, &self.is);
         let model = |judged: &Judged| judged.answers.as_ref().map(|(_, model)| Arc::clone(model));
         Shown {
             id: self.recorded.id,
@@ -118,44 +118,52 @@ impl Drawn {
             why,
         }
     }
+}
 
-    fn why(&self, new: &Side<'_>, old: Option<&Side<'_>>) -> Vec<String> {
-        let mut why = Vec::new();
-        let rules = &new.config().rules;
-        let explanation = explain(rules, &self.facts, &new.situation(&self.recorded, &self.facts));
-        let verdict =
-            |name: &str| explanation.rules.iter().find(|one| one.rule.as_str() == name).map(|one| &one.verdict);
-        if let Some(name) = self.was.rule.as_deref() {
-            why.push(match verdict(name) {
-                None => format!("rule {name} is not in the new file"),
-                Some(Verdict::NotReached) => format!("rule {name} is not reached any more"),
-                Some(Verdict::Matched) => format!("rule {name} matches as before and does something else"),
-                Some(verdict) => format!("rule {name}: {verdict}"),
+/// What explains that a request is decided otherwise than it was: what became of the rule that decided, what the one asks
+/// for that decides now, and what else counted.
+pub fn why(
+    new: &Side<'_>,
+    old: Option<&Side<'_>>,
+    (recorded, facts): (&Recorded, &Facts),
+    was: &Judged,
+    is: &Judged,
+) -> Vec<String> {
+    let mut why = Vec::new();
+    let rules = &new.config().rules;
+    let explanation = explain(rules, facts, &new.situation(recorded, facts));
+    if let Some(name) = was.rule.as_deref() {
+        why.push(match verdict(&explanation, name) {
+            None => format!("rule {name} is not in the new file"),
+            Some(Verdict::NotReached) => format!("rule {name} is not reached any more"),
+            Some(Verdict::Matched) => format!("rule {name} matches as before and does something else"),
+            Some(verdict) => format!("rule {name}: {verdict}"),
+        });
+    }
+    if let Some(name) = is.rule.as_deref().filter(|name| was.rule.as_deref() != Some(*name)) {
+        why.push(format!("rule {name} matches: {}", matched(rules, name, facts)));
+        if let Some(old) = old {
+            let before = explain(&old.config().rules, facts, &old.situation(recorded, facts));
+            why.push(match verdict(&before, name) {
+                None => format!("rule {name} is not in the old file"),
+                Some(Verdict::NotReached) => format!("rule {name} was not reached in the old file"),
+                Some(verdict) => format!("rule {name} in the old file: {verdict}"),
             });
         }
-        if let Some(name) = self.is.rule.as_deref().filter(|name| self.was.rule.as_deref() != Some(*name)) {
-            why.push(format!("rule {name} matches: {}", matched(rules, name, &self.facts)));
-            let before =
-                old.map(|old| explain(&old.config().rules, &self.facts, &old.situation(&self.recorded, &self.facts)));
-            if let Some(before) = before {
-                why.push(match before.rules.iter().find(|one| one.rule.as_str() == name).map(|one| &one.verdict) {
-                    None => format!("rule {name} is not in the old file"),
-                    Some(Verdict::NotReached) => format!("rule {name} was not reached in the old file"),
-                    Some(verdict) => format!("rule {name} in the old file: {verdict}"),
-                });
-            }
-        }
-        match &explanation.decision {
-            Some(decision) => {
-                let told =
-                    decision.reasons.iter().filter(|reason| !matches!(reason, crate::domain::Reason::Rule { .. }));
-                why.extend(told.map(reason_text));
-                why.extend(decision.gated_out.iter().map(|out| format!("{}: {}", out.endpoint, gate_text(out.gate))));
-            }
-            None => why.extend(explanation.refusal),
-        }
-        why
     }
+    match explanation.decision {
+        Some(decision) => {
+            let told = decision.reasons.iter().filter(|reason| !matches!(reason, Reason::Rule { .. }));
+            why.extend(told.map(reason_text));
+            why.extend(decision.gated_out.iter().map(|out| format!("{}: {}", out.endpoint, gate_text(out.gate))));
+        }
+        None => why.extend(explanation.refusal),
+    }
+    why
+}
+
+fn verdict<'e>(explanation: &'e Explanation, name: &str) -> Option<&'e Verdict> {
+    explanation.rules.iter().find(|one| one.rule.as_str() == name).map(|one| &one.verdict)
 }
 
 /// What a rule asks for, with what the request has there.

@@ -135,7 +135,7 @@ impl fmt::Display for Explanation {
         }
         writeln!(f, "decision")?;
         match (&self.decision, &self.refusal) {
-            (Some(decision), _) => write_decision(f, decision)?,
+            (Some(decision), _) => InWords(decision).fmt(f)?,
             (None, refusal) => writeln!(f, "  refused: {}", refusal.as_deref().unwrap_or_default())?,
         }
         writeln!(f, "expected cost")?;
@@ -164,6 +164,16 @@ impl fmt::Display for TierCost {
             }
             _ => write!(f, "unpriced on {endpoint}"),
         }
+    }
+}
+
+/// A decision in words, each on a line of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct InWords<'d>(pub &'d Decision);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_decision(f, self.0)
     }
 }
 

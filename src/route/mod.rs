@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use choose::ExpectedCost;
 pub use condition::{Condition, Name, Range, SetTest, When, conversation_word, output_word, turn_word, words};
-pub use explain::{Explanation, RuleVerdict, TierCost, Verdict, explain, gate_text, reason_text};
+pub use explain::{Explanation, InWords, RuleVerdict, TierCost, Verdict, explain, gate_text, reason_text};
 pub use facts::facts;
 pub use pattern::Pattern;
 pub use rule::{

@@ -206,6 +206,8 @@ pub struct Rule {
     pub why: Arc<str>,
     /// Who answers for it.
     pub owner: Arc<str>,
+    /// When somebody is to have looked at it (milliseconds since 1970 UTC); `None`: never.
+    pub review_by_millis: Option<u64>,
     /// When it gives way to its fallback; `None`: never.
     pub expires: Option<Expiry>,
     /// Whether a human is to look at the answer before it is used.
@@ -305,6 +307,22 @@ impl Rules {
     /// The rule for all other requests.
     pub fn last(&self) -> &Rule {
         &self.last
+    }
+
+    /// Rules whose day of review is over.
+    pub fn overdue(&self, at_millis: u64) -> impl Iterator<Item = &Rule> {
+        let all = self.conditional.iter().map(|one| &one.rule).chain([&self.last]);
+        all.filter(move |rule| rule.review_by_millis.is_some_and(|by| by <= at_millis))
+    }
+
+    /// Rules that have expired: their fallback counts, or they are skipped.
+    pub fn expired(&self, at_millis: u64) -> impl Iterator<Item = &Rule> {
+        let all = self.conditional.iter().map(|one| (&one.rule, one.until_millis)).chain([(&self.last, None)]);
+        let is_over = move |rule: &Rule, until: Option<u64>| {
+            let fallback = rule.expires.as_ref().map(|expiry| expiry.at_millis);
+            fallback.or(until).is_some_and(|at| at <= at_millis)
+        };
+        all.filter(move |(rule, until)| is_over(rule, *until)).map(|(rule, _)| rule)
     }
 
     /// The tiers, in the order of their names.

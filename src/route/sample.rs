@@ -77,6 +77,7 @@ pub fn rule(name: &str, action: Action) -> Rule {
         action,
         why: format!("why {name}").into(),
         owner: "platform".into(),
+        review_by_millis: None,
         expires: None,
         human_review: false,
     }

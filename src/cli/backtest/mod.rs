@@ -98,8 +98,7 @@ fn backtest(args: &Args) -> Result<u8, PastError> {
     past.each(&mut |recorded| replay.add(recorded))?;
     let report = replay.finished();
     if report.replayed == 0 {
-        let left_out = report.left_out.iter().map(|(reason, count)| format!("; {count} {reason}")).collect();
-        return Err(PastError::Nothing { place: archive.place(), entries: report.entries, left_out });
+        return Err(PastError::nothing(&archive, report.entries, &report.left_out));
     }
     let breaches = args.limits.breaches(&report);
     let tried = Tried {
