@@ -33,6 +33,7 @@ use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::sessions::Sessions;
 use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
@@ -124,7 +125,15 @@ impl App {
             issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
             pool: Pool::default(),
-            books: Books { ledger, metrics, budgets: purse, recall, shared, lifecycle: lifecycle.clone() },
+            books: Books {
+                ledger,
+                metrics,
+                budgets: purse,
+                recall,
+                sessions: Arc::new(Sessions::default()),
+                shared,
+                lifecycle: lifecycle.clone(),
+            },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });

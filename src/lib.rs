@@ -23,6 +23,7 @@ pub mod record;
 pub mod registry;
 pub mod replay;
 pub mod route;
+pub mod sessions;
 pub mod shared;
 pub mod store;
 pub mod value;

@@ -147,6 +147,7 @@ impl Checker<'_, '_> {
             ledger,
             shared,
             assessor,
+            sessions: crate::sessions::Settings::default(),
             budgets: budgets.into(),
             outcomes,
             alerts,

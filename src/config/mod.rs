@@ -35,7 +35,7 @@ use crate::assess::Assessor;
 use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
-use crate::{admit, budget, forward, listen, read, record, registry, route, shared, store, value};
+use crate::{admit, budget, forward, listen, read, record, registry, route, sessions, shared, store, value};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -79,6 +79,8 @@ pub struct Config {
     pub lacks_ledger_address: bool,
     /// What several replicas share; `None`: this process is the only one.
     pub shared: Option<shared::Settings>,
+    /// How conversations are remembered.
+    pub sessions: sessions::Settings,
     /// How much may be spent, by whom, in which time.
     pub budgets: Arc<[budget::Budget]>,
     /// Where it is told what shipped.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointName, Pico, RuleName, TierName};
+use super::{EndpointName, Moving, Pico, RuleName, Staying, TierName};
 
 /// Why an endpoint is no candidate, whatever it would cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -60,6 +60,11 @@ pub enum Outcome {
     Deny(Arc<str>),
     /// No endpoint can take it: every one was left out.
     NoneFits,
+    /// Refuse: the agent goes in circles, and a larger model did not help.
+    Stuck {
+        /// How often its last call was made, with the same result.
+        repeats: u32,
+    },
 }
 
 /// A reason, in the order in which it counted.
@@ -107,6 +112,22 @@ pub enum Reason {
         /// To.
         to: TierName,
     },
+    /// The conversation stays with whom it was.
+    Stays {
+        /// With whom.
+        endpoint: EndpointName,
+        /// Why.
+        #[serde(flatten)]
+        why: Staying,
+    },
+    /// The conversation goes on elsewhere.
+    Moves {
+        /// Where it was.
+        from: EndpointName,
+        /// Why.
+        #[serde(flatten)]
+        why: Moving,
+    },
 }
 
 /// Where a request goes, and why: a pure function of rules, facts and the moment's situation.
@@ -129,4 +150,19 @@ pub struct Decision {
     pub ceiling: Option<Pico>,
     /// Whether a human is to look at the answer before it is used.
     pub human_review: bool,
+}
+
+impl Decision {
+    /// What became of a conversation that had been answered before, in a word; `None`: it is new.
+    pub fn turn(&self) -> Option<&'static str> {
+        if matches!(self.outcome, Outcome::Stuck { .. }) {
+            return Some("stuck");
+        }
+        self.reasons.iter().find_map(|reason| match reason {
+            Reason::Stays { .. } => Some("stayed"),
+            Reason::Moves { why: Moving::Stuck { .. } | Moving::Larger, .. } => Some("escalated"),
+            Reason::Moves { .. } => Some("moved"),
+            _ => None,
+        })
+    }
 }

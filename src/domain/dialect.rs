@@ -47,6 +47,11 @@ impl Dialect {
     pub fn is_openai(self) -> bool {
         matches!(self, Dialect::OpenaiChat | Dialect::OpenaiResponses)
     }
+
+    /// Whether providers of it keep a prompt only where they are asked to, at a price; the others do so by themselves.
+    pub fn keeps_when_asked(self) -> bool {
+        matches!(self, Dialect::AnthropicMessages | Dialect::BedrockConverse)
+    }
 }
 
 /// What is asked for: each door leads to one kind of answer.

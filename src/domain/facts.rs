@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{known_ones, known_or_usual};
 use super::{
-    App, Caller, Confidence, Content, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label, OutputFormat, Risk,
-    TagSet, TokenCount,
+    App, CacheLife, Caller, Confidence, Content, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label,
+    OutputFormat, Risk, Session, TagSet, TokenCount,
 };
 
 /// Who spoke last.
@@ -106,6 +106,24 @@ pub struct Facts {
     /// Whether the model has spoken before.
     #[serde(deserialize_with = "known_or_usual")]
     pub conversation: Conversation,
+    /// Which session of its client it belongs to; `None`: none can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+    /// Which conversation in that session: a client asks beside it for titles and summaries, and an agent has helpers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Session>,
+    /// How often the human has spoken.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub human_turns: u32,
+    /// How often the model has answered.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub replies: u32,
+    /// How often in a row the agent has called the same tool in the same way with the same result; 0: no tool spoke last.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub repeats: u32,
+    /// For how long the client asks its provider to keep the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_life: Option<CacheLife>,
     /// How much of a budget is used, settled and reserved together, in hundredths of a percent: of the budget the request
     /// counts under that is used most. `None`: it counts under none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,10 +164,20 @@ impl Default for Facts {
             stream: false,
             turn: TurnKind::Human,
             conversation: Conversation::New,
+            session: None,
+            thread: None,
+            human_turns: 0,
+            replies: 0,
+            repeats: 0,
+            cache_life: None,
             budget_used: None,
             headers: HeaderFacts::new(),
         }
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Facts {
@@ -187,7 +215,13 @@ mod tests {
             "app":"claude-code","tokens":{"low":1900,"expected":2000,"high":2100},"max_output":1024,"answers":1,
             "dear_tier":true,"tags":["data-integrity","money"],"risk":"medium","kind":"refactor","content":["has_pii"],
             "tools":2,"images":1,"audio":false,"output":"json_schema","stream":true,"turn":"tool",
-            "conversation":"ongoing","budget_used":1250,"headers":{"x-team":"search \u00fc"}}"#];
+            "conversation":"ongoing","budget_used":1250,"headers":{"x-team":"search \u00fc"}}"#,
+        r#"{"at_millis":1795305600000,"dialect":"anthropic-messages","door":"messages","requested_model":"auto",
+            "key":null,"engineer":null,"team":null,"feature":null,"app":"claude-code",
+            "tokens":{"low":1900,"expected":2000,"high":2100},"max_output":null,"answers":1,"tags":[],"risk":"low",
+            "kind":"other","content":[],"tools":2,"images":0,"audio":false,"output":"text","stream":true,"turn":"tool",
+            "conversation":"ongoing","session":"0123456789abcdef","thread":"00000000000000ff","human_turns":2,
+            "replies":7,"repeats":1,"cache_life":"1h"}"#];
 
     fn read(text: &str) -> Facts {
         serde_json::from_str(text).expect("facts")

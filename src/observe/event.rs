@@ -28,6 +28,8 @@ pub struct RequestEnded {
     pub app: App,
     /// The rule that decided.
     pub rule: Option<RuleName>,
+    /// What became of its conversation, out of a closed list.
+    pub turn: Option<&'static str>,
     /// The tier it went to.
     pub tier: Option<TierName>,
     /// The endpoint whose answer the caller got.

@@ -69,6 +69,11 @@ struct SpendLabels {
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct TurnLabel {
+    what: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 struct ResultLabel {
     result: &'static str,
 }
@@ -110,6 +115,7 @@ pub struct Metrics {
     drift: Family<EndpointLabel, Usd>,
     web_searches: Family<EndpointLabel, Counter>,
     estimated: Family<EndpointLabel, Counter>,
+    turns: Family<TurnLabel, Counter>,
     limited: Family<LimitLabels, Counter>,
     tokens_reserved: Counter,
     tokens_settled: Counter,
@@ -226,6 +232,11 @@ impl Default for Metrics {
             web_searches: register!("web_searches", "Searches that providers made and charge", Family::default()),
             unpriced: register!("unpriced_requests", "Answers whose cost is unknown", Family::default()),
             estimated: register!("estimated_requests", "Answers whose tokens were counted here", Family::default()),
+            turns: register!(
+                "conversation_turns",
+                "Requests of conversations: new, stayed, moved, escalated, stuck",
+                Family::default()
+            ),
             limited: register!("limited", "Requests or tries that a limit of ours refused", Family::default()),
             tokens_reserved: register!(
                 "limit_tokens_reserved",
@@ -329,6 +340,9 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
         if let Some((kind, fault)) = event.failure.zip(event.fault) {
             self.failures.get_or_create(&FailureLabels { kind, fault: fault.as_str() }).inc();
+        }
+        if let Some(what) = event.turn {
+            self.turns.get_or_create(&TurnLabel { what }).inc();
         }
         for tried in &event.tried {
             let labels = AttemptLabels { endpoint: tried.endpoint.clone(), outcome: tried.outcome };

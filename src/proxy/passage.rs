@@ -61,7 +61,7 @@ impl Proxy {
         }
         let situation = self.situation(config, &admitted, held_by);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));
-        check(&decision, facts)?;
+        check(&decision, facts, &prompt)?;
 
         // To one endpoint only: another has other files, and the body is gone after the first try.
         let chosen = decision.candidates.first().and_then(|one| Some((one, config.endpoints.get(&one.endpoint)?)));

@@ -146,6 +146,7 @@ pub fn status_of(kind: FailureKind) -> StatusCode {
         FailureKind::Malformed
         | FailureKind::ContextTooLong
         | FailureKind::NoneCapable
+        | FailureKind::Stuck
         | FailureKind::Untranslatable => StatusCode::BAD_REQUEST,
         FailureKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::conversation::{self, Talk};
 use super::door::Door;
 use super::spending;
 use super::together::Together;
@@ -24,6 +25,7 @@ use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
 use crate::record::entry::{Attempt, Ending, Entry, TOLD};
 use crate::record::{Ledger, Receipt};
+use crate::sessions::Sessions;
 use crate::shared::{Shared, Told};
 
 /// For how long other replicas know who holds a response. Providers keep them for a month; most are gone on from within
@@ -44,6 +46,8 @@ pub struct Books {
     pub budgets: Budgets,
     /// Remembers which endpoint holds what later requests go on from.
     pub recall: Arc<Recall>,
+    /// Remembers where conversations stand.
+    pub sessions: Arc<Sessions>,
     /// What replicas share; `None`: this process is the only one.
     pub shared: Option<Shared>,
     /// Knows whether the process is ending, which explains answers that break off.
@@ -81,6 +85,8 @@ pub struct Trail {
     pub remainder: Option<Remainder>,
     /// What the rules saw.
     pub facts: Option<Arc<Facts>>,
+    /// What it has to do with its conversation.
+    pub(super) talk: Option<Talk>,
     /// Why the assessment says what it says.
     pub evidence: Vec<Evidence>,
     /// Where it goes.
@@ -182,6 +188,7 @@ impl Trail {
             tokens_reserved: None,
             remainder: None,
             facts: None,
+            talk: None,
             evidence: Vec::new(),
             decision: None,
             tried: Vec::new(),
@@ -221,6 +228,7 @@ impl Trail {
         let ended_micros = entry.at_millis.saturating_mul(1000).saturating_add(entry.total_us);
         spending::settle(self, spent.cost, ended_micros);
         self.remember(&end, &entry);
+        conversation::learn(self, &end, &spent, ended_micros / 1000);
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
         self.books.metrics.request_ended(&self.event(&entry, &end));
@@ -288,6 +296,14 @@ impl Trail {
             Some(Kind::Responses) => !tally.text.is_empty(),
             _ => false,
         }
+    }
+
+    /// What became of its conversation, in a word; `None` where it is none, or was asked the same before.
+    fn turn(&self) -> Option<&'static str> {
+        let talk = self.talk.as_ref().filter(|talk| !talk.is_retry)?;
+        let is_counted = self.kind.is_some_and(|kind| !kind.is_counting());
+        let word = self.decision.as_ref().filter(|_| is_counted)?.turn();
+        word.or_else(|| talk.standing.is_none().then_some("new"))
     }
 
     /// What an answer used and cost. Usage that the provider did not tell is counted here.
@@ -427,6 +443,7 @@ impl Trail {
             key: entry.key.clone(),
             app: entry.app,
             rule: self.decision.as_ref().and_then(|decision| decision.rule.clone()),
+            turn: self.turn(),
             tier: entry.tier.clone(),
             endpoint: entry.endpoint.clone(),
             tags: self.facts.as_ref().map_or_else(Default::default, |facts| facts.tags.clone()),

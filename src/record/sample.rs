@@ -144,6 +144,7 @@ fn facts() -> Facts {
         conversation: Conversation::Ongoing,
         budget_used: Some(1_250),
         headers: HeaderFacts::new(),
+        ..Facts::default()
     }
 }
 

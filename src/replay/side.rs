@@ -39,7 +39,7 @@ impl Place {
 
     fn of(outcome: &Outcome, tier: Option<&str>, first: Option<&str>) -> Self {
         match (outcome, tier, first) {
-            (Outcome::Deny(_), _, _) => Place::Denied,
+            (Outcome::Deny(_) | Outcome::Stuck { .. }, _, _) => Place::Denied,
             (Outcome::Forward, Some(tier), _) => Place::Tier(tier.into()),
             (Outcome::Forward, None, Some(first)) => Place::Endpoint(first.into()),
             (Outcome::NoneFits | Outcome::Forward, _, _) => Place::FitsNowhere,
@@ -158,6 +158,7 @@ impl<'c> Side<'c> {
             allowed_tiers: key.and_then(|key| key.tiers.clone()),
             may_choose: key.is_none_or(|key| key.may_choose),
             held_by: held.and_then(|name| EndpointName::parse(name).ok()),
+            ..Situation::default()
         }
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::condition::{Condition, Name, Range, When};
 use super::pattern::Pattern;
-use crate::domain::{Ceiling, Door, EndpointName, Price, Rates, RuleName, TierName};
+use super::stay::Policy;
+use crate::domain::{Ceiling, Dialect, Door, EndpointName, Price, Rates, RuleName, TierName};
 
 /// What deciding needs to know of an endpoint.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Target {
     pub name: EndpointName,
     /// The model it is asked for.
     pub model: Arc<str>,
+    /// The wire format it speaks, which tells how its provider keeps prompts.
+    pub dialect: Dialect,
     /// Tokens of prompt and answer that it holds; `None`: not known, so no gate.
     pub context_window: Option<u64>,
     /// The most tokens it answers with; `None`: not known.
@@ -243,6 +246,7 @@ pub struct Rules {
     last: Rule,
     headers: BTreeSet<Arc<str>>,
     thresholds: Vec<Threshold>,
+    staying: Policy,
 }
 
 /// A bound that decides something: whether prompt tokens and the room for output reach `tokens`.
@@ -281,7 +285,18 @@ impl Rules {
             .extend(windows.map(|window| Threshold { tokens: window.saturating_add(1), room: Room::OneAnswer }));
         asked.thresholds.sort_unstable();
         asked.thresholds.dedup();
-        Self { routed, endpoints, tiers, conditional, last, headers: asked.headers, thresholds: asked.thresholds }
+        Self { routed, endpoints, tiers, conditional, last, headers: asked.headers, thresholds: asked.thresholds, staying: Policy::default() }
+    }
+
+    /// The same, by which conversations keep their place as this says.
+    #[must_use]
+    pub fn with_policy(self, staying: Policy) -> Self {
+        Self { staying, ..self }
+    }
+
+    /// How conversations keep their place.
+    pub fn policy(&self) -> &Policy {
+        &self.staying
     }
 
     /// The rules that have conditions, in the order in which they are asked.
@@ -323,6 +338,12 @@ impl Rules {
     /// The tier of this name.
     pub fn tier(&self, name: &str) -> Option<&Arc<Tier>> {
         self.tiers.iter().find(|tier| tier.name().as_str() == name)
+    }
+
+    /// The rule of this name.
+    pub fn rule(&self, name: &RuleName) -> Option<&Rule> {
+        let mut all = self.conditional.iter().map(|conditional| &conditional.rule).chain([&self.last]);
+        all.find(|rule| rule.name == *name)
     }
 
     /// The endpoint of this name.

@@ -43,6 +43,7 @@ pub fn facts() -> Facts {
         conversation: Conversation::New,
         budget_used: None,
         headers: HeaderFacts::new(),
+        ..Facts::default()
     }
 }
 
@@ -52,6 +53,7 @@ pub fn target(name: &str, window: u64, rate: u64) -> Target {
     Target {
         name: EndpointName::parse(name).expect("a name"),
         model: format!("{name}-model").into(),
+        dialect: Dialect::OpenaiChat,
         context_window: Some(window),
         max_output: Some(200),
         abilities: Abilities::default(),

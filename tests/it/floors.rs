@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("admit", 3),
     ("read", 3),
     ("recall", 3),
+    ("sessions", 3),
     ("forward", 3),
     ("meter", 3),
     ("record", 3),

@@ -8,6 +8,7 @@ mod backtest;
 mod budgets;
 mod config;
 mod connect;
+mod conversations;
 mod dialects;
 mod doors;
 mod faults;
