@@ -252,6 +252,24 @@ impl Trail {
         self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
     }
 
+    /// Whether the answer tells an earlier one's usage, so that the other replicas are to be asked whether one of them
+    /// has told it.
+    pub fn must_claim(&self, tally: Option<&Tally>) -> bool {
+        let Billing::Once(mark) = self.billing else { return false };
+        let tells = tally.is_some_and(|tally| tally.usage.is_some());
+        tells && self.books.shared.is_some() && self.books.recall.holder(mark).is_some_and(|holder| holder.is_open)
+    }
+
+    /// Makes the usage of an earlier answer, which is in hand, this replica's to tell, unless another has told it. While
+    /// the server is gone each tells what it sees.
+    pub async fn claim(&mut self) {
+        let (Billing::Once(mark), Some(shared)) = (self.billing, &self.books.shared) else { return };
+        if !shared.recalled.claim(mark).await.unwrap_or(true) {
+            self.books.recall.close(mark);
+            self.billing = Billing::Elsewhere;
+        }
+    }
+
     /// Takes note of who holds what later requests may go on from.
     fn remember(&self, end: &End<'_>, entry: &Entry) {
         let Some(((endpoint, _), tally)) = end.upstream.zip(end.tally.as_ref()) else { return };
