@@ -90,6 +90,19 @@ impl Recalled {
         self.link.invoke::<i64>("recall", &call).await.map(|mine| mine == 1)
     }
 
+    /// Of which of these another replica has told the usage.
+    ///
+    /// # Errors
+    /// If the server is gone.
+    pub async fn are_told_elsewhere(&self, marks: &[Mark]) -> Result<Vec<bool>, Gone> {
+        let mut commands = redis::pipe();
+        for mark in marks {
+            commands.cmd("GET").arg(format!("{}:teller", self.name(*mark)));
+        }
+        let tellers: Vec<Option<String>> = self.link.query("recall", &commands).await?;
+        Ok(tellers.into_iter().map(|teller| teller.is_some_and(|name| *name != *self.replica)).collect())
+    }
+
     pub(super) fn begin(&self) {
         let Some(mut told) = self.told.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let this = self.clone();
