@@ -55,6 +55,8 @@ pub struct Config {
     pub bounds: read::Bounds,
     /// How long an upstream may be silent in a stream before the caller is told that it is waited for.
     pub ping_interval: Duration,
+    /// For how long what was reserved for an answer made in the background waits for its usage.
+    pub background_hold: Duration,
     /// The origins whose pages may ask from a browser.
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.

@@ -16,6 +16,7 @@ mod reply;
 mod spending;
 mod together;
 mod trail;
+mod unfinished;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -196,6 +197,7 @@ impl Proxy {
             trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
         }
         trail.hides_usage = prompt.stream && !prompt.wants_usage;
+        trail.is_background = prompt.background;
         let context = candidates()
             .any(|endpoint| forward::is_translated(endpoint, &prompt))
             .then(|| self.context(&prompt, trail.id, trail.at_millis(), facts.tokens.expected));
