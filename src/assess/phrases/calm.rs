@@ -6,7 +6,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "wording",
         &[(CALM, 1.3)],
-        "typo | typos | spelling | grammar | docstring | docstrings | doc comment | javadoc | code comment | comments only | add comments | add a comment | fix the comment | reword | wording | rephrase | translate | footer | getter | missing @override | annotation | proofread | \
+        "typo | typos | spelling | grammar | docstring | docstrings | doc comment | javadoc | code comment | comments only | add comments | add a comment | fix the comment | reword | wording | rephrase | translate | footer | getter | missing @override | proofread | \
         readme | changelog | release notes | contributing.md | markdown table | documentation page | docs page | docs badge | docs for | translate the | translate this | translation of | übersetze | tippfehler | rechtschreib* | kommentar* | traduce | ortografía | comentario* | 错别字 | 注释 | 翻译 | 文档 | 誤字 | コメント | 翻訳",
     ),
     group(
