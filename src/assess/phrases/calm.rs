@@ -31,7 +31,7 @@ pub(super) const GROUPS: &[Group] = &[
         "test-work",
         &[(CALM, 0.7), (RELIABILITY, -0.5), (CONCURRENCY, -0.5)],
         "flaky | flake | unit test | unit tests | test case | test cases | test failure | test fails | tests fail | failing test | test timeout | test suite | integration test | itest* | testcase | pytest | jest | junit | parametrize | mock | mocking | test coverage | \
-        assertionerror | tests run: | snapshot test | e2e test | precommit | pre-commit | ci job | ci build | jenkins build | github action | test data | fixture | intermittent test | transient failure of | test env* | schreib tests | prueba unitaria | 单元测试 | 测试用例 | ユニットテスト | テストを書*",
+        assertionerror | tests run: | snapshot test | e2e test | precommit | pre-commit | ci job | ci build | jenkins build | test data | fixture | intermittent test | transient failure of | test env* | schreib tests | prueba unitaria | 单元测试 | 测试用例 | ユニットテスト | テストを書*",
     ),
     group(
         "tooling",
