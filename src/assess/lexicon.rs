@@ -10,8 +10,8 @@ use super::settings::OwnPhrases;
 
 /// A text is looked at so closely and no closer: more hits than this say nothing new.
 const HITS_AT_MOST: usize = 400;
-/// What a phrase counts that begins inside a name, as in `getLoginToken` or `app.security.groups`.
-const HUMP: f32 = 0.6;
+/// What a phrase counts inside a name, as in `getLoginToken` or `app.security.groups`.
+const HUMP: f32 = 0.5;
 /// What a phrase counts inside a URL, whose words are somebody else's.
 const IN_URL: f32 = 0.2;
 /// How far back a URL is looked for.
@@ -115,6 +115,10 @@ impl Lexicon {
             let place = places.at(start);
             let group = &self.groups[usize::from(phrase.group)];
             let beginning = if urls && in_url(bytes, start) { beginning * IN_URL } else { beginning };
+            // `PaymentStatus`: the end of a hump makes it a name as the beginning of one does.
+            let named = letter(bytes[end - 1])
+                && bytes.get(end).is_some_and(|next| matches!(next, b'_') || next.is_ascii_uppercase());
+            let beginning = if named { beginning.min(HUMP) } else { beginning };
             let strength = match (group.own, place.code) {
                 (true, _) => 1.0,
                 (false, true) => beginning * group.in_code,

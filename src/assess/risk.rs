@@ -6,8 +6,8 @@ use super::settings::Dial;
 use crate::domain::{AnyTag, Evidence, OwnTag, Risk, Signal, Tag, TagSet};
 
 /// How much evidence a tag needs: in a short wish each word is about the matter, in a long text many are not.
-const ENOUGH: f32 = 0.65;
-const ENOUGH_LONG: f32 = 0.9;
+const ENOUGH: f32 = 0.55;
+const ENOUGH_LONG: f32 = 0.78;
 /// How much of that it needs at the careful and at the thrifty end of the dial.
 const CAREFUL: f32 = 0.7;
 const THRIFTY: f32 = 1.6;

@@ -15,6 +15,7 @@ mod performance;
 mod production_infra;
 mod reliability;
 mod security;
+mod situations;
 mod stakes;
 
 use crate::domain::{Kind, Tag};
@@ -101,6 +102,7 @@ pub(super) fn groups() -> impl Iterator<Item = &'static Group> {
         money::GROUPS,
         compliance::GROUPS,
         production_infra::GROUPS,
+        situations::GROUPS,
         stakes::GROUPS,
         calm::GROUPS,
         kinds::GROUPS,
@@ -121,6 +123,7 @@ pub(super) fn pairs() -> impl Iterator<Item = &'static Pair> {
         money::PAIRS,
         compliance::PAIRS,
         production_infra::PAIRS,
+        situations::PAIRS,
         calm::PAIRS,
     ]
     .into_iter()
