@@ -25,3 +25,4 @@ pub mod route;
 pub mod shared;
 pub mod store;
 pub mod value;
+pub mod verify;

@@ -18,6 +18,7 @@ mod server;
 mod shared;
 mod tests;
 mod tiers;
+mod verify;
 mod when;
 
 use std::collections::HashMap;
@@ -106,6 +107,7 @@ impl Checker<'_, '_> {
         let routed = self.routed(&raw.routing, &declared);
         let baseline = self.baseline(&raw.routing, &declared);
         let rules = self.rules(&raw.rules, &declared);
+        let verify = self.verify(&raw.verify, &raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
         let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
@@ -136,6 +138,7 @@ impl Checker<'_, '_> {
             limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),
+            verify,
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
