@@ -150,6 +150,24 @@ impl Budgets {
         reserved.map(Some).inspect_err(|failure| self.note_refusal(failure, &parts))
     }
 
+    /// As [`reserve`](Self::reserve), for who has another use for less: a refusal is not counted as one.
+    ///
+    /// # Errors
+    /// `BudgetExceeded`.
+    pub async fn try_reserve(
+        &self,
+        budgets: &[Budget],
+        caller: &Caller,
+        needed: Pico,
+        at_millis: u64,
+    ) -> Result<Option<Reservation>, Failure> {
+        let parts = self.parts(budgets, caller, at_millis);
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        self.reserve_parts(&parts, budgets, needed, at_millis).await.map(Some)
+    }
+
     fn note_refusal(&self, failure: &Failure, parts: &[Part]) {
         let Some(refusal) = &failure.budget else { return };
         let is_meant = |part: &&Part| part.id.budget == refusal.budget && part.id.holder == refusal.holder;

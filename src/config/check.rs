@@ -19,6 +19,7 @@ mod server;
 mod shared;
 mod tests;
 mod tiers;
+mod verify;
 mod when;
 
 use std::collections::HashMap;
@@ -112,6 +113,7 @@ impl Checker<'_, '_> {
         let assessor = self.assess(&raw.assess);
         self.own_tags = raw.assess.tags.keys().map(|name| name.value().clone()).collect();
         let rules = self.rules(&raw.rules, &declared);
+        let verify = self.verify(&raw.verify, &raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
         let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
@@ -143,6 +145,7 @@ impl Checker<'_, '_> {
             limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last),
+            verify,
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),

@@ -8,6 +8,7 @@ mod books;
 mod money;
 mod people;
 mod rules;
+mod verify;
 mod words;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use rules::{
     Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
     Share,
 };
+pub use verify::{CheckWord, RawBounds, RawRuleVerify, RawVerify, RawVerifyTable};
 use words::choices;
 pub use words::{
     AuthWord, BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, DurationText, HttpWord,
@@ -48,6 +50,8 @@ pub struct RawFile {
     pub tiers: Named<RawTier>,
     /// Which requests the rules decide on, and what savings are measured against.
     pub routing: RawRouting,
+    /// What answers of a tier that escalates must be.
+    pub verify: RawVerify,
     /// Who may ask. With no keys, everybody on this machine may (the listener must then be on loopback).
     pub keys: Named<RawKey>,
     /// Who signs tokens that callers may show instead of a key, by name.

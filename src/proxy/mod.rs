@@ -17,6 +17,7 @@ mod spending;
 mod together;
 mod trail;
 mod unfinished;
+mod verified;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -187,9 +188,10 @@ impl Proxy {
             return Ok(Answered::Counted(facts.tokens.expected));
         }
         let estimate = limited::estimate(&facts);
+        let mut verification = None;
         if !asked.kind.is_counting() {
             self.reserve_tokens(trail, estimate).await?;
-            self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
+            verification = self.hold_verified(config, trail, &admitted.caller, &prompt).await?;
         }
         let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
@@ -212,6 +214,7 @@ impl Proxy {
             candidates: &chosen,
             endpoints: &config.endpoints,
             needs: limited::needs(estimate),
+            verification: verification.as_ref(),
             gate: &gate,
             draw: situation.draw,
         };

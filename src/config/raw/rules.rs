@@ -11,6 +11,7 @@ use super::words::{
     AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, OutputWord, ReviewWord,
     RiskText, TurnWord,
 };
+use super::RawRuleVerify;
 use crate::config::located::Located;
 use crate::domain::{Content, Kind, Risk};
 
@@ -30,6 +31,9 @@ pub struct RawRule {
     pub deny: Option<Located<String>>,
     /// `human`: a human is to look at the answer before it is used; told in a header and in the ledger.
     pub review: Option<ReviewWord>,
+    /// What the answer must be where it comes from a tier that escalates: `"off"`, a list of checks, or a table with
+    /// patterns of its own. Default: as `[verify]` says.
+    pub verify: Option<Located<RawRuleVerify>>,
     /// The reason for the rule; shown wherever a decision is explained.
     pub why: Option<Located<String>>,
     /// Who answers for it.
