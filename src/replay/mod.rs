@@ -12,6 +12,7 @@ pub mod report;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod side;
+pub mod standings;
 #[cfg(test)]
 mod tests;
 pub mod warm;
