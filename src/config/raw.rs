@@ -4,6 +4,7 @@
 //! Nothing is required here: `check` misses what is missing, and says so together with everything else.
 
 mod books;
+mod conversations;
 mod money;
 mod people;
 mod rules;
@@ -18,6 +19,7 @@ use toml::value::Datetime;
 use super::located::Located;
 
 pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
+pub use conversations::RawConversations;
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
@@ -60,6 +62,8 @@ pub struct RawFile {
     pub prices: RawPrices,
     /// Where the durable record of each request is kept.
     pub ledger: RawLedger,
+    /// How conversations keep their place.
+    pub conversations: RawConversations,
     /// What several replicas share.
     pub shared: RawShared,
     /// Where it is told what shipped.

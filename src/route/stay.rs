@@ -32,6 +32,9 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// No figure of it may be larger: no more steps of a conversation are looked at.
+    pub const MOST: u32 = 60;
+
     /// Requests that are expected to follow one before which there were so many answers: as many again, for of a thing
     /// that is seen at any moment of its life as much is left on average as is past. At least one, and no more than the
     /// policy allows, lest a long day justify any move.
@@ -284,3 +287,6 @@ impl Way<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ mod recorded_usage;
 mod refusals;
 mod replicas;
 mod sdk;
+mod sessions;
 mod shared;
 mod shares;
 mod support;

@@ -11,9 +11,7 @@ use super::blocks::{Message, blocks, cache_life, is_reminder, piece, text, tool_
 use crate::dialect::Limits;
 use crate::dialect::body::{Fields, malformed, read, reason, wrong_type};
 use crate::dialect::json::span_in;
-use crate::domain::{
-    CacheLife, Call, Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Signed, Turn,
-};
+use crate::domain::{CacheLife, Call, Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Signed, Turn};
 
 /// The fields we act on.
 const NAMES: [&str; 10] = [
