@@ -22,9 +22,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
 use crate::admit::{Issuers, Limits};
-use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
+use crate::domain::Prompt;
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
@@ -85,12 +85,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
-    /// Keeps the public keys of issuers fresh, for as long as it lives.
-    #[expect(dead_code, reason = "it is held, not read")]
-    issuers: AbortOnDropHandle<()>,
-    /// Tells of rules whose dates pass, for as long as it lives.
-    #[expect(dead_code, reason = "it is held, not read")]
-    dates: AbortOnDropHandle<()>,
+    /// What goes on beside requests, for as long as these live.
+    #[expect(dead_code, reason = "they are held, not read")]
+    tasks: [AbortOnDropHandle<()>; 3],
     drain_timeout: Duration,
 }
 
@@ -124,7 +121,6 @@ impl App {
             issued: Arc::default(),
             issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
-            assessor: Assessor::new(),
             pool: Pool::default(),
             books: Books {
                 ledger,
@@ -132,14 +128,18 @@ impl App {
                 budgets: purse,
                 recall,
                 sessions: Arc::new(Sessions::default()),
+                unfinished: Arc::default(),
                 shared,
                 lifecycle: lifecycle.clone(),
             },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
-        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
-        let dates = AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy))));
+        let tasks = [
+            AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(settle_unfinished(Arc::clone(&proxy)))),
+        ];
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -163,8 +163,7 @@ impl App {
             serving,
             people,
             watch,
-            issuers,
-            dates,
+            tasks,
             drain_timeout,
         })
     }
@@ -214,6 +213,7 @@ impl App {
             // It ends within the grace that connections have; an error would be a panic that was logged already.
             let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
         }
+        self.proxy.books.unfinished.clear();
         if let Some(shared) = &self.proxy.books.shared {
             shared.end().await;
         }
@@ -252,6 +252,11 @@ async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
     issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
 }
 
+/// Sees to it that answers made in the background do not cost nothing because nobody fetches them.
+async fn settle_unfinished(proxy: Arc<Proxy>) {
+    proxy.settle_unfinished().await;
+}
+
 /// What the ledger remembers of who holds what.
 fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     let recall = Recall::default();
@@ -263,11 +268,11 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
 }
 
 fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
-    let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
     let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
-    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
+    let judged = |config: &Config, prompt: &Prompt| config.assessor.assess(prompt);
+    let result = match proxy.config.reload(path, SystemTime::now(), &env, &judged, &objects) {
         ReloadEvent::Unchanged => return,
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();

@@ -102,6 +102,10 @@ name!(
     LimitName
 );
 name!(
+    /// A risk tag of a company's own (`[assess.tags.NAME]`).
+    OwnTag
+);
+name!(
     /// Whoever issues callers' tokens (`[issuers.NAME]`).
     IssuerName
 );

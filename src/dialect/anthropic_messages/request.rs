@@ -70,6 +70,7 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
         answers: 1,
         // What this dialect can name is a tier that was paid for ahead.
         dear_tier: false,
+        background: false,
         pins: Vec::new(),
         signed,
         calls: conversation.calls,
