@@ -325,7 +325,7 @@ async fn told(redis: &Redis, replies: usize) {
     let mut connection = redis.connection();
     within(async {
         loop {
-            let names: Vec<String> = redis::cmd("KEYS").arg("wb*s:*").query(&mut connection).expect("names");
+            let names: Vec<String> = redis::cmd("KEYS").arg("*:s:*").query(&mut connection).expect("names");
             let texts = names.iter().map(|name| redis::cmd("GET").arg(name).query::<String>(&mut connection));
             let known: Vec<Value> = texts.filter_map(|text| serde_json::from_str(&text.ok()?).ok()).collect();
             if known.iter().any(|standing| standing["replies"] == json!(replies)) {
