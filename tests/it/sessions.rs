@@ -171,5 +171,5 @@ async fn claude_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn codex() {
-    insta::assert_snapshot!(told("codex", "openai-responses", "[conversations]\nmost_requests_left = 2\n").await);
+    insta::assert_snapshot!(told("codex", "openai-responses", "[conversations]\nmost_requests_left = 1\n").await);
 }

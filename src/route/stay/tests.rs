@@ -230,7 +230,11 @@ fn when_the_human_speaks_the_same_tier_keeps_its_endpoint() {
         let situation = Situation { sequence, ..with(small("mid", "cheap")) };
         let decision = decide(&rules, &human(100, 3), &situation).expect("decided");
         assert_eq!(names(&decision)[0], "mid");
-        assert!(matches!(&decision.reasons[1], Reason::Stays { why: Staying::SameTier, .. }), "{:?}", decision.reasons);
+        assert!(
+            matches!(&decision.reasons[1], Reason::Stays { why: Staying::SameTier { .. }, .. }),
+            "{:?}",
+            decision.reasons
+        );
     }
 }
 
@@ -247,7 +251,7 @@ fn to_a_larger_model_the_rules_are_always_right_and_to_a_smaller_one_if_it_pays(
     let at_large = |standing| decide(&rules, &human(100, 3), &with(standing)).expect("decided");
     let decision = at_large(small("big", "large"));
     assert_eq!((names(&decision)[0], decision.turn()), ("small", Some("moved")));
-    assert!(matches!(&decision.reasons[1], Reason::Moves { why: Moving::Cheaper(_), .. }));
+    assert!(matches!(&decision.reasons[1], Reason::Moves { why: Moving::Cheaper { .. }, .. }));
     let escalated = at_large(Standing { escalated: true, ..small("big", "large") });
     assert_eq!((names(&escalated), escalated.turn()), (vec!["big"], Some("stayed")));
     assert_eq!(
@@ -269,7 +273,7 @@ fn a_conversation_that_would_cost_more_elsewhere_stays_and_its_tier_with_it() {
     let at = |replies| decide(&rules, &human(100_000, replies), &with(standing("sonnet", "large"))).expect("decided");
     let stays = at(3);
     assert_eq!((names(&stays), tier(&stays)), (vec!["sonnet"], "large"));
-    assert!(matches!(&stays.reasons[1], Reason::Stays { why: Staying::Cheaper(_), .. }));
+    assert!(matches!(&stays.reasons[1], Reason::Stays { why: Staying::Cheaper { .. }, .. }));
     assert_eq!(names(&at(4))[0], "haiku");
 }
 
