@@ -5,6 +5,7 @@
 
 mod assess;
 mod books;
+mod conversations;
 mod money;
 mod people;
 mod rules;
@@ -21,6 +22,7 @@ use super::located::Located;
 
 pub use assess::{RawAssess, RawTag, TagText};
 pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
+pub use conversations::RawConversations;
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
@@ -66,6 +68,8 @@ pub struct RawFile {
     pub prices: RawPrices,
     /// Where the durable record of each request is kept.
     pub ledger: RawLedger,
+    /// How conversations keep their place.
+    pub conversations: RawConversations,
     /// What several replicas share.
     pub shared: RawShared,
     /// Where it is told what shipped.

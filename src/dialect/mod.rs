@@ -9,6 +9,8 @@ mod answer;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 mod body;
+#[cfg(test)]
+mod calls_tests;
 mod cost;
 mod counts;
 pub mod framing;

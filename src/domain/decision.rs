@@ -164,7 +164,7 @@ impl Decision {
         }
         self.reasons.iter().find_map(|reason| match reason {
             Reason::Stays { .. } => Some("stayed"),
-            Reason::Moves { why: Moving::Stuck { .. } | Moving::Larger, .. } => Some("escalated"),
+            Reason::Moves { why: Moving::Stuck { .. } | Moving::Larger { .. }, .. } => Some("escalated"),
             Reason::Moves { .. } => Some("moved"),
             _ => None,
         })

@@ -274,7 +274,8 @@ impl Proxy {
 
     /// Where the request's conversation stands.
     async fn standing(&self, config: &Config, talk: Option<&Talk>, replies: u32) -> Option<Arc<Standing>> {
-        let talk = talk.filter(|_| config.sessions.stay)?;
+        // What begins anew is decided anew, however often the same was asked before.
+        let talk = talk.filter(|talk| config.sessions.stay && (talk.thread.is_ongoing || talk.is_retry))?;
         conversation::standing(&self.books.sessions, self.books.shared.as_ref(), &talk.thread, replies).await
     }
 

@@ -26,6 +26,7 @@ mod recorded_usage;
 mod refusals;
 mod replicas;
 mod sdk;
+mod sessions;
 mod shared;
 mod shares;
 mod support;
