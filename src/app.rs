@@ -248,7 +248,8 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
 }
 
 fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
-    let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
+    let assess =
+        |prompt: &crate::domain::Prompt, settings: &crate::assess::Settings| proxy.assessor.assess(prompt, settings);
     let env = |name: &str| std::env::var(name).ok();
     let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);

@@ -5,6 +5,7 @@
 //! of instructions and tool output that are full of alarming words. Nothing here knows models, rules or prices.
 
 mod content;
+pub mod difficulty;
 mod finder;
 mod kind;
 mod lexicon;
@@ -17,6 +18,7 @@ pub mod tokens;
 mod sample;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use self::lexicon::Lexicon;
 use self::prose::Prose;
@@ -29,6 +31,22 @@ const LOOK: usize = 2048;
 const EVIDENCE_AT_MOST: usize = 32;
 /// How much the human turns count, from the last one back; older ones are not looked at.
 const SHARES: [f32; 3] = [1.0, 0.55, 0.25];
+
+/// A last human turn shorter than this ("yes, go on") says nothing alone about how difficult the work is.
+const TERSE: usize = 80;
+
+/// How prompts are assessed, as the configuration says.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// What is known of how difficult prompts are.
+    pub difficulty: Arc<difficulty::Model>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { difficulty: difficulty::shipped() }
+    }
+}
 
 /// Assesses prompts. Made once and shared.
 pub struct Assessor {
@@ -49,7 +67,7 @@ impl Assessor {
     }
 
     /// What is known of a prompt. Takes time linear in its length.
-    pub fn assess(&self, prompt: &Prompt) -> Assessment {
+    pub fn assess(&self, prompt: &Prompt, settings: &Settings) -> Assessment {
         let human = || (0_u32..).zip(&prompt.turns).filter(|(_, turn)| turn.role == Role::User);
         let texts: Vec<(u32, Cow<'_, str>)> = human().map(|(number, turn)| (number, prompt.turn_text(turn))).collect();
         let heard: Vec<Heard> =
@@ -74,7 +92,7 @@ impl Assessor {
             risk,
             kind,
             content,
-            difficulty: Difficulty::UNKNOWN,
+            difficulty: how_difficult(prompt, &texts, &settings.difficulty),
             images: prompt.images().count() as u32,
             evidence,
         }
@@ -98,6 +116,24 @@ impl Assessor {
     }
 }
 
+/// How likely the large model is needed: as the human's last wish says, and what has happened in the session since.
+fn how_difficult(prompt: &Prompt, texts: &[(u32, Cow<'_, str>)], model: &difficulty::Model) -> Difficulty {
+    let mut wish: Cow<'_, str> = Cow::Borrowed("");
+    for (_, text) in texts.iter().rev().take(SHARES.len()) {
+        wish = if wish.is_empty() { difficulty::excerpt(text) } else { format!("{}\n{wish}", text.trim()).into() };
+        if wish.len() >= TERSE {
+            break;
+        }
+    }
+    if wish.is_empty() {
+        return Difficulty::UNKNOWN;
+    }
+    let tools = prompt.tools.map_or(&[][..], |span| prompt.bytes(span));
+    let tools = std::str::from_utf8(tools).unwrap_or_default();
+    let asked = difficulty::Asked { text: &difficulty::excerpt(&wish), tools };
+    difficulty::raise(model.judge(asked), &difficulty::Trajectory::of(prompt))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
@@ -110,7 +146,7 @@ mod tests {
     static ASSESSOR: LazyLock<Assessor> = LazyLock::new(Assessor::new);
 
     fn assess(turns: &[(Role, &str)]) -> Assessment {
-        ASSESSOR.assess(&sample::turns(turns))
+        ASSESSOR.assess(&sample::turns(turns), &Settings::default())
     }
 
     fn check(text: &str, tags: &[Tag], risks: &[Risk]) {
@@ -207,7 +243,7 @@ mod tests {
             0..40,
         )) {
             let text = pieces.concat();
-            let assessment = ASSESSOR.assess(&sample::human(&text));
+            let assessment = ASSESSOR.assess(&sample::human(&text), &Settings::default());
             let length = text.len();
             prop_assert!(assessment.evidence.iter().all(|piece| (piece.offset + piece.length) as usize <= length));
             let tokens = assessment.tokens;
@@ -216,7 +252,7 @@ mod tests {
 
         #[test]
         fn long_turns_are_cut_at_characters(text in "(\\PC|漢|é){3000,5000}") {
-            let _ = ASSESSOR.assess(&sample::human(&text));
+            let _ = ASSESSOR.assess(&sample::human(&text), &Settings::default());
         }
     }
 }

@@ -1,15 +1,19 @@
 //! `weighbridge assess --jsonl`: assesses prompts from standard input, one a line, so that the assessor can be measured
 //! on anybody's labelled prompts.
 
+use std::fs;
 use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::assess::Assessor;
+use crate::assess::difficulty::Model;
+use crate::assess::{Assessor, Settings};
 use crate::dialect::{self, Limits};
 use crate::domain::{ContentSet, Door, Kind, Risk, TagSet};
 
@@ -25,6 +29,9 @@ pub struct Args {
     /// One JSON object a line in, `{"id", "prompt" | "messages"}`; one a line out.
     #[arg(long, required = true)]
     pub jsonl: bool,
+    /// A model of difficulty that `train` made [default: the one that is built in].
+    #[arg(long, value_name = "FILE")]
+    pub difficulty: Option<PathBuf>,
 }
 
 /// A line in.
@@ -34,6 +41,8 @@ struct Question<'a> {
     prompt: Option<String>,
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
+    /// Definitions of tools, as JSON or as the text of it.
+    tools: Option<Value>,
 }
 
 /// A line out.
@@ -53,9 +62,13 @@ struct Answer {
 
 /// Assesses standard input. A line that cannot be read is told on standard error and makes the exit code 1; the others
 /// are answered all the same.
-pub fn run(_: Args) -> ExitCode {
+pub fn run(args: Args) -> ExitCode {
+    let settings = match settings(args.difficulty.as_deref()) {
+        Ok(settings) => settings,
+        Err(reason) => return super::cannot_run(&format!("error: {reason}")),
+    };
     let (input, output) = (io::stdin().lock(), io::BufWriter::new(io::stdout().lock()));
-    match assess_lines(input, output, io::stderr().lock()) {
+    match assess_lines(input, output, io::stderr().lock(), &settings) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -67,8 +80,21 @@ pub fn run(_: Args) -> ExitCode {
     }
 }
 
+fn settings(difficulty: Option<&Path>) -> Result<Settings, String> {
+    let Some(path) = difficulty else { return Ok(Settings::default()) };
+    let bytes = fs::read(path).map_err(|error| error.to_string());
+    let model = bytes.and_then(|bytes| Model::from_bytes(&bytes));
+    let model = model.map_err(|reason| format!("{} cannot be used: {reason}", path.display()))?;
+    Ok(Settings { difficulty: Arc::new(model) })
+}
+
 /// Whether every line could be read.
-fn assess_lines(input: impl BufRead, mut output: impl Write, mut errors: impl Write) -> io::Result<bool> {
+fn assess_lines(
+    input: impl BufRead,
+    mut output: impl Write,
+    mut errors: impl Write,
+    settings: &Settings,
+) -> io::Result<bool> {
     let assessor = Assessor::new();
     let mut all_read = true;
     for (number, line) in (1_u64..).zip(input.split(b'\n')) {
@@ -76,7 +102,7 @@ fn assess_lines(input: impl BufRead, mut output: impl Write, mut errors: impl Wr
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match answer(&assessor, &line) {
+        match answer(&assessor, settings, &line) {
             Ok(answer) => {
                 serde_json::to_writer(&mut output, &answer)?;
                 output.write_all(b"\n")?;
@@ -91,16 +117,23 @@ fn assess_lines(input: impl BufRead, mut output: impl Write, mut errors: impl Wr
     Ok(all_read)
 }
 
-fn answer(assessor: &Assessor, line: &[u8]) -> Result<Answer, String> {
+fn answer(assessor: &Assessor, settings: &Settings, line: &[u8]) -> Result<Answer, String> {
     let question: Question<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let messages = match (&question.messages, &question.prompt) {
         (Some(messages), _) => messages.get().to_owned(),
         (None, Some(prompt)) => messages_of(prompt).to_string(),
         (None, None) => return Err("neither `prompt` nor `messages`".to_owned()),
     };
-    let body = Bytes::from(format!(r#"{{"model":"auto","messages":{messages}}}"#));
+    let tools = match question.tools {
+        Some(Value::String(text)) => text,
+        Some(tools @ Value::Array(_)) => tools.to_string(),
+        _ => "[]".to_owned(),
+    };
+    // A list that is not whole is none.
+    let tools = if serde_json::from_str::<Vec<&RawValue>>(&tools).is_ok() { tools } else { "[]".to_owned() };
+    let body = Bytes::from(format!(r#"{{"model":"auto","messages":{messages},"tools":{tools}}}"#));
     let prompt = dialect::parse(Door::Chat, body, &LIMITS).map_err(|failure| failure.message)?;
-    let assessment = assessor.assess(&prompt);
+    let assessment = assessor.assess(&prompt, settings);
     Ok(Answer {
         id: question.id,
         tokens: assessment.tokens.expected,
@@ -141,7 +174,7 @@ mod tests {
 
     fn run_on(input: &str) -> (bool, String, String) {
         let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let all_read = assess_lines(input.as_bytes(), &mut output, &mut errors).unwrap();
+        let all_read = assess_lines(input.as_bytes(), &mut output, &mut errors, &Settings::default()).unwrap();
         (all_read, String::from_utf8(output).unwrap(), String::from_utf8(errors).unwrap())
     }
 

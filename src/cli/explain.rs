@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> ExitCode {
     };
     let at_millis = args.at.map_or_else(super::now_millis, |at| u64::try_from(at.as_millisecond()).unwrap_or(0));
     let assessor = Assessor::new();
-    let (facts, assessment) = trial.facts(&config.rules, &|prompt| assessor.assess(prompt), at_millis);
+    let (facts, assessment) = trial.facts(&config, &|prompt, settings| assessor.assess(prompt, settings), at_millis);
     let explanation = explain(&config.rules, &facts, &trial.situation());
     let report = Report { assessment: &assessment, facts: &facts, explanation: &explanation };
     let printed = if args.json { super::print_json(&report) } else { print(&trial.prompt, &report) };

@@ -18,6 +18,7 @@ pub mod schema;
 pub mod serve;
 mod store;
 pub mod test;
+pub mod train;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -56,6 +57,8 @@ enum Command {
     Test(test::Args),
     /// Assess prompts from standard input.
     Assess(assess::Args),
+    /// Learn which prompts need the large model, from outcomes or from labels of your own.
+    Train(train::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
     /// Report spend, savings and counts from the ledger.
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Assess(args) => assess::run(args),
+        Command::Train(args) => train::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),

@@ -25,7 +25,7 @@ pub fn run(args: &Args) -> ExitCode {
         Err(problems) => return super::cannot_run(&problems),
     };
     let assessor = Assessor::new();
-    let results = rule_tests::run(&config, &|prompt| assessor.assess(prompt), super::now_millis());
+    let results = rule_tests::run(&config, &|prompt, settings| assessor.assess(prompt, settings), super::now_millis());
     let printed = if args.json { super::print_json(&results) } else { print(&args.config, &results) };
     match printed {
         Err(_) => super::FAILED.into(),

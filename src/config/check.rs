@@ -3,6 +3,7 @@
 
 mod admin;
 mod alerts;
+mod assess;
 mod budgets;
 mod endpoints;
 mod issuers;
@@ -109,6 +110,7 @@ impl Checker<'_, '_> {
         let ledger = self.ledger(&raw.ledger);
         let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
+        let assess = self.assess(&raw.assess);
         let log = self.log(&raw.log);
         let budgets = self.budgets(raw);
         self.unbounded(raw, &declared);
@@ -144,6 +146,7 @@ impl Checker<'_, '_> {
             budgets: budgets.into(),
             outcomes,
             alerts,
+            assess,
             log,
             tests,
             warnings: Vec::new(),

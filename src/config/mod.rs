@@ -34,7 +34,7 @@ pub use trial::{Assess, Trial};
 use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
-use crate::{admit, budget, forward, listen, read, record, registry, route, shared, store, value};
+use crate::{admit, assess, budget, forward, listen, read, record, registry, route, shared, store, value};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -82,6 +82,8 @@ pub struct Config {
     pub outcomes: value::Settings,
     /// Who is told when something is wrong with the money.
     pub alerts: value::alerts::Settings,
+    /// How prompts are assessed.
+    pub assess: assess::Settings,
     /// What is told on standard error.
     pub log: LogSettings,
     /// Requests, and what the rules must do with them.

@@ -66,12 +66,23 @@ pub struct RawFile {
     pub outcomes: RawOutcomes,
     /// Who is told when something is wrong with the money.
     pub alerts: RawAlerts,
+    /// How prompts are assessed.
+    pub assess: RawAssess,
     /// What is told on standard error.
     pub log: RawLog,
     /// The rules, in order: the first whose `when` holds decides. The last one has no `when`.
     pub rules: Vec<Located<RawRule>>,
     /// Requests and what the rules must do with them; run by `weighbridge test` and before a reload is accepted.
     pub tests: Vec<Located<RawTest>>,
+}
+
+/// How prompts are assessed.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAssess {
+    /// The file of a model of difficulty that `weighbridge train` made, from the folder of this file on [default: the one
+    /// that is built in].
+    pub difficulty: Option<Located<String>>,
 }
 
 /// The doors.

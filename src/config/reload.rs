@@ -87,6 +87,7 @@ impl Live {
         // Going back to the text in use after a file that was refused is news: the alarm ends.
         let same = config.version == before.version
             && config.price_version == before.price_version
+            && config.assess == before.assess
             && same_secrets(&config, &before);
         if same && *last_time == LastTime::Accepted {
             return ReloadEvent::Unchanged;
@@ -296,7 +297,7 @@ mod tests {
 
         fn reload(&self, text: &str) -> ReloadEvent {
             fs::write(self.path(), text).expect("written");
-            let assess = |_: &Prompt| Assessment {
+            let assess = |_: &Prompt, _: &crate::assess::Settings| Assessment {
                 tokens: TokenCount::exact(3),
                 tags: TagSet::EMPTY,
                 risk: Risk::Low,

@@ -87,7 +87,7 @@ pub fn run(config: &Config, assess: &Assess<'_>, now_millis: u64) -> Vec<TestRes
 
 fn outcome(config: &Config, test: &RuleTest, assess: &Assess<'_>, now_millis: u64) -> TestResult {
     let at_millis = test.at_millis.unwrap_or(now_millis);
-    let (facts, assessment) = test.trial.facts(&config.rules, assess, at_millis);
+    let (facts, assessment) = test.trial.facts(config, assess, at_millis);
     let decision = decide(&config.rules, &facts, &test.trial.situation());
     let mut mismatches = test.expect.of_assessment(&assessment);
     mismatches.extend(test.expect.of_decision(decision.as_ref()));

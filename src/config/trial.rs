@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::Config;
+use crate::assess;
 use crate::assess::tokens::{Encoding, count_exact};
 use crate::domain::{Assessment, Caller, Facts, HeaderFacts, Prompt};
-use crate::route::{self, Rules, Situation};
+use crate::route::{self, Situation};
 
-/// Judges a prompt: the assessor, handed in by whoever has one.
-pub type Assess<'a> = dyn Fn(&Prompt) -> Assessment + 'a;
+/// Judges a prompt as a configuration says: the assessor, handed in by whoever has one.
+pub type Assess<'a> = dyn Fn(&Prompt, &assess::Settings) -> Assessment + 'a;
 
 /// A request, and who sends it.
 #[derive(Clone, Debug)]
@@ -29,8 +31,9 @@ pub struct Trial {
 impl Trial {
     /// What the rules see of it at the moment `at_millis`, and what that was judged by. Tokens are counted exactly where
     /// the live proxy would count them.
-    pub fn facts(&self, rules: &Rules, assess: &Assess<'_>, at_millis: u64) -> (Facts, Assessment) {
-        let assessment = assess(&self.prompt);
+    pub fn facts(&self, config: &Config, assess: &Assess<'_>, at_millis: u64) -> (Facts, Assessment) {
+        let rules = &config.rules;
+        let assessment = assess(&self.prompt, &config.assess);
         let asked = rules.header_names().filter_map(|name| {
             let value = self.headers.get(name)?;
             Some((Arc::clone(name), value.clone()))

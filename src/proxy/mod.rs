@@ -146,7 +146,7 @@ impl Proxy {
         let bounds = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
             let prompt = dialect::parse(asked.kind, read.bytes, &bounds)?;
-            let assessment = self.assessor.assess(&prompt);
+            let assessment = self.assessor.assess(&prompt, &config.assess);
             Ok((prompt, assessment))
         })?;
         admitted.may_name(&prompt.model)?;

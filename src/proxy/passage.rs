@@ -46,7 +46,7 @@ impl Proxy {
         }
 
         let prompt = Prompt::passed(asked.kind, form.model().unwrap_or_default());
-        let assessment = self.assessor.assess(&prompt);
+        let assessment = self.assessor.assess(&prompt, &config.assess);
         let wish = header_text(&head.headers, super::TIER_HEADER);
         let headers = asked_headers(config, &head.headers);
         let facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, headers);
