@@ -8,6 +8,7 @@ mod budgets;
 mod config;
 mod connect;
 mod dialects;
+mod difficulty;
 mod doors;
 mod faults;
 mod floors;
