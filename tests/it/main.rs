@@ -10,6 +10,7 @@ mod config;
 mod connect;
 mod conversations;
 mod dialects;
+mod difficulty;
 mod doors;
 mod faults;
 mod floors;
