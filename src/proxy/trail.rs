@@ -273,7 +273,7 @@ impl Trail {
             pass.settle(used, usage.map(|usage| usage.total_output()), now);
         }
         if let Some(mut together) = self.together.take() {
-            together.settle(used);
+            together.settle(used, now);
         }
         if let Some(reserved) = self.tokens_reserved {
             self.books.metrics.tokens_settled(reserved, used);
