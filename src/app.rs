@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::{Issuers, Limits};
+use crate::admit::{Issuers, Limits, Seldom};
 use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
@@ -135,6 +135,7 @@ impl App {
                 lifecycle: lifecycle.clone(),
             },
             lifecycle: lifecycle.clone(),
+            strangers: Seldom::default(),
             sequence: AtomicU64::new(0),
         });
         let tasks = [

@@ -9,7 +9,9 @@ mod auth;
 mod issued;
 mod issuers;
 mod limits;
+mod seldom;
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,6 +27,8 @@ pub use issuers::{Claims, Issuer, IssuerError, IssuerSettings, Issuers, Path, Re
 pub use limits::{
     Allowance, Amount, Counted, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
 };
+
+pub use seldom::Seldom;
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
 pub const FEATURE_HEADER: &str = "x-weighbridge-feature";

@@ -26,7 +26,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
+use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Seldom, Tokens};
 use crate::assess::{Assessor, tokens};
 use crate::config::{Config, Live};
 use crate::dialect;
@@ -80,6 +80,8 @@ pub struct Proxy {
     pub books: Books,
     /// How far the process is.
     pub lifecycle: Lifecycle,
+    /// How often it is put on the record that somebody without a key asked.
+    pub strangers: Seldom,
     /// Counts requests, for those who take turns.
     pub sequence: AtomicU64,
 }
@@ -119,6 +121,11 @@ impl Proxy {
         match answered {
             Ok(Answered::ByUpstream(upstream)) => reply::answer(upstream, trail, self.lifecycle.clone()).await,
             Ok(Answered::Counted(tokens)) => reply::counted(tokens, trail).await,
+            Err(failure) if failure.kind == FailureKind::Unauthenticated && !self.strangers.allows() => {
+                let dialect = trail.dialect;
+                trail.leave();
+                reply::without_record(&failure, dialect)
+            }
             Err(failure) => reply::refuse(failure, trail).await,
         }
     }

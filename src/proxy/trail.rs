@@ -236,8 +236,17 @@ impl Trail {
         self.end(End::refused(failure, status)).1
     }
 
+    /// A stranger is refused, as many were just before: that is counted, and not put on the record.
+    pub fn leave(mut self) {
+        self.has_ended = true;
+        self.books.metrics.stranger_left();
+    }
+
     /// The request has ended. What it cost, and the receipt of its entry.
-    pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
+    pub fn end(&mut self, mut end: End<'_>) -> (Spent, Receipt) {
+        if let Some((tally, admitted)) = end.tally.as_mut().zip(self.admitted.as_ref()) {
+            tally.marks.iter_mut().for_each(|mark| *mark = admitted.caller.own(*mark));
+        }
         let spent = end
             .upstream
             .zip(end.tally.as_ref())

@@ -363,3 +363,21 @@ async fn an_issuer_opens_no_door_to_the_world() {
     let told = crate::support::proxy::told(&format!("{open}\n{issuers}"));
     assert!(!told.contains("there are no keys"), "with an issuer everybody must show something: {told}");
 }
+
+/// Whoever has no key can fill neither the ledger nor the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_flood_without_a_key_little_is_put_on_the_record() {
+    let signer = Signer::ec("ec-1");
+    let issuer = Issuer::start(&[&signer]).await;
+    let (_upstream, proxy) = started(&issuer, "").await;
+    let began = std::time::Instant::now();
+    for _ in 0..300 {
+        is_refused(&proxy.client().chat(chat("x")).await, "no key was sent");
+    }
+    let recorded = proxy.metric("weighbridge_failures_total{kind=\"unauthenticated\",fault=\"caller\"}").await;
+    let most = 51.0 + 5.0 * began.elapsed().as_secs_f64();
+    assert!((50.0..=most).contains(&recorded), "{recorded} of 300");
+    assert_eq!(proxy.metric("weighbridge_unrecorded_refusals_total").await, 300.0 - recorded, "each is counted");
+    assert_eq!(proxy.metric("weighbridge_in_flight_requests").await, 0.0);
+    assert_eq!(with(&proxy, &signer.sign(&issuer.claims())).chat(chat("x")).await.status, 200);
+}
