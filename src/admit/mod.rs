@@ -128,6 +128,7 @@ fn listed(words: &[impl AsRef<str>]) -> String {
 pub fn identify(headers: &HeaderMap, admission: &Admission<'_>, now: SystemTime) -> Result<Admitted, Failure> {
     let app = app(headers);
     let key = if admission.is_open() { None } else { Some(auth::authenticate(headers, admission, now)?) };
+    let is_by_token = matches!(key, Some(Cow::Owned(_)));
     let key = key.as_deref();
     let fixed = |part: fn(&Key) -> &Option<Label>| key.and_then(|key| part(key).clone());
     let engineer = label(headers, ENGINEER_HEADER)?;
@@ -141,6 +142,7 @@ pub fn identify(headers: &HeaderMap, admission: &Admission<'_>, now: SystemTime)
         branch: label(headers, BRANCH_HEADER)?,
         pull_request: label(headers, PULL_REQUEST_HEADER)?,
         app,
+        is_by_token,
         tiers: key.and_then(|key| key.tiers.clone()),
     };
     Ok(Admitted {

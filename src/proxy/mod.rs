@@ -167,7 +167,7 @@ impl Proxy {
         }
         facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
-        held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt)).await;
+        held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt, &admitted.caller)).await;
         let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
         let situation = self.situation(config, &admitted, held_by);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, &facts, &situation)?)));
@@ -206,7 +206,9 @@ impl Proxy {
             below: &asked.below,
             // Only Anthropic's clients say there what is part of the request (`?beta=true`).
             query: head.uri.query().filter(|_| asked.kind.dialect() == Dialect::AnthropicMessages),
-            foreign: &|endpoint| held::foreign(&self.books.recall, &config.endpoints, &prompt, endpoint),
+            foreign: &|endpoint| {
+                held::foreign(&self.books.recall, &config.endpoints, (&prompt, &admitted.caller), endpoint)
+            },
             context: &context.unwrap_or_default(),
             candidates: &chosen,
             endpoints: &config.endpoints,
