@@ -77,8 +77,9 @@ where
             continue;
         }
         let now = now_millis();
+        let due = message.next_millis.max(message.claimed_until);
         let is_old = now - message.created_millis >= PATIENCE_MILLIS;
-        if is_old && message.claimed_until <= now {
+        if is_old && due <= now {
             // Nobody could be told in time: there was no receiver, or no process.
             let problem = "it was not sent within a day";
             let parameters = vec![now.into(), problem.into(), message.id.into()];
@@ -86,7 +87,6 @@ where
             tracing::warn!(alert = message.alert, problem, "an alert was not told");
             continue;
         }
-        let due = message.next_millis.max(message.claimed_until);
         let next = if due > now {
             Some(due)
         } else {

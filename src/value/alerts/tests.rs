@@ -139,7 +139,8 @@ async fn what_is_not_taken_is_tried_again_later_and_given_up_after_a_day() {
 async fn what_waited_for_a_receiver_for_a_day_is_not_sent_to_the_first_that_comes() {
     let (_folder, book) = book().await;
     take_in(&Register::new(book.clone()), &[finding("a", Condition::Bad)], 0).await;
-    take_in(&Register::new(book.clone()), &[finding("b", Condition::Bad)], 20 * 60 * MINUTE).await;
+    let bad = [finding("a", Condition::Bad), finding("b", Condition::Bad)];
+    take_in(&Register::new(book.clone()), &bad, 20 * 60 * MINUTE).await;
     let (told, delivered) = round(&book, 24 * 60 * MINUTE, false).await;
     assert_eq!((told, delivered.given_up), (vec!["b#1:firing".to_owned()], 1));
     let left = book
