@@ -143,6 +143,7 @@ pub struct Metrics {
     registry_stale: Gauge<f64, AtomicU64>,
     panics: Counter,
     turned_away: Counter,
+    strangers: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
@@ -315,6 +316,11 @@ impl Default for Metrics {
                 "Requests refused without an entry, because the process was ending or its ledger could not keep up",
                 Counter::default()
             ),
+            strangers: register!(
+                "unrecorded_refusals",
+                "Requests without a good key that were refused without an entry, because there were many",
+                Counter::default()
+            ),
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
@@ -418,6 +424,12 @@ impl Metrics {
     /// A request was refused without an entry.
     pub fn turned_away(&self) {
         self.turned_away.inc();
+    }
+
+    /// One of many requests without a good key was refused without an entry.
+    pub fn stranger_left(&self) {
+        self.in_flight.dec();
+        self.strangers.inc();
     }
 
     /// A limit of ours refused a request, or kept an endpoint from being asked.

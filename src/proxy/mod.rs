@@ -28,7 +28,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
+use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Seldom, Tokens};
 use crate::assess::tokens;
 use crate::config::{Config, Live};
 use crate::dialect;
@@ -81,6 +81,8 @@ pub struct Proxy {
     pub books: Books,
     /// How far the process is.
     pub lifecycle: Lifecycle,
+    /// How often it is put on the record that somebody without a key asked.
+    pub strangers: Seldom,
     /// Counts requests, for those who take turns.
     pub sequence: AtomicU64,
 }
@@ -120,6 +122,11 @@ impl Proxy {
         match answered {
             Ok(Answered::ByUpstream(upstream)) => reply::answer(upstream, trail, self.lifecycle.clone()).await,
             Ok(Answered::Counted(tokens)) => reply::counted(tokens, trail).await,
+            Err(failure) if failure.kind == FailureKind::Unauthenticated && !self.strangers.allows() => {
+                let dialect = trail.dialect;
+                trail.leave();
+                reply::without_record(&failure, dialect)
+            }
             Err(failure) => reply::refuse(failure, trail).await,
         }
     }
@@ -162,7 +169,8 @@ impl Proxy {
         let mut talk = conversation::of(&head.headers, &prompt, &admitted.caller, &mut facts);
         facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
-        let ask_holders = held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt));
+        let marks = held::marks(&prompt, &admitted.caller);
+        let ask_holders = held::ask_others(self.books.shared.as_ref(), &self.books.recall, marks);
         let ask_standing = self.standing(config, talk.as_ref(), facts.replies);
         let ((), standing) = tokio::join!(ask_holders, ask_standing);
         if let Some(talk) = &mut talk {
@@ -209,7 +217,9 @@ impl Proxy {
             below: &asked.below,
             // Only Anthropic's clients say there what is part of the request (`?beta=true`).
             query: head.uri.query().filter(|_| asked.kind.dialect() == Dialect::AnthropicMessages),
-            foreign: &|endpoint| held::foreign(&self.books.recall, &config.endpoints, &prompt, endpoint),
+            foreign: &|endpoint| {
+                held::foreign(&self.books.recall, &config.endpoints, (&prompt, &admitted.caller), endpoint)
+            },
             context: &context.unwrap_or_default(),
             candidates: &chosen,
             endpoints: &config.endpoints,

@@ -273,8 +273,17 @@ impl Trail {
         self.end(End::refused(failure, status)).1
     }
 
+    /// A stranger is refused, as many were just before: that is counted, and not put on the record.
+    pub fn leave(mut self) {
+        self.has_ended = true;
+        self.books.metrics.stranger_left();
+    }
+
     /// The request has ended. What it cost, and the receipt of its entry.
-    pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
+    pub fn end(&mut self, mut end: End<'_>) -> (Spent, Receipt) {
+        if let Some((tally, admitted)) = end.tally.as_mut().zip(self.admitted.as_ref()) {
+            tally.marks.iter_mut().for_each(|mark| *mark = admitted.caller.own(*mark));
+        }
         let own = end.upstream.zip(end.tally.as_ref()).map_or(Spent::default(), |((endpoint, tier), tally)| {
             let spent = self.spent(endpoint, tally, self.told_cost, end.ending);
             Spent { straight: self.straight(&spent, endpoint, tier), ..spent }
@@ -317,7 +326,7 @@ impl Trail {
             }
         }
         if let Some(mut together) = self.together.take() {
-            together.settle(used);
+            together.settle(used, now);
         }
         if let Some(reserved) = self.tokens_reserved {
             self.books.metrics.tokens_settled(reserved, used);

@@ -14,6 +14,7 @@ use weighbridge::record::period::Period;
 use weighbridge::record::report::{Filter, GroupBy};
 use weighbridge::record::restate::Restated;
 use weighbridge::record::{Committed, Ledger, Settings, Ship};
+use weighbridge::store::{Place, Store};
 use weighbridge::value::join::{Outcomes, REACH_MILLIS};
 use weighbridge::value::outcome::{Outcome, Source};
 use weighbridge::value::spend::{HOUR_MILLIS, Spend};
@@ -507,4 +508,17 @@ async fn kill_nine_again_and_again_ships_every_whole_answer_once() {
     assert!(answered.len() as u64 > kills());
     assert_all_there(&database, &answered).await;
     drop(process);
+}
+
+/// An answer that does not come takes its connection with it: the next question gets another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_given_up_does_not_return_to_the_pool() {
+    let database = Postgres::start().await;
+    let pool = weighbridge::store::postgres::pool(&database.address()).expect("an address");
+    let store = Store::open(Place::Postgres(pool.clone())).await.expect("a store");
+    let slow = store.query("SELECT 1::BIGINT FROM pg_sleep(30)", Vec::new());
+    assert!(tokio::time::timeout(Duration::from_millis(500), slow).await.is_err());
+    assert_eq!(pool.status().size, 0);
+    assert_eq!(store.query("SELECT 7::BIGINT", Vec::new()).await.expect("an answer")[0].int(0).expect("a number"), 7);
+    assert_eq!((pool.status().size, pool.status().available), (1, 1), "a good one is kept");
 }
