@@ -25,10 +25,11 @@ use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
+use crate::feedback::book::FeedbackBook;
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
-use crate::proxy::{Books, DataPort, Proxy};
+use crate::proxy::{Books, DataPort, Desk, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
@@ -135,6 +136,7 @@ impl App {
                 shared,
                 lifecycle: lifecycle.clone(),
             },
+            desk: Desk::new(FeedbackBook::new(registry.store().clone()), archive.clone()),
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });

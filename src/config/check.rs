@@ -145,6 +145,7 @@ impl Checker<'_, '_> {
             budgets: budgets.into(),
             outcomes,
             alerts,
+            feedback: crate::feedback::Settings { keep_reasons: raw.feedback.keep_reasons.unwrap_or(false) },
             log,
             tests,
             warnings: Vec::new(),

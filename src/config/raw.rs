@@ -17,7 +17,7 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
-pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
+pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
@@ -64,6 +64,8 @@ pub struct RawFile {
     pub shared: RawShared,
     /// Where it is told what shipped.
     pub outcomes: RawOutcomes,
+    /// What callers say of answers.
+    pub feedback: RawFeedback,
     /// Who is told when something is wrong with the money.
     pub alerts: RawAlerts,
     /// What is told on standard error.

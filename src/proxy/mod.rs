@@ -8,6 +8,7 @@ mod body;
 mod conversation;
 mod cors;
 mod door;
+mod feedback;
 mod held;
 mod limited;
 mod models;
@@ -43,6 +44,7 @@ use crate::route::{self, Balance, Situation};
 pub use body::Body;
 use conversation::Talk;
 use door::{Door, Way};
+pub use feedback::{Desk, Taken, Teller};
 pub use trail::Books;
 use trail::Trail;
 
@@ -79,6 +81,8 @@ pub struct Proxy {
     pub pool: Pool,
     /// Ledger, metrics, phase.
     pub books: Books,
+    /// Where callers say what they think of answers.
+    pub desk: Desk,
     /// How far the process is.
     pub lifecycle: Lifecycle,
     /// Counts requests, for those who take turns.
@@ -98,6 +102,7 @@ impl Proxy {
         }
         let mut response = match aside {
             Some(response) => response,
+            None if door == Door::Feedback => self.hear(&config, &head, body).await,
             None => self.on_the_record(&config, &door, head, body).await,
         };
         cors::allow(origin, &mut response);
@@ -290,7 +295,7 @@ impl Proxy {
             }),
             Door::Models => Some(self.models(config, &head.headers, None).await),
             Door::Model(id) => Some(self.models(config, &head.headers, Some(id)).await),
-            Door::Ask(_) | Door::Unknown => None,
+            Door::Ask(_) | Door::Feedback | Door::Unknown => None,
         }
     }
 

@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("budget", 3),
     ("registry", 3),
     ("value", 3),
+    ("feedback", 3),
     ("config", 4),
     ("proxy", 5),
     ("replay", 5),
