@@ -1,6 +1,7 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
 pub mod budgets;
+pub mod experiments;
 mod dates;
 mod issued;
 mod people;
@@ -25,6 +26,7 @@ use crate::admit::{Issuers, Limits};
 use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
+use crate::experiments::book::ExperimentBook;
 use crate::feedback::book::FeedbackBook;
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
@@ -86,6 +88,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    /// Watches over experiments, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    experiments: experiments::Watch,
     /// Keeps the public keys of issuers fresh, for as long as it lives.
     #[expect(dead_code, reason = "it is held, not read")]
     issuers: AbortOnDropHandle<()>,
@@ -118,6 +123,7 @@ impl App {
         }
         let lifecycle = Lifecycle::default();
         let settings = config.listen.clone();
+        let halted = experiments::at_first(&config);
         let (data_listener, data) = listen(settings.data).await?;
         let (admin_listener, admin) = listen(settings.admin).await?;
         let proxy = Arc::new(Proxy {
@@ -136,6 +142,7 @@ impl App {
                 shared,
                 lifecycle: lifecycle.clone(),
             },
+            halted,
             desk: Desk::new(FeedbackBook::new(registry.store().clone()), archive.clone()),
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
@@ -146,6 +153,9 @@ impl App {
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
         let watch = value::Watch::begin(&proxy, &book, &archive);
+        let experiments = ExperimentBook::new(registry.store().clone());
+        let feedback = proxy.desk.book.clone();
+        let experiments = experiments::Watch::begin(&proxy, experiments, feedback, &archive);
         let connections = data_door.open_connections();
         let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
@@ -165,6 +175,7 @@ impl App {
             serving,
             people,
             watch,
+            experiments,
             issuers,
             dates,
             drain_timeout,

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod domain;
+pub mod experiments;
 pub mod feedback;
 pub mod forward;
 pub mod listen;

@@ -5,6 +5,7 @@ mod admin;
 mod alerts;
 mod budgets;
 mod endpoints;
+mod experiments;
 mod issuers;
 mod keys;
 mod ledger;

@@ -21,13 +21,13 @@ pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutco
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
-    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
+    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawExperiment, RawGuard, RawRule, RawShadow, RawTest, RawTime, RawWhen, RawWords, RiskTest,
     Share,
 };
 use words::choices;
 pub use words::{
     AuthWord, BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, DurationText, HttpWord,
-    LogFormatWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
+    LogFormatWord, MetricWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
 };
 
 /// Values by name, each name and each value with its place.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -83,6 +83,8 @@ pub struct Proxy {
     pub books: Books,
     /// Where callers say what they think of answers.
     pub desk: Desk,
+    /// The experiments that have ended before their date.
+    pub halted: Arc<ArcSwap<route::Halted>>,
     /// How far the process is.
     pub lifecycle: Lifecycle,
     /// Counts requests, for those who take turns.
@@ -270,6 +272,7 @@ impl Proxy {
             allowed_tiers: admitted.caller.tiers.clone(),
             may_choose: admitted.may_choose,
             held_by,
+            halted: (**self.halted.load()).clone(),
             ..Situation::default()
         }
     }

@@ -85,7 +85,7 @@ impl From<&Decision> for Decided {
             tier: decision.tier.as_ref().map(|tier| tier.as_str().into()),
             first: decision.candidates.first().map(|first| first.endpoint.as_str().into()),
             held_by,
-            was_drawn: decision.reasons.iter().any(|reason| matches!(reason, Reason::Split { .. })),
+            was_drawn: decision.reasons.iter().any(|reason| matches!(reason, Reason::Split { .. } | Reason::Experiment { .. })),
         }
     }
 }
@@ -146,7 +146,7 @@ impl Texts {
             tier: written.tier.map(|tier| self.shared(&tier)),
             first: written.candidates.first().map(|first| self.shared(&first.endpoint)),
             held_by: held.and_then(|why| why.endpoint.as_ref()).map(|endpoint| self.shared(endpoint)),
-            was_drawn: written.reasons.iter().any(|why| why.reason == "split"),
+            was_drawn: written.reasons.iter().any(|why| matches!(&*why.reason, "split" | "experiment")),
             outcome: written.outcome,
         })
     }

@@ -195,7 +195,10 @@ impl<'c> Side<'c> {
         Judged {
             place,
             rule: decision.rule.map(|rule| rule.as_str().into()),
-            was_drawn: decision.reasons.iter().any(|reason| matches!(reason, crate::domain::Reason::Split { .. })),
+            was_drawn: decision.reasons.iter().any(|reason| {
+                use crate::domain::Reason::{Experiment, Split};
+                matches!(reason, Split { .. } | Experiment { .. })
+            }),
             answers: endpoint.map(|endpoint| (endpoint.name.as_str().into(), Arc::clone(&endpoint.model))),
             cost,
             cold,

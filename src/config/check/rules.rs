@@ -38,6 +38,7 @@ impl Checker<'_, '_> {
             return None;
         }
         self.duplicates(raw);
+        self.same_experiments(raw);
         let mut checked: Vec<Checked> = raw.iter().map(|rule| self.rule(rule, declared)).collect();
         self.unreachable(&checked);
         let last = checked.pop()?;
@@ -85,6 +86,7 @@ impl Checker<'_, '_> {
         let owner = self.words_of(raw.owner.as_ref(), &table, "owner", &subject);
         let fallback = self.expiry(raw, &subject, declared);
         let review_by_millis = self.review_date(raw, &subject);
+        let shadow = raw.shadow.as_ref().and_then(|shadow| self.shadow(shadow, &subject, declared));
         let human_review = raw.review == Some(ReviewWord::Human);
         let place = written.map_or(table, Located::span);
         let until_millis = fallback.as_ref().and_then(|fallback| fallback.until_millis);
@@ -97,6 +99,7 @@ impl Checker<'_, '_> {
             review_by_millis,
             expires: fallback.expires,
             human_review,
+            shadow,
         });
         Checked { rule, when, whole, until_millis, name: called, place }
     }
@@ -131,6 +134,15 @@ impl Checker<'_, '_> {
     }
 
     fn action(&mut self, raw: &Located<RawRule>, subject: &str, declared: &Declared) -> Option<Action> {
+        if let (Some(experiment), None, None, None) = (&raw.experiment, &raw.route, &raw.split, &raw.deny) {
+            let experiment = self.experiment(experiment, subject, declared);
+            return experiment.map(|experiment| Action::Experiment(Box::new(experiment)));
+        }
+        if let Some(experiment) = &raw.experiment {
+            let message = format!("{subject} has an `experiment` beside `route`, `split` or `deny`");
+            self.findings.error(experiment.span(), message).hint("its control is what counts when it is over");
+            return None;
+        }
         match (&raw.route, &raw.split, &raw.deny) {
             (Some(route), None, None) => self.destination(route, subject, declared).map(Action::Route),
             (None, Some(split), None) => {
@@ -147,9 +159,9 @@ impl Checker<'_, '_> {
             }
             (None, None, Some(deny)) => Some(Action::Deny(deny.as_str().into())),
             (None, None, None) => {
-                if !["route", "split", "deny"].iter().any(|key| self.was_taken_out(&raw.span(), key)) {
+                if !["route", "split", "experiment", "deny"].iter().any(|key| self.was_taken_out(&raw.span(), key)) {
                     let message = format!("{subject} does nothing");
-                    self.findings.error(raw.span(), message).hint("add `route`, `split` or `deny`");
+                    self.findings.error(raw.span(), message).hint("add `route`, `split`, `experiment` or `deny`");
                 }
                 None
             }
@@ -161,7 +173,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn destination(&mut self, written: &Located<String>, subject: &str, declared: &Declared) -> Option<Destination> {
+    pub(super) fn destination(&mut self, written: &Located<String>, subject: &str, declared: &Declared) -> Option<Destination> {
         let known = declared.destination_names();
         if !known.contains(&written.as_str()) {
             self.undefined(written.span(), &format!("{subject} routes to"), written, &known, "tiers");
