@@ -152,8 +152,8 @@ impl App {
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
-        let watch = value::Watch::begin(&proxy, &book, &archive);
         let experiments = ExperimentBook::new(registry.store().clone());
+        let watch = value::Watch::begin(&proxy, &book, &experiments, &archive);
         let feedback = proxy.desk.book.clone();
         let experiments = experiments::Watch::begin(&proxy, experiments, feedback, &archive);
         let connections = data_door.open_connections();

@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn asked(session: u64, at_millis: u64) -> Facts {
-        Facts { session: Some(Session(Mark::from_u64(session))), at_millis, ..facts(10) }
+        Facts { session: Some(Session(Mark::from_u64(session))), at_millis, ..facts() }
     }
 
     fn tier(house: &House, facts: &Facts, situation: &Situation) -> (String, Reason) {

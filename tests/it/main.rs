@@ -10,6 +10,7 @@ mod connect;
 mod conversations;
 mod dialects;
 mod doors;
+mod experiments;
 mod faults;
 mod floors;
 mod jwt;
