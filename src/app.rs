@@ -23,9 +23,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
 use crate::admit::{Issuers, Limits};
-use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
+use crate::domain::Prompt;
 use crate::experiments::book::ExperimentBook;
 use crate::feedback::book::FeedbackBook;
 use crate::forward::Pool;
@@ -91,12 +91,9 @@ pub struct App {
     /// Watches over experiments, for as long as it lives.
     #[expect(dead_code, reason = "it is held, not read")]
     experiments: experiments::Watch,
-    /// Keeps the public keys of issuers fresh, for as long as it lives.
-    #[expect(dead_code, reason = "it is held, not read")]
-    issuers: AbortOnDropHandle<()>,
-    /// Tells of rules whose dates pass, for as long as it lives.
-    #[expect(dead_code, reason = "it is held, not read")]
-    dates: AbortOnDropHandle<()>,
+    /// What goes on beside requests, for as long as these live.
+    #[expect(dead_code, reason = "they are held, not read")]
+    tasks: [AbortOnDropHandle<()>; 3],
     drain_timeout: Duration,
 }
 
@@ -131,7 +128,6 @@ impl App {
             issued: Arc::default(),
             issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
-            assessor: Assessor::new(),
             pool: Pool::default(),
             books: Books {
                 ledger,
@@ -139,6 +135,7 @@ impl App {
                 budgets: purse,
                 recall,
                 sessions: Arc::new(Sessions::default()),
+                unfinished: Arc::default(),
                 shared,
                 lifecycle: lifecycle.clone(),
             },
@@ -147,8 +144,11 @@ impl App {
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
-        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
-        let dates = AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy))));
+        let tasks = [
+            AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(settle_unfinished(Arc::clone(&proxy)))),
+        ];
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -176,8 +176,7 @@ impl App {
             people,
             watch,
             experiments,
-            issuers,
-            dates,
+            tasks,
             drain_timeout,
         })
     }
@@ -227,6 +226,7 @@ impl App {
             // It ends within the grace that connections have; an error would be a panic that was logged already.
             let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
         }
+        self.proxy.books.unfinished.clear();
         if let Some(shared) = &self.proxy.books.shared {
             shared.end().await;
         }
@@ -265,6 +265,11 @@ async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
     issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
 }
 
+/// Sees to it that answers made in the background do not cost nothing because nobody fetches them.
+async fn settle_unfinished(proxy: Arc<Proxy>) {
+    proxy.settle_unfinished().await;
+}
+
 /// What the ledger remembers of who holds what.
 fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     let recall = Recall::default();
@@ -276,11 +281,11 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
 }
 
 fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
-    let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
     let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
-    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
+    let judged = |config: &Config, prompt: &Prompt| config.assessor.assess(prompt);
+    let result = match proxy.config.reload(path, SystemTime::now(), &env, &judged, &objects) {
         ReloadEvent::Unchanged => return,
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::admit::Key;
-use crate::assess::Assessor;
 use crate::config::{Config, Trial};
 use crate::dialect::{self, Limits};
 use crate::domain::{
@@ -87,8 +86,7 @@ pub fn run(args: &Args) -> ExitCode {
         Err(reason) => return super::cannot_run(&reason),
     };
     let at_millis = args.at.map_or_else(super::now_millis, |at| u64::try_from(at.as_millisecond()).unwrap_or(0));
-    let assessor = Assessor::new();
-    let (facts, assessment) = trial.facts(&config.rules, &|prompt| assessor.assess(prompt), at_millis);
+    let (facts, assessment) = trial.facts(&config.rules, &|prompt| config.assessor.assess(prompt), at_millis);
     let explanation = explain(&config.rules, &facts, &trial.situation());
     let report = Report { assessment: &assessment, facts: &facts, explanation: &explanation };
     let printed = if args.json { super::print_json(&report) } else { print(&trial.prompt, &report) };
@@ -184,7 +182,7 @@ fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
         writeln!(out, "evidence")?;
     }
     for evidence in &report.assessment.evidence {
-        let signal = signal_text(evidence.signal);
+        let signal = signal_text(&evidence.signal);
         writeln!(
             out,
             "  {:+5.1}  {signal:26}  turn {}: {}",
@@ -205,13 +203,13 @@ fn print_facts(facts: &Facts, out: &mut impl Write) -> io::Result<()> {
         false => writeln!(out, "  tokens   about {} ({} to {})", tokens.expected, tokens.low, tokens.high)?,
     }
     writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
-    writeln!(out, "  risk     {}", facts.risk)?;
+    writeln!(out, "  risk     {}, {} sure", facts.risk, facts.confidence)?;
     writeln!(out, "  kind     {}", facts.kind)?;
     writeln!(out, "  difficulty {}", facts.difficulty)?;
     writeln!(out, "  content  {}", or_none(facts.content.to_string()))
 }
 
-fn signal_text(signal: Signal) -> String {
+fn signal_text(signal: &Signal) -> String {
     match signal {
         Signal::Tag(tag) => format!("tag {tag}"),
         Signal::Risk(risk) => format!("risk {risk}"),

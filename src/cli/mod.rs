@@ -64,6 +64,7 @@ enum Command {
     /// Tell which rules decide anything, and whose requests no rule is about.
     Coverage(coverage::Args),
     /// Assess prompts from standard input.
+    /// Assess prompts, or measure the assessments on labelled ones.
     Assess(assess::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
@@ -101,8 +102,8 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Backtest(args) => backtest::run(&args),
+        Command::Assess(args) => assess::run(&args),
         Command::Coverage(args) => coverage::run(&args),
-        Command::Assess(args) => assess::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::assess::Assessor;
 use crate::config::Config;
 use crate::config::rule_tests::{self, TestResult};
 
@@ -25,8 +24,7 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return super::cannot_run(&problems),
     };
-    let assessor = Assessor::new();
-    let results = rule_tests::run(&config, &|prompt| assessor.assess(prompt), super::now_millis());
+    let results = rule_tests::run(&config, &|prompt| config.assessor.assess(prompt), super::now_millis());
     let printed = if args.json {
         super::print_json(&results)
     } else {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{known_ones, known_or_usual};
 use super::{
-    App, CacheLife, Caller, Content, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label, OutputFormat, Risk,
-    Session, Tag, TagSet, TokenCount,
+    App, CacheLife, Caller, Confidence, Content, ContentSet, Dialect, Difficulty, Door, KeyName, Kind, Label,
+    OutputFormat, Risk, Session, TagSet, TokenCount,
 };
 
 /// Who spoke last.
@@ -76,10 +76,11 @@ pub struct Facts {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dear_tier: bool,
     /// The risks it touches.
-    #[serde(deserialize_with = "known_ones::<_, Tag, _>")]
     pub tags: TagSet,
     /// How much damage a wrong answer does.
     pub risk: Risk,
+    /// How surely the level is right.
+    pub confidence: Confidence,
     /// The sort of work.
     #[serde(deserialize_with = "known_or_usual")]
     pub kind: Kind,
@@ -152,6 +153,7 @@ impl Default for Facts {
             dear_tier: false,
             tags: TagSet::EMPTY,
             risk: Risk::Low,
+            confidence: Confidence::default(),
             kind: Kind::Other,
             content: ContentSet::EMPTY,
             difficulty: Difficulty::UNKNOWN,
@@ -203,6 +205,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Tag;
 
     /// What this version writes. Never change one of these: the ledgers of those who run it are full of it. When a fact is
     /// added, add what is written now below.

@@ -110,6 +110,10 @@ name!(
     ArmName
 );
 name!(
+    /// A risk tag of a company's own (`[assess.tags.NAME]`).
+    OwnTag
+);
+name!(
     /// Whoever issues callers' tokens (`[issuers.NAME]`).
     IssuerName
 );

@@ -151,6 +151,8 @@ pub struct Prompt {
     pub answers: u32,
     /// Whether a service tier is named that may be dearer than the usual one.
     pub dear_tier: bool,
+    /// Whether it is answered before the model has worked, and what comes of it is fetched later.
+    pub background: bool,
     /// Ids of what a provider holds and this request goes on from (an earlier response, a conversation).
     pub pins: Vec<Mark>,
     /// The reasoning in the conversation that only the model which wrote it can read.
@@ -204,6 +206,7 @@ impl Prompt {
             max_output: None,
             answers: 1,
             dear_tier: false,
+            background: false,
             pins: Vec::new(),
             signed: Vec::new(),
             calls: Vec::new(),

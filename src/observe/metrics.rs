@@ -350,7 +350,8 @@ impl Metrics {
             let labels = AttemptLabels { endpoint: tried.endpoint.clone(), outcome: tried.outcome };
             self.attempts.get_or_create(&labels).inc();
         }
-        if event.endpoint.is_some() {
+        // An entry that only settles what an earlier request began has taken no time of anybody.
+        if event.endpoint.is_some() && !event.tried.is_empty() {
             let streamed = if event.streamed { "true" } else { "false" };
             let labels = TimeLabels { tier: event.tier.clone(), streamed };
             self.duration.get_or_create(&labels).observe(event.total.as_secs_f64());
@@ -364,8 +365,10 @@ impl Metrics {
     }
 
     fn spend(&self, event: &RequestEnded) {
-        let (Some(endpoint), Some(usage)) = (&event.endpoint, &event.usage) else { return };
-        for (bucket, tokens) in buckets(usage) {
+        let is_spent = event.usage.is_some() || event.cost.is_some();
+        let Some(endpoint) = event.endpoint.as_ref().filter(|_| is_spent) else { return };
+        let usage = event.usage.unwrap_or_default();
+        for (bucket, tokens) in buckets(&usage) {
             if tokens > 0 {
                 self.tokens.get_or_create(&TokenLabels { endpoint: endpoint.clone(), bucket }).inc_by(tokens);
             }

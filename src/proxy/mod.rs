@@ -17,6 +17,7 @@ mod reply;
 mod spending;
 mod together;
 mod trail;
+mod unfinished;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +29,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
-use crate::assess::{Assessor, tokens};
+use crate::assess::tokens;
 use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
@@ -75,8 +76,6 @@ pub struct Proxy {
     pub issuers: Arc<Issuers>,
     /// What is used of limits.
     pub limits: Limits,
-    /// Judges prompts.
-    pub assessor: Assessor,
     /// Connections and breakers.
     pub pool: Pool,
     /// Ledger, metrics, phase.
@@ -155,7 +154,7 @@ impl Proxy {
         let bounds = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
             let prompt = dialect::parse(asked.kind, read.bytes, &bounds)?;
-            let assessment = self.assessor.assess(&prompt);
+            let assessment = config.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
         admitted.may_name(&prompt.model)?;
@@ -205,6 +204,7 @@ impl Proxy {
             trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
         }
         trail.hides_usage = prompt.stream && !prompt.wants_usage;
+        trail.is_background = prompt.background;
         let context = candidates()
             .any(|endpoint| forward::is_translated(endpoint, &prompt))
             .then(|| self.context(&prompt, trail.id, trail.at_millis(), facts.tokens.expected));

@@ -30,6 +30,7 @@ pub fn facts() -> Facts {
         dear_tier: false,
         tags: TagSet::EMPTY,
         risk: Risk::Low,
+        confidence: Default::default(),
         kind: Kind::Other,
         content: ContentSet::EMPTY,
         difficulty: Difficulty::of(0.3),

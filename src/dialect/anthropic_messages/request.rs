@@ -11,9 +11,7 @@ use super::blocks::{Message, blocks, cache_life, is_reminder, piece, text, tool_
 use crate::dialect::Limits;
 use crate::dialect::body::{Fields, malformed, read, reason, wrong_type};
 use crate::dialect::json::span_in;
-use crate::domain::{
-    CacheLife, Call, Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Signed, Turn,
-};
+use crate::domain::{CacheLife, Call, Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Signed, Turn};
 
 /// The fields we act on.
 const NAMES: [&str; 10] = [
@@ -72,6 +70,7 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
         answers: 1,
         // What this dialect can name is a tier that was paid for ahead.
         dear_tier: false,
+        background: false,
         pins: Vec::new(),
         signed,
         calls: conversation.calls,

@@ -123,6 +123,7 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
         max_output: max_completion.or(max_tokens),
         answers: answers.unwrap_or(1),
         dear_tier: fields.names_dear_tier(),
+        background: false,
         pins: Vec::new(),
         signed: Vec::new(),
         calls: calls(&body, &messages),
