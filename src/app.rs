@@ -1,8 +1,8 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
 pub mod budgets;
-pub mod experiments;
 mod dates;
+pub mod experiments;
 mod issued;
 mod people;
 mod revoked;

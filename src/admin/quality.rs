@@ -49,9 +49,10 @@ impl AdminPort {
         let moment = |millis: u64| jiff::Timestamp::from_millisecond(i64::try_from(millis).unwrap_or(i64::MAX)).ok();
         let all = config.rules.experiments().map(|(rule, experiment)| {
             let over = experiment.over(now, &halted);
-            let arms = experiment.arms().iter().map(|arm| {
-                json!({"arm": arm.name, "to": arm.destination.name(), "weight": arm.weight})
-            });
+            let arms = experiment
+                .arms()
+                .iter()
+                .map(|arm| json!({"arm": arm.name, "to": arm.destination.name(), "weight": arm.weight}));
             json!({
                 "name": experiment.name(),
                 "rule": rule.name,

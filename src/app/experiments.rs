@@ -50,14 +50,8 @@ pub struct Watch {
 impl Watch {
     /// Begins to watch.
     pub fn begin(proxy: &Arc<Proxy>, book: ExperimentBook, feedback: FeedbackBook, archive: &Archive) -> Self {
-        let looking = Looking {
-            proxy: Arc::clone(proxy),
-            book,
-            feedback,
-            archive: archive.clone(),
-            replica: None,
-            looked: None,
-        };
+        let looking =
+            Looking { proxy: Arc::clone(proxy), book, feedback, archive: archive.clone(), replica: None, looked: None };
         Self { task: AbortOnDropHandle::new(tokio::spawn(looking.run())) }
     }
 }

@@ -122,7 +122,9 @@ pub async fn standings(config: &Config, book: &ExperimentBook, now_millis: u64) 
         let (name, from) = experiment.run();
         let end: Option<&Ended> = ends.get(&(name.to_string(), i64::try_from(from).unwrap_or(i64::MAX)));
         let over = experiment.over(now_millis, &Halted::Nothing).or(end.map(|end| end.over));
-        let of = |arm: &str| arms(experiment, &sums).find(|(name, _)| *name == arm).map_or(Sums::default(), |(_, sums)| *sums);
+        let of = |arm: &str| {
+            arms(experiment, &sums).find(|(name, _)| *name == arm).map_or(Sums::default(), |(_, sums)| *sums)
+        };
         let arm = |arm: &crate::route::Arm| ArmStanding {
             arm: arm.name.to_string(),
             to: arm.destination.name().to_owned(),

@@ -126,8 +126,12 @@ fn print(told: &[Feedback]) -> io::Result<()> {
         let at = Timestamp::from_millisecond(one.rated.at_millis).map(|at| at.to_string()).unwrap_or_default();
         write!(out, "{at}  {}  {}", one.request_id, one.rating.as_str())?;
         let rated = &one.rated;
-        let words =
-            [("rule", &rated.rule), ("tier", &rated.tier), ("endpoint", &rated.endpoint), ("engineer", &rated.engineer)];
+        let words = [
+            ("rule", &rated.rule),
+            ("tier", &rated.tier),
+            ("endpoint", &rated.endpoint),
+            ("engineer", &rated.engineer),
+        ];
         for (word, text) in words {
             if let Some(text) = text {
                 write!(out, "  {word} {text}")?;

@@ -18,14 +18,13 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
-pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use assess::{RawAssess, RawTag, TagText};
-pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
+pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
-    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawExperiment, RawGuard, RawRule, RawShadow, RawTest, RawTime, RawWhen, RawWords, RiskTest,
-    Share,
+    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawExperiment, RawGuard, RawRule, RawTest, RawTime,
+    RawWhen, RawWords, RiskTest, Share,
 };
 use words::choices;
 pub use words::{

@@ -54,9 +54,6 @@ impl Dialect {
     }
 }
 
-/// What stands in the place of a path in the ledger where an entry is the copy of another request.
-pub const SHADOW_DOOR: &str = "shadow";
-
 /// What is asked for: each door leads to one kind of answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -34,23 +34,25 @@ pub use caller::{App, Caller, Label};
 pub use catalogue::{Catalogue, CatalogueError, CataloguePrice, Listed, Listing};
 pub use ceiling::{Ceiling, Step};
 pub use decision::{Candidate, Decision, Gate, GatedOut, Outcome, Reason};
-pub use dialect::{Dialect, Door, SHADOW_DOOR};
+pub use dialect::{Dialect, Door};
 pub use difficulty::Difficulty;
 pub use facts::{Conversation, Facts, HeaderFacts, TurnKind};
 pub use failure::{BudgetRefusal, Failure, FailureKind, Fault};
 pub use id::{RequestId, RulesVersion};
 pub use mark::Mark;
 pub use money::Pico;
-pub use name::{ArmName, BudgetName, EndpointName, ExperimentName, IssuerName, KeyName, LimitName, NameError, RuleName, TierName};
-pub use name::{BudgetName, EndpointName, IssuerName, KeyName, LimitName, NameError, OwnTag, RuleName, TierName};
+pub use name::{
+    ArmName, BudgetName, EndpointName, ExperimentName, IssuerName, KeyName, LimitName, NameError, OwnTag, RuleName,
+    TierName,
+};
 pub use price::{Price, Rates, Temporary};
 pub use prompt::{Call, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
 pub use scope::{Dimension, Scope};
 pub use secret::{Digest, Secret, digest, from_hex, hex};
 pub use standing::{CacheLife, Session, Standing};
 pub use steps::Repeated;
-pub use trial::{Guard, Metric, Over};
 pub use tag_set::{AnyTag, TagSet};
+pub use trial::{Guard, Metric, Over};
 pub use unit_price::{Discount, UnitPrice};
 pub use usage::{Usage, UsageSource, UsageUpdate};
 pub use weighed::{Bill, Moving, Staying, Weighed};

@@ -94,7 +94,9 @@ mod tests {
     #[test]
     fn few_sessions_are_not_judged_however_many_requests_they_had() {
         let mut small = ArmObserved::default();
-        (0..500).for_each(|place| small.add(Some(&format!("s{}", place % 9)), Request { failed: true, ..Request::default() }));
+        (0..500).for_each(|place| {
+            small.add(Some(&format!("s{}", place % 9)), Request { failed: true, ..Request::default() })
+        });
         assert_eq!(judge(&guard(1000), &observed(arm(200, 10), small), "control", 0), None);
     }
 

@@ -128,7 +128,8 @@ pub fn verdict(arm: &ArmFigures) -> Option<(Word, String)> {
     let shares =
         [("bad feedback", against.bad_feedback), ("escalations", against.escalations), ("failures", against.failures)];
     let worse: Vec<String> = shares.iter().filter_map(|(what, by)| said(what, by.filter(|by| by.low > 0.0)?)).collect();
-    let better: Vec<String> = shares.iter().filter_map(|(what, by)| said(what, by.filter(|by| by.high < 0.0)?)).collect();
+    let better: Vec<String> =
+        shares.iter().filter_map(|(what, by)| said(what, by.filter(|by| by.high < 0.0)?)).collect();
     let cost = against.cost_per_request;
     let cheaper = cost.filter(|by| by.high < 0.0);
     let dearer = cost.filter(|by| by.low > 0.0);

@@ -83,7 +83,7 @@ impl Rated {
             endpoint: text("endpoint"),
             model: text("model"),
         };
-        (rated.endpoint.is_some() && entry.get("door")?.as_str()? != crate::domain::SHADOW_DOOR).then_some(rated)
+        rated.endpoint.is_some().then_some(rated)
     }
 }
 
@@ -118,10 +118,7 @@ mod tests {
                            "endpoint": "mini", "model": "m-1", "engineer": null});
         let rated = Rated::of(&entry).expect("an answer");
         assert_eq!((rated.at_millis, rated.tier.as_deref(), rated.engineer), (7, Some("cheap"), None));
-        for (column, value) in [("endpoint", json!(null)), ("door", json!(crate::domain::SHADOW_DOOR))] {
-            let mut other = entry.clone();
-            other[column] = value;
-            assert_eq!(Rated::of(&other), None, "{column}");
-        }
+        let refused = json!({"at_millis": 7, "key": "ci", "endpoint": null});
+        assert_eq!(Rated::of(&refused), None);
     }
 }

@@ -10,7 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
+use super::{
+    BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping,
+    trace,
+};
 use crate::domain::{EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {

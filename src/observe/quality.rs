@@ -1,4 +1,4 @@
-//! What is told of the quality of answers: feedback, experiments, shadows.
+//! What is told of the quality of answers: feedback and experiments.
 
 use std::sync::atomic::AtomicU64;
 
@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::domain::{ExperimentName, Pico, RuleName};
+use crate::domain::{ExperimentName, Pico};
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 struct FeedbackLabels {
@@ -25,17 +25,6 @@ struct ExperimentLabel {
 struct ArmLabels {
     experiment: String,
     arm: String,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct ShadowLabels {
-    rule: String,
-    result: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct RuleLabel {
-    rule: String,
 }
 
 /// One experiment as it stands.
@@ -60,15 +49,17 @@ pub struct QualityMetrics {
     extra: Family<ExperimentLabel, Gauge<f64, AtomicU64>>,
     arms: Family<ArmLabels, Gauge>,
     experiment_failures: Counter,
-    shadows: Family<ShadowLabels, Counter>,
-    shadow_cost: Family<RuleLabel, Counter<f64, AtomicU64>>,
 }
 
 impl QualityMetrics {
     pub(super) fn registered(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let usd = || Unit::Other("usd".into());
-        registry.register("feedback", "What callers said of answers, by the tier that answered", metrics.feedback.clone());
+        registry.register(
+            "feedback",
+            "What callers said of answers, by the tier that answered",
+            metrics.feedback.clone(),
+        );
         registry.register(
             "feedback_refused",
             "Feedback that was not taken: malformed, of somebody else's request, or the store was gone",
@@ -87,12 +78,6 @@ impl QualityMetrics {
             "Looks at experiments that failed: the store or the ledger could not be asked",
             metrics.experiment_failures.clone(),
         );
-        registry.register(
-            "shadows",
-            "Copies of requests: answered, failed, and not sent (busy, cap, unfit, unsafe)",
-            metrics.shadows.clone(),
-        );
-        registry.register_with_unit("shadow_cost", "What copies of requests cost", usd(), metrics.shadow_cost.clone());
         metrics
     }
 
@@ -127,15 +112,5 @@ impl QualityMetrics {
     /// Experiments could not be looked at.
     pub fn experiment_failed(&self) {
         self.experiment_failures.inc();
-    }
-
-    /// What became of the copy of a request.
-    pub fn shadow(&self, rule: &RuleName, result: &'static str) {
-        self.shadows.get_or_create(&ShadowLabels { rule: rule.to_string(), result }).inc();
-    }
-
-    /// What a copy cost.
-    pub fn shadow_cost(&self, rule: &RuleName, cost: Pico) {
-        self.shadow_cost.get_or_create(&RuleLabel { rule: rule.to_string() }).inc_by(cost.usd());
     }
 }

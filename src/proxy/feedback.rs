@@ -105,7 +105,7 @@ impl Proxy {
         let entry = entry.map_err(|error| overloaded(format!("the ledger cannot be asked ({error}): try again")))?;
         let rated = entry.as_ref().and_then(Rated::of).filter(|rated| teller.may_speak_of(rated));
         let rated = rated.ok_or_else(|| unknown(draft.request_id))?;
-        let (reason, dropped) = self.kept(config, draft.reason);
+        let (reason, dropped) = Self::kept(config, draft.reason);
         let feedback = Feedback {
             request_id: draft.request_id,
             rating: draft.rating,
@@ -122,24 +122,24 @@ impl Proxy {
     }
 
     /// The reason, if it is kept; else why it is not.
-    fn kept(&self, config: &Config, reason: Option<String>) -> (Option<String>, Option<&'static str>) {
+    fn kept(config: &Config, reason: Option<String>) -> (Option<String>, Option<&'static str>) {
         let Some(words) = &reason else { return (None, None) };
         if !config.feedback.keep_reasons {
             return (None, Some("reasons are not kept here ([feedback] keep_reasons)"));
         }
-        if self.has_secret(words) {
+        if has_secret(config, words) {
             return (None, Some("it looks as if it held a credential"));
         }
         (reason, None)
     }
+}
 
-    /// Whether a secret is found in these words, as it would be in a prompt. What cannot be looked at may hold one.
-    fn has_secret(&self, words: &str) -> bool {
-        let body = json!({"model": "", "messages": [{"role": "user", "content": words}]}).to_string();
-        let bounds = dialect::Limits { max_depth: 8 };
-        let parsed = dialect::parse(Door::Chat, body.into(), &bounds);
-        parsed.map_or(true, |prompt| self.assessor.assess(&prompt).content.contains(Content::HasSecret))
-    }
+/// Whether a secret is found in these words, as it would be in a prompt. What cannot be looked at may hold one.
+fn has_secret(config: &Config, words: &str) -> bool {
+    let body = json!({"model": "", "messages": [{"role": "user", "content": words}]}).to_string();
+    let bounds = dialect::Limits { max_depth: 8 };
+    let parsed = dialect::parse(Door::Chat, body.into(), &bounds);
+    parsed.map_or(true, |prompt| config.assessor.assess(&prompt).content.contains(Content::HasSecret))
 }
 
 /// Who speaks of an answer.

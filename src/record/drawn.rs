@@ -56,7 +56,7 @@ const COLUMNS: &str = "at_millis, facts ->> 'session', input, cache_read, cache_
 const FIRST: usize = 3;
 
 /// Counting tokens asks no model for an answer.
-const ASKED: &str = "door NOT IN ('/v1/messages/count_tokens', '/v1/responses/input_tokens', 'shadow')";
+const ASKED: &str = "door NOT IN ('/v1/messages/count_tokens', '/v1/responses/input_tokens')";
 
 /// The text between this and the next quote. Names have no character that JSON escapes.
 fn after<'t>(text: &'t str, begin: &str) -> Option<&'t str> {
@@ -178,7 +178,8 @@ impl Archive {
 
 impl Reader {
     fn drawn_since(&self, seq: i64) -> Result<Since, LedgerError> {
-        let newest = self.connection().query_row("SELECT max(seq) FROM entries", [], |row| row.get::<_, Option<i64>>(0))?;
+        let newest =
+            self.connection().query_row("SELECT max(seq) FROM entries", [], |row| row.get::<_, Option<i64>>(0))?;
         // A file that was begun anew counts from the beginning.
         let newest = newest.unwrap_or(0);
         let seq = if seq > newest { 0 } else { seq };

@@ -85,7 +85,10 @@ impl From<&Decision> for Decided {
             tier: decision.tier.as_ref().map(|tier| tier.as_str().into()),
             first: decision.candidates.first().map(|first| first.endpoint.as_str().into()),
             held_by,
-            was_drawn: decision.reasons.iter().any(|reason| matches!(reason, Reason::Split { .. } | Reason::Experiment { .. })),
+            was_drawn: decision
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, Reason::Split { .. } | Reason::Experiment { .. })),
         }
     }
 }

@@ -29,7 +29,7 @@ pub use explain::{Explanation, InWords, RuleVerdict, TierCost, Verdict, explain,
 pub use facts::facts;
 pub use pattern::Pattern;
 pub use rule::{
-    Abilities, Action, Balance, Ceilings, Conditional, Destination, Expiry, Member, Rule, Rules, Served, Shadow, Split, Target,
+    Abilities, Action, Balance, Ceilings, Conditional, Destination, Expiry, Member, Rule, Rules, Served, Split, Target,
     Tier,
 };
 pub use stay::{Policy, weigh};

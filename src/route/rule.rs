@@ -8,7 +8,7 @@ use super::condition::{Condition, Name, Range, When};
 use super::pattern::Pattern;
 use super::stay::Policy;
 use super::trial::Experiment;
-use crate::domain::{Ceiling, Dialect, Door, EndpointName, Pico, Price, Rates, RuleName, TierName};
+use crate::domain::{Ceiling, Dialect, Door, EndpointName, Price, Rates, RuleName, TierName};
 
 /// What deciding needs to know of an endpoint.
 #[derive(Clone, Debug)]
@@ -215,21 +215,6 @@ pub struct Rule {
     pub expires: Option<Expiry>,
     /// Whether a human is to look at the answer before it is used.
     pub human_review: bool,
-    /// Where a copy of some of its requests goes as well.
-    pub shadow: Option<Shadow>,
-}
-
-/// A sampled copy of requests, whose answer nobody waits for.
-#[derive(Clone, Debug)]
-pub struct Shadow {
-    /// Where copies go.
-    pub to: Destination,
-    /// The share of requests that are copied, in hundredths of a percent.
-    pub sample: u32,
-    /// The most that they may cost a day (UTC).
-    pub daily_cap: Pico,
-    /// Whether requests are copied in which a secret or personal data was found.
-    pub secrets: bool,
 }
 
 /// A rule that takes only some requests.
@@ -303,7 +288,16 @@ impl Rules {
             .extend(windows.map(|window| Threshold { tokens: window.saturating_add(1), room: Room::OneAnswer }));
         asked.thresholds.sort_unstable();
         asked.thresholds.dedup();
-        Self { routed, endpoints, tiers, conditional, last, headers: asked.headers, thresholds: asked.thresholds, staying: Policy::default() }
+        Self {
+            routed,
+            endpoints,
+            tiers,
+            conditional,
+            last,
+            headers: asked.headers,
+            thresholds: asked.thresholds,
+            staying: Policy::default(),
+        }
     }
 
     /// The same, by which conversations keep their place as this says.

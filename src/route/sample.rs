@@ -81,7 +81,6 @@ pub fn rule(name: &str, action: Action) -> Rule {
         review_by_millis: None,
         expires: None,
         human_review: false,
-        shadow: None,
     }
 }
 

@@ -107,7 +107,10 @@ async fn the_last_word_of_whoever_asked_counts() {
 
     let told = run_json(&proxy, &["feedback", "list", "--json"]);
     assert_eq!(told.as_array().expect("a list").len(), 1);
-    assert_eq!((&told[0]["rating"], &told[0]["tier"], &told[0]["told_by"]), (&json!("good"), &json!("cheap"), &json!("caller")));
+    assert_eq!(
+        (&told[0]["rating"], &told[0]["tier"], &told[0]["told_by"]),
+        (&json!("good"), &json!("cheap"), &json!("caller"))
+    );
     assert_eq!((&told[0]["engineer"], told[0].get("reason")), (&json!("ana"), None));
 
     let admin = proxy.admin().with("x-weighbridge-admin-token", TOKEN);
@@ -250,7 +253,8 @@ async fn an_experiment_ends_with_its_money_for_good() {
 async fn an_experiment_ends_when_an_arm_does_worse() {
     let small = Upstream::start([Reply::error(500, &[], "broken")]).await;
     let large = Upstream::start([Reply::chat("large")]).await;
-    let routes = compared(&small, &large, 3600, ", guard = { metric = \"escalations\", worse_by = \"20%\", min_requests = 10 }");
+    let routes =
+        compared(&small, &large, 3600, ", guard = { metric = \"escalations\", worse_by = \"20%\", min_requests = 10 }");
     let routes = routes.replace("retries = { max = 1, base = \"10ms\", cap = \"2s\" }", "retries = { max = 0 }");
     let proxy = Proxy::start(&format!("{routes}\n[alerts]\nevery = \"1s\"\n")).await;
     until_it_is(&proxy, "running").await;
@@ -293,9 +297,13 @@ async fn an_experiment_ends_with_its_time() {
 #[test]
 fn an_experiment_must_have_an_end_and_make_sense() {
     let of = |experiment: &str| {
-        told(&with_rule(&routes("http://127.0.0.1:1", "http://127.0.0.1:1"), &format!("experiment = {{ {experiment} }}")))
+        told(&with_rule(
+            &routes("http://127.0.0.1:1", "http://127.0.0.1:1"),
+            &format!("experiment = {{ {experiment} }}"),
+        ))
     };
-    let arms = "name = \"try\", arms = { control = \"large\", small = \"cheap\" }, control = \"control\", from = 2020-01-01";
+    let arms =
+        "name = \"try\", arms = { control = \"large\", small = \"cheap\" }, control = \"control\", from = 2020-01-01";
     let check = |experiment: &str, expected: &str| {
         let told = of(experiment);
         assert!(told.contains(expected), "{experiment}:\n{told}");

@@ -106,12 +106,7 @@ fn hint(word: Word, arm: &ArmFigures, rule: &str, standing: &Standing) -> String
     }
 }
 
-fn table(
-    standing: &Standing,
-    figures: &[ArmFigures],
-    verdicts: &[Told<'_>],
-    mut out: impl Write,
-) -> io::Result<()> {
+fn table(standing: &Standing, figures: &[ArmFigures], verdicts: &[Told<'_>], mut out: impl Write) -> io::Result<()> {
     writeln!(
         out,
         "Experiment {} of rule {}, from {} to {}: {}",

@@ -314,8 +314,13 @@ mod tests {
         assert!(matches!(said(some(), "--since yesterday"), Err(ReportError::Time(_))));
         assert!(Line::try_parse_from(["report", "--by", "mood"]).is_err());
         assert!(Line::try_parse_from(["report", "--json", "--csv"]).is_err());
-        let nowhere =
-            print(&Line::parse_from(["report"]).args, &Archive::in_file("no/such/file"), &Shelf::of(None, None).unwrap(), Timestamp::now(), Vec::new());
+        let nowhere = print(
+            &Line::parse_from(["report"]).args,
+            &Archive::in_file("no/such/file"),
+            &Shelf::of(None, None).unwrap(),
+            Timestamp::now(),
+            Vec::new(),
+        );
         assert!(matches!(nowhere, Err(ReportError::Ledger(LedgerError::Missing(_)))));
     }
 }

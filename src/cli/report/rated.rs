@@ -50,9 +50,8 @@ impl ByKey {
     fn sorted(told: &[Feedback], filter: &Filter, by: &[GroupBy]) -> Self {
         let value = |by: GroupBy, rated: &Rated| column(by).and_then(|of| of(rated).clone());
         let mut sorted = Self::default();
-        let counts = |one: &&Feedback| {
-            filter.equal.iter().all(|(by, wanted)| value(*by, &one.rated).as_ref() == Some(wanted))
-        };
+        let counts =
+            |one: &&Feedback| filter.equal.iter().all(|(by, wanted)| value(*by, &one.rated).as_ref() == Some(wanted));
         for one in told.iter().filter(counts) {
             let key = by.iter().map(|by| value(*by, &one.rated)).collect();
             let ratings = sorted.0.entry(key).or_default();

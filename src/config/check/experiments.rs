@@ -1,14 +1,14 @@
-//! Experiments and shadows of rules.
+//! Experiments of rules.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{Checker, Declared};
 use crate::config::located::Located;
-use crate::config::raw::{MetricWord, RawExperiment, RawGuard, RawRule, RawShadow};
+use crate::config::raw::{MetricWord, RawExperiment, RawGuard, RawRule};
 use crate::config::text;
 use crate::domain::{ArmName, ExperimentName, Guard, Metric, NameError};
-use crate::route::{Arm, Destination, Experiment, Shadow};
+use crate::route::{Arm, Destination, Experiment};
 
 /// Requests that an arm must have had before its guard judges it, unless said otherwise.
 const MIN_REQUESTS: u32 = 100;
@@ -41,9 +41,10 @@ impl Checker<'_, '_> {
         let max_extra = raw.max_extra_usd.as_ref().map(|most| self.usd(most, "max_extra_usd"));
         let guard = raw.guard.as_ref().map(|guard| self.guard(guard, &what));
         let needs_prices = raw.max_extra_usd.is_some()
-            || raw.guard.as_ref().is_some_and(|guard| {
-                matches!(guard.metric.as_ref().map(Located::value), Some(MetricWord::Cost))
-            });
+            || raw
+                .guard
+                .as_ref()
+                .is_some_and(|guard| matches!(guard.metric.as_ref().map(Located::value), Some(MetricWord::Cost)));
         if needs_prices {
             self.unpriced_arms(raw, arms.as_deref().unwrap_or_default(), &what);
         }
@@ -71,9 +72,7 @@ impl Checker<'_, '_> {
             return;
         }
         let message = format!("{what} ended on {}: its control counts since", until.value());
-        let hint = format!(
-            "converge: see `weighbridge report --experiment {name}` and put `route` in its place"
-        );
+        let hint = format!("converge: see `weighbridge report --experiment {name}` and put `route` in its place");
         self.findings.warning(until.span(), message).hint(hint);
     }
 
@@ -134,7 +133,7 @@ impl Checker<'_, '_> {
         let what = format!("`guard` of {what}");
         let metric = self.required(raw.metric.as_ref(), &raw.span(), "metric", &what);
         let worse_by = self.required(raw.worse_by.as_ref(), &raw.span(), "worse_by", &what);
-        let share = worse_by.and_then(|written| self.part(&written.0, written.span(), "worse_by", 0));
+        let share = worse_by.and_then(|written| self.part(&written.0, written.span(), "worse_by"));
         let min_requests = raw.min_requests.as_ref().map_or(MIN_REQUESTS, |least| **least);
         if min_requests < 10 {
             let span = raw.min_requests.as_ref().map_or(raw.span(), Located::span);
@@ -151,30 +150,13 @@ impl Checker<'_, '_> {
     }
 
     /// A percentage of at most 100, in hundredths of a percent.
-    fn part(&mut self, written: &str, span: Range<usize>, key: &str, least: u32) -> Option<u32> {
-        let share = text::percentage(written).filter(|share| (least..=10_000).contains(share));
+    fn part(&mut self, written: &str, span: Range<usize>, key: &str) -> Option<u32> {
+        let share = text::percentage(written).filter(|share| *share <= 10_000);
         if share.is_none() {
             let message = format!("`{key}` cannot be `{written}`");
             self.findings.error(span, message).hint("one percentage of at most 100%, such as `5%` or `0.5%`");
         }
         share
-    }
-
-    pub(super) fn shadow(&mut self, raw: &Located<RawShadow>, subject: &str, declared: &Declared) -> Option<Shadow> {
-        let table = raw.span();
-        let what = format!("`shadow` of {subject}");
-        let to = self.required(raw.to.as_ref(), &table, "to", &what);
-        let destination = to.and_then(|to| self.destination(to, &what, declared));
-        if let (Some(to), Some(endpoint)) = (to, destination.as_ref().and_then(unpriced)) {
-            let message = format!("what {what} costs is not known: endpoint `{endpoint}` has no price");
-            self.findings.error(to.span(), message).hint("add `price` to the endpoint, or its cap could not be held");
-        }
-        let sample = self.required(raw.sample.as_ref(), &table, "sample", &what);
-        let sample = sample.and_then(|sample| self.part(&sample.0, sample.span(), "sample", 1));
-        let cap = self.required(raw.daily_cap_usd.as_ref(), &table, "daily_cap_usd", &what);
-        let daily_cap = cap.and_then(|cap| self.usd(cap, "daily_cap_usd"));
-        let secrets = raw.secrets.unwrap_or(false);
-        Some(Shadow { to: destination?, sample: sample?, daily_cap: daily_cap?, secrets })
     }
 
     /// Two experiments of one name could not be told apart.

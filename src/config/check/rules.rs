@@ -86,7 +86,6 @@ impl Checker<'_, '_> {
         let owner = self.words_of(raw.owner.as_ref(), &table, "owner", &subject);
         let fallback = self.expiry(raw, &subject, declared);
         let review_by_millis = self.review_date(raw, &subject);
-        let shadow = raw.shadow.as_ref().and_then(|shadow| self.shadow(shadow, &subject, declared));
         let human_review = raw.review == Some(ReviewWord::Human);
         let place = written.map_or(table, Located::span);
         let until_millis = fallback.as_ref().and_then(|fallback| fallback.until_millis);
@@ -99,7 +98,6 @@ impl Checker<'_, '_> {
             review_by_millis,
             expires: fallback.expires,
             human_review,
-            shadow,
         });
         Checked { rule, when, whole, until_millis, name: called, place }
     }
@@ -173,7 +171,12 @@ impl Checker<'_, '_> {
         }
     }
 
-    pub(super) fn destination(&mut self, written: &Located<String>, subject: &str, declared: &Declared) -> Option<Destination> {
+    pub(super) fn destination(
+        &mut self,
+        written: &Located<String>,
+        subject: &str,
+        declared: &Declared,
+    ) -> Option<Destination> {
         let known = declared.destination_names();
         if !known.contains(&written.as_str()) {
             self.undefined(written.span(), &format!("{subject} routes to"), written, &known, "tiers");

@@ -8,8 +8,8 @@ use toml::value::Datetime;
 
 use super::assess::TagText;
 use super::words::{
-    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, MetricWord, OutputWord, ReviewWord,
-    RiskText, TurnWord,
+    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, MetricWord, OutputWord,
+    ReviewWord, RiskText, TurnWord,
 };
 use crate::config::located::Located;
 use crate::domain::{Content, Kind, Risk};
@@ -28,8 +28,6 @@ pub struct RawRule {
     pub split: Option<Located<BTreeMap<Located<String>, u32>>>,
     /// Send sessions different ways for some time, and report which was best.
     pub experiment: Option<Located<RawExperiment>>,
-    /// Send a sampled copy of requests elsewhere as well, and compare the answers. Nobody waits for it.
-    pub shadow: Option<Located<RawShadow>>,
     /// Refuse the request, with this message.
     pub deny: Option<Located<String>>,
     /// `human`: a human is to look at the answer before it is used; told in a header and in the ledger.
@@ -46,20 +44,6 @@ pub struct RawRule {
     pub expires: Option<Located<Datetime>>,
     /// What counts once it has expired: a tier, or `skip` to act as if the rule were not there.
     pub fallback: Option<Located<String>>,
-}
-
-/// A sampled copy of requests, whose answer nobody waits for.
-#[derive(Deserialize, JsonSchema, Default, Debug)]
-#[serde(default, deny_unknown_fields)]
-pub struct RawShadow {
-    /// The tier or the endpoint that copies go to.
-    pub to: Option<Located<String>>,
-    /// The share of the rule's requests that are copied, such as `"5%"`.
-    pub sample: Option<Located<Share>>,
-    /// USD that copies may cost a day (UTC).
-    pub daily_cap_usd: Option<Located<f64>>,
-    /// Whether requests in which a secret or personal data is found are copied too. Default false.
-    pub secrets: Option<bool>,
 }
 
 /// Several ways that are compared for some time.
