@@ -2,6 +2,7 @@
 
 pub mod budgets;
 mod dates;
+pub mod experiments;
 mod issued;
 mod people;
 mod revoked;
@@ -25,10 +26,12 @@ use crate::admit::{Issuers, Limits, Seldom};
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::domain::Prompt;
+use crate::experiments::book::ExperimentBook;
+use crate::feedback::book::FeedbackBook;
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
-use crate::proxy::{Books, DataPort, Proxy};
+use crate::proxy::{Books, DataPort, Desk, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
@@ -87,6 +90,9 @@ pub struct App {
     people: People,
     watch: value::Watch,
     sums: Arc<Sums>,
+    /// Watches over experiments, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    experiments: experiments::Watch,
     /// What goes on beside requests, for as long as these live.
     #[expect(dead_code, reason = "they are held, not read")]
     tasks: [AbortOnDropHandle<()>; 3],
@@ -118,6 +124,7 @@ impl App {
         }
         let lifecycle = Lifecycle::default();
         let settings = config.listen.clone();
+        let halted = experiments::at_first(&config);
         let (data_listener, data) = listen(settings.data).await?;
         let (admin_listener, admin) = listen(settings.admin).await?;
         let proxy = Arc::new(Proxy {
@@ -136,6 +143,8 @@ impl App {
                 shared,
                 lifecycle: lifecycle.clone(),
             },
+            halted,
+            desk: Desk::new(FeedbackBook::new(registry.store().clone()), archive.clone()),
             lifecycle: lifecycle.clone(),
             strangers: Seldom::default(),
             sequence: AtomicU64::new(0),
@@ -149,7 +158,10 @@ impl App {
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
-        let watch = value::Watch::begin(&proxy, &book, &archive);
+        let experiments = ExperimentBook::new(registry.store().clone());
+        let watch = value::Watch::begin(&proxy, &book, &experiments, &archive);
+        let feedback = proxy.desk.book.clone();
+        let experiments = experiments::Watch::begin(&proxy, experiments, feedback, &archive);
         let connections = data_door.open_connections();
         let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
@@ -170,6 +182,7 @@ impl App {
             people,
             watch,
             sums,
+            experiments,
             tasks,
             drain_timeout,
         })

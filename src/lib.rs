@@ -12,6 +12,8 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod domain;
+pub mod experiments;
+pub mod feedback;
 pub mod forward;
 pub mod listen;
 pub mod meter;

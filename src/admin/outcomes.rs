@@ -143,7 +143,7 @@ impl AdminPort {
 }
 
 /// A moment of the query.
-fn moment(query: &str, name: &str) -> Result<Option<i64>, Refusal> {
+pub(super) fn moment(query: &str, name: &str) -> Result<Option<i64>, Refusal> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let Some((_, value)) = pairs.find(|(key, _)| *key == name) else { return Ok(None) };
     let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();

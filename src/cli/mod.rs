@@ -8,7 +8,9 @@ pub mod budgets;
 pub mod check;
 pub mod connect;
 pub mod coverage;
+pub mod experiments;
 pub mod explain;
+pub mod feedback;
 pub mod keys;
 pub mod outcomes;
 mod past;
@@ -73,6 +75,10 @@ enum Command {
     Report(report::Args),
     /// Tell what shipped, and list it.
     Outcomes(outcomes::Args),
+    /// List experiments and how they stand, or end one.
+    Experiments(experiments::Args),
+    /// List what callers said of answers, or export it.
+    Feedback(feedback::Args),
     /// List the alerts that fire, and those that have.
     Alerts(alerts::Args),
     /// Look at prices, and replace the catalogue.
@@ -108,6 +114,8 @@ pub fn run() -> ExitCode {
         Command::Reprice(args) => reprice::run(&args),
         Command::Reconcile(args) => reconcile::run(&args),
         Command::Outcomes(args) => outcomes::run(&args),
+        Command::Experiments(args) => experiments::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),

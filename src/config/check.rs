@@ -7,6 +7,7 @@ mod assess;
 mod budgets;
 mod conversations;
 mod endpoints;
+mod experiments;
 mod issuers;
 mod keys;
 mod ledger;
@@ -158,6 +159,7 @@ impl Checker<'_, '_> {
             budgets: budgets.into(),
             outcomes,
             alerts,
+            feedback: crate::feedback::Settings { keep_reasons: raw.feedback.keep_reasons.unwrap_or(false) },
             log,
             tests,
             warnings: Vec::new(),

@@ -23,17 +23,18 @@ use super::located::Located;
 pub use assess::{RawAssess, RawTag, TagText};
 pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use conversations::RawConversations;
+pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
-    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
-    Share,
+    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawExperiment, RawGuard, RawRule, RawTest, RawTime,
+    RawWhen, RawWords, RiskTest, Share,
 };
 pub use verify::{CheckWord, RawBounds, RawRuleVerify, RawVerify, RawVerifyTable};
 use words::choices;
 pub use words::{
     AuthWord, BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, DurationText, HttpWord,
-    LogFormatWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
+    LogFormatWord, MetricWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
 };
 
 /// Values by name, each name and each value with its place.
@@ -74,6 +75,8 @@ pub struct RawFile {
     pub shared: RawShared,
     /// Where it is told what shipped.
     pub outcomes: RawOutcomes,
+    /// What callers say of answers.
+    pub feedback: RawFeedback,
     /// Who is told when something is wrong with the money.
     pub alerts: RawAlerts,
     /// How prompts are judged: how careful, and by which words of your own.

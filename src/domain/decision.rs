@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointName, Moving, Pico, RuleName, Staying, TierName};
+use super::{ArmName, EndpointName, ExperimentName, Moving, Over, Pico, RuleName, Staying, TierName};
 
 /// Why an endpoint is no candidate, whatever it would cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -96,6 +96,24 @@ pub enum Reason {
     /// A share of the traffic goes elsewhere, and this request fell into it.
     Split {
         /// Where.
+        to: Arc<str>,
+    },
+    /// The rule compares several ways, and the request's session goes this one.
+    Experiment {
+        /// Which comparison.
+        experiment: ExperimentName,
+        /// Which way.
+        arm: ArmName,
+        /// Where that leads.
+        to: Arc<str>,
+    },
+    /// The rule would compare several ways and does not at this moment, so its control counts.
+    ExperimentOver {
+        /// Which comparison.
+        experiment: ExperimentName,
+        /// Why not.
+        why: Over,
+        /// Where control leads.
         to: Arc<str>,
     },
     /// What the request goes on from is held by this endpoint: an earlier response, reasoning that only its model can read.

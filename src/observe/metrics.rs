@@ -10,7 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
+use super::{
+    BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping,
+    trace,
+};
 use crate::domain::{EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -152,6 +155,7 @@ pub struct Metrics {
     /// The server that replicas share.
     pub shared: SharedMetrics,
     value: ValueMetrics,
+    quality: QualityMetrics,
 }
 
 /// 1 ms to about nine minutes, each bucket twice the one before.
@@ -327,6 +331,7 @@ impl Default for Metrics {
             budgets: BudgetMetrics::registered(&mut registry),
             shared,
             value: ValueMetrics::registered(&mut registry),
+            quality: QualityMetrics::registered(&mut registry),
             registry,
         }
     }
@@ -419,6 +424,11 @@ impl Metrics {
     /// Outcomes and alerts.
     pub fn value(&self) -> &ValueMetrics {
         &self.value
+    }
+
+    /// What is told of the quality of answers.
+    pub fn quality(&self) -> &QualityMetrics {
+        &self.quality
     }
 
     /// A request was refused without an entry.

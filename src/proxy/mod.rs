@@ -8,6 +8,7 @@ mod body;
 mod conversation;
 mod cors;
 mod door;
+mod feedback;
 mod held;
 mod limited;
 mod models;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -45,6 +46,7 @@ use crate::route::{self, Balance, Situation};
 pub use body::Body;
 use conversation::Talk;
 use door::{Door, Way};
+pub use feedback::{Desk, Taken, Teller};
 pub use trail::Books;
 use trail::Trail;
 
@@ -79,6 +81,10 @@ pub struct Proxy {
     pub pool: Pool,
     /// Ledger, metrics, phase.
     pub books: Books,
+    /// Where callers say what they think of answers.
+    pub desk: Desk,
+    /// The experiments that have ended before their date.
+    pub halted: Arc<ArcSwap<route::Halted>>,
     /// How far the process is.
     pub lifecycle: Lifecycle,
     /// How often it is put on the record that somebody without a key asked.
@@ -100,6 +106,7 @@ impl Proxy {
         }
         let mut response = match aside {
             Some(response) => response,
+            None if door == Door::Feedback => self.hear(&config, &head, body).await,
             None => self.on_the_record(&config, &door, head, body).await,
         };
         cors::allow(origin, &mut response);
@@ -278,6 +285,7 @@ impl Proxy {
             allowed_tiers: admitted.caller.tiers.clone(),
             may_choose: admitted.may_choose,
             held_by,
+            halted: (**self.halted.load()).clone(),
             ..Situation::default()
         }
     }
@@ -304,7 +312,7 @@ impl Proxy {
             }),
             Door::Models => Some(self.models(config, &head.headers, None).await),
             Door::Model(id) => Some(self.models(config, &head.headers, Some(id)).await),
-            Door::Ask(_) | Door::Unknown => None,
+            Door::Ask(_) | Door::Feedback | Door::Unknown => None,
         }
     }
 

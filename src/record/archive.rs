@@ -196,7 +196,7 @@ impl Archive {
         done.map_err(|_| LedgerError::BrokenOff)?
     }
 
-    async fn in_the_file<T: Send + 'static>(
+    pub(super) async fn in_the_file<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Reader) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {

@@ -87,7 +87,10 @@ impl From<&Decision> for Decided {
             first: decision.candidates.first().map(|first| first.endpoint.as_str().into()),
             held_by: held_by.map(|endpoint| endpoint.as_str().into()),
             stayed_with: stayed.map(|endpoint| endpoint.as_str().into()),
-            was_drawn: decision.reasons.iter().any(|reason| matches!(reason, Reason::Split { .. })),
+            was_drawn: decision
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, Reason::Split { .. } | Reason::Experiment { .. })),
         }
     }
 }
@@ -150,7 +153,7 @@ impl Texts {
             first: written.candidates.first().map(|first| self.shared(&first.endpoint)),
             held_by: held.map(|endpoint| self.shared(endpoint)),
             stayed_with: stayed.map(|endpoint| self.shared(endpoint)),
-            was_drawn: written.reasons.iter().any(|why| why.reason == "split"),
+            was_drawn: written.reasons.iter().any(|why| matches!(&*why.reason, "split" | "experiment")),
             outcome: written.outcome,
         })
     }

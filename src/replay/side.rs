@@ -201,7 +201,10 @@ impl<'c> Side<'c> {
         Judged {
             place,
             rule: decision.rule.map(|rule| rule.as_str().into()),
-            was_drawn: decision.reasons.iter().any(|reason| matches!(reason, Reason::Split { .. })),
+            was_drawn: decision
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, Reason::Split { .. } | Reason::Experiment { .. })),
             answers: endpoint.map(|endpoint| (endpoint.name.as_str().into(), Arc::clone(&endpoint.model))),
             cost,
             standing,

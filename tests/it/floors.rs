@@ -25,6 +25,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("budget", 3),
     ("registry", 3),
     ("value", 3),
+    ("feedback", 3),
+    ("experiments", 3),
     ("config", 4),
     ("proxy", 5),
     ("replay", 5),

@@ -12,6 +12,7 @@ mod conversations;
 mod dialects;
 mod difficulty;
 mod doors;
+mod experiments;
 mod faults;
 mod floors;
 mod jwt;
