@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::domain::{Decision, EndpointName, Facts, KeyName, Outcome, Pico, Reason, Standing, Usage};
 use crate::forward::Endpoint;
 use crate::record::recorded::{Decided, Recorded};
-use crate::route::{Situation, decide};
+use crate::route::{Halted, Situation, decide};
 
 /// Where a request goes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -166,6 +166,8 @@ impl<'c> Side<'c> {
             is_pinned: held.is_some(),
             held_by: held.and_then(|name| EndpointName::parse(name).ok()),
             standing,
+            // An experiment is replayed as if it ran.
+            halted: Halted::default(),
         }
     }
 
