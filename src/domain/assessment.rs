@@ -152,6 +152,7 @@ impl ContentSet {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro that makes the list knows no usual word")]
 impl Default for Kind {
     fn default() -> Self {
         Kind::Other
