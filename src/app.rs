@@ -2,6 +2,7 @@
 
 pub mod budgets;
 mod dates;
+pub mod experiments;
 mod issued;
 mod people;
 mod revoked;
@@ -21,14 +22,16 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::{Issuers, Limits};
+use crate::admit::{Issuers, Limits, Seldom};
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::domain::Prompt;
+use crate::experiments::book::ExperimentBook;
+use crate::feedback::book::FeedbackBook;
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
-use crate::proxy::{Books, DataPort, Proxy};
+use crate::proxy::{Books, DataPort, Desk, Proxy};
 use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
@@ -38,6 +41,7 @@ use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
 use crate::value::book::Book;
+use budgets::Sums;
 use people::{People, Rules};
 
 /// How long the ledger may take to write what waits when the process ends.
@@ -85,6 +89,10 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    sums: Arc<Sums>,
+    /// Watches over experiments, for as long as it lives.
+    #[expect(dead_code, reason = "it is held, not read")]
+    experiments: experiments::Watch,
     /// What goes on beside requests, for as long as these live.
     #[expect(dead_code, reason = "they are held, not read")]
     tasks: [AbortOnDropHandle<()>; 3],
@@ -108,12 +116,15 @@ impl App {
             config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
         let purse = Budgets::new(shared.as_ref().map(|shared| shared.leases.clone()));
         let all: Vec<_> = config.budgets.iter().collect();
-        budgets::restore(&purse, &config, &all, None, SystemTime::now())?;
+        let sums = Arc::new(Sums::default());
+        let incomplete = budgets::restore(&purse, &config, &all, None, SystemTime::now(), &mut sums.alone())?;
+        metrics.budgets.incomplete(incomplete);
         if let Some(shared) = &shared {
             shared.begin().await;
         }
         let lifecycle = Lifecycle::default();
         let settings = config.listen.clone();
+        let halted = experiments::at_first(&config);
         let (data_listener, data) = listen(settings.data).await?;
         let (admin_listener, admin) = listen(settings.admin).await?;
         let proxy = Arc::new(Proxy {
@@ -132,18 +143,25 @@ impl App {
                 shared,
                 lifecycle: lifecycle.clone(),
             },
+            halted,
+            desk: Desk::new(FeedbackBook::new(registry.store().clone()), archive.clone()),
             lifecycle: lifecycle.clone(),
+            strangers: Seldom::default(),
             sequence: AtomicU64::new(0),
         });
         let tasks = [
             AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy)))),
             AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy)))),
             AbortOnDropHandle::new(tokio::spawn(settle_unfinished(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(Arc::clone(&sums).complete(Arc::clone(&proxy)))),
         ];
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
-        let watch = value::Watch::begin(&proxy, &book, &archive);
+        let experiments = ExperimentBook::new(registry.store().clone());
+        let watch = value::Watch::begin(&proxy, &book, &experiments, &archive);
+        let feedback = proxy.desk.book.clone();
+        let experiments = experiments::Watch::begin(&proxy, experiments, feedback, &archive);
         let connections = data_door.open_connections();
         let admin_port = AdminPort { proxy: Arc::clone(&proxy), book, connections, registry, archive };
         let admin_door = Door::new(admin_listener, Settings { max_connections: 64, ..settings });
@@ -163,6 +181,8 @@ impl App {
             serving,
             people,
             watch,
+            sums,
+            experiments,
             tasks,
             drain_timeout,
         })
@@ -180,7 +200,10 @@ impl App {
         let watcher = self.watch();
         loop {
             tokio::select! {
-                _ = hangup.recv() => self.reload(),
+                _ = hangup.recv() => {
+                    // Beside this loop, which must hear that it is to end, however long it takes.
+                    drop(tokio::task::spawn_blocking(self.reloading()));
+                }
                 _ = end.recv() => break,
                 _ = interrupt.recv() => break,
             }
@@ -228,16 +251,20 @@ impl App {
 
     /// Reads `routes.toml` again. A file that does not hold together is refused whole and the old rules stay.
     pub fn reload(&self) {
-        reload(&self.proxy, &self.people.rules, &self.config_path);
+        self.reloading()();
+    }
+
+    fn reloading(&self) -> impl Fn() + Send + Sync + 'static {
+        let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
+        let (rules, sums) = (self.people.rules.clone(), Arc::clone(&self.sums));
+        move || reload(&proxy, &rules, &path, &sums)
     }
 
     /// Reloads when the file changes, for as long as what it returns lives.
     fn watch(&self) -> Option<crate::config::Watcher> {
-        let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
-        let rules = self.people.rules.clone();
         let catalogue = self.proxy.config.snapshot().catalogue_path.clone();
         let files: Vec<&Path> = std::iter::once(&self.config_path).chain(&catalogue).map(PathBuf::as_path).collect();
-        let watcher = crate::config::watch(&files, move || reload(&proxy, &rules, &path));
+        let watcher = crate::config::watch(&files, self.reloading());
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
@@ -267,7 +294,9 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     Ok(recall)
 }
 
-fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
+fn reload(proxy: &Proxy, rules: &Rules, path: &Path, sums: &Sums) {
+    // One at a time, from the first look at what is in use to the last sum.
+    let mut alone = sums.alone();
     let env = |name: &str| std::env::var(name).ok();
     let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
@@ -279,8 +308,9 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
             let changed = budgets::changed(&before.budgets, &config.budgets);
             let Books { budgets: purse, ledger, .. } = &proxy.books;
-            if let Err(error) = budgets::restore(purse, &config, &changed, Some(ledger), SystemTime::now()) {
-                tracing::error!(%error, "what was spent in new budgets before this moment is not known");
+            match budgets::restore(purse, &config, &changed, Some(ledger), SystemTime::now(), &mut alone) {
+                Ok(incomplete) => proxy.books.metrics.budgets.incomplete(incomplete),
+                Err(error) => tracing::error!(%error, "what was spent in new budgets before this moment is not known"),
             }
             proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

@@ -8,6 +8,7 @@ mod keys;
 mod login;
 mod outcomes;
 mod overrides;
+mod quality;
 mod reply;
 mod table;
 
@@ -104,6 +105,9 @@ impl AdminPort {
             Asked::TellOutcomes => self.tell_outcomes(&body).await,
             Asked::Webhook(host) => Ok(self.webhook(host, &head.headers, &body).await),
             Asked::Alerts => self.alerts().await,
+            Asked::Feedback => self.feedback(head.uri.query()).await,
+            Asked::TellFeedback => self.tell_feedback(&who, &body).await,
+            Asked::Experiments => Ok(self.experiments()),
             Asked::Budgets => self.budgets(),
             Asked::Overrides => self.overrides(named(0)).await,
             Asked::OverrideBudget => self.override_budget(&who, named(0), &body).await,

@@ -43,6 +43,12 @@ pub(super) enum Asked {
     Webhook(Host),
     /// Which alerts fire.
     Alerts,
+    /// What was said of answers.
+    Feedback,
+    /// That an answer was good or bad.
+    TellFeedback,
+    /// How experiments stand.
+    Experiments,
     /// Overrides of a budget.
     Overrides,
     /// A new override.
@@ -99,6 +105,9 @@ const TABLE: &[Line] = &[
     line(Method::POST, "/api/v1/webhooks/github", Needs::Signature, Asked::Webhook(Host::Github)),
     line(Method::POST, "/api/v1/webhooks/gitlab", Needs::Signature, Asked::Webhook(Host::Gitlab)),
     line(Method::GET, "/api/v1/alerts", VIEWER, Asked::Alerts),
+    line(Method::GET, "/api/v1/feedback", VIEWER, Asked::Feedback),
+    line(Method::POST, "/api/v1/feedback", OPERATOR, Asked::TellFeedback),
+    line(Method::GET, "/api/v1/experiments", VIEWER, Asked::Experiments),
     line(Method::GET, "/api/v1/budgets/{name}/overrides", VIEWER, Asked::Overrides),
     line(Method::POST, "/api/v1/budgets/{name}/overrides", OPERATOR, Asked::OverrideBudget),
     line(Method::DELETE, "/api/v1/budgets/{name}/overrides/{id}", OPERATOR, Asked::EndOverride),

@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use super::spend::{Detail, spend, stages};
 use crate::budget::Status;
 use crate::config::Config;
-use crate::domain::{Dimension, Secret};
+use crate::domain::{Dimension, Over, Secret};
+use crate::experiments::book::ExperimentBook;
 use crate::listen::{Lifecycle, Phase};
 use crate::observe::Metrics;
 use crate::proxy::Proxy;
@@ -18,7 +19,7 @@ use crate::record::archive::Archive;
 use crate::record::period::Period;
 use crate::store::StoreError;
 use crate::value::alerts::delivery::deliver;
-use crate::value::alerts::judge::{BudgetStanding, budgets, cost_per_outcome};
+use crate::value::alerts::judge::{BudgetStanding, EarlyEnd, budgets, cost_per_outcome, experiments};
 use crate::value::alerts::post::{Poster, address};
 use crate::value::alerts::register::{Changes, Look, Register};
 use crate::value::alerts::{CostAlert, Finding};
@@ -57,10 +58,11 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch.
-    pub fn begin(proxy: &Arc<Proxy>, book: &Book, archive: &Archive) -> Self {
+    pub fn begin(proxy: &Arc<Proxy>, book: &Book, experiments: &ExperimentBook, archive: &Archive) -> Self {
         // Its own: alerts are sent until the process ends, also while it drains.
         let lifecycle = Lifecycle::default();
-        let looking = Looking { proxy: Arc::clone(proxy), book: book.clone(), archive: archive.clone() };
+        let experiments = experiments.clone();
+        let looking = Looking { proxy: Arc::clone(proxy), book: book.clone(), experiments, archive: archive.clone() };
         let sending = Sending { proxy: Arc::clone(proxy), book: book.clone(), poster: None };
         let tasks = [tokio::spawn(looking.run(lifecycle.clone())), tokio::spawn(sending.run(lifecycle.clone()))];
         Self { lifecycle, tasks }
@@ -81,6 +83,7 @@ impl Watch {
 struct Looking {
     proxy: Arc<Proxy>,
     book: Book,
+    experiments: ExperimentBook,
     archive: Archive,
 }
 
@@ -108,11 +111,33 @@ impl Looking {
             findings.extend(self.cost_findings(config, alert, now_millis).await?);
         }
         findings.extend(budgets(&self.standings(config)));
+        findings.extend(experiments(&self.early_ends(config).await?));
         let stale = STALE_LEAST.max(config.alerts.every * STALE_LOOKS);
         let look = Look { now_millis, stale_millis: millis(stale), posts: config.alerts.webhook.is_some() };
         let changes = Register::new(self.book.clone()).take_in(&findings, look).await?;
         tell(&changes, &self.proxy.books.metrics);
         Ok(())
+    }
+
+    /// The experiments that ended of themselves before their date.
+    async fn early_ends(&self, config: &Config) -> Result<Vec<EarlyEnd>, LookError> {
+        let all: Vec<_> = config.rules.experiments().collect();
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ends = self.experiments.ends().await?;
+        let end = |(rule, experiment): (&crate::route::Rule, &crate::route::Experiment)| {
+            let (from_millis, until_millis) = super::experiments::times(experiment);
+            let end = ends.get(&(experiment.name().to_string(), from_millis))?;
+            (end.over != Over::Stopped).then(|| EarlyEnd {
+                experiment: experiment.name().to_string(),
+                rule: rule.name.to_string(),
+                from_millis,
+                until_millis,
+                detail: end.detail.clone(),
+            })
+        };
+        Ok(all.into_iter().filter_map(end).collect())
     }
 
     /// How it stands with every budget that alerts are wanted of.

@@ -5,6 +5,7 @@
 //! of instructions and tool output that are full of alarming words. Nothing here knows models, rules or prices.
 
 mod content;
+pub mod difficulty;
 mod finder;
 mod kind;
 mod language;
@@ -36,6 +37,9 @@ const LOOK: usize = 2048;
 const EVIDENCE_AT_MOST: usize = 32;
 /// How much the human turns count, from the last one back; older ones are not looked at.
 const SHARES: [f32; 3] = [1.0, 0.55, 0.25];
+
+/// A last human turn shorter than this ("yes, go on") says nothing alone about how difficult the work is.
+const TERSE: usize = 80;
 
 /// Assesses prompts. Made once and shared.
 pub struct Assessor {
@@ -74,6 +78,11 @@ impl Assessor {
         Self { lexicon, model: Model::embedded(), content: content::Detector::new(), own_tags, settings }
     }
 
+    /// What the configuration says of it.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The position of the dial that the settings say.
     pub fn dial(&self) -> Dial {
         self.settings.dial
@@ -98,7 +107,7 @@ impl Assessor {
         evidence.truncate(EVIDENCE_AT_MOST);
         let images = prompt.images().count() as u32;
         let tokens = tokens::estimate(prompt);
-        let difficulty = Difficulty::UNKNOWN;
+        let difficulty = how_difficult(prompt, &texts, &self.settings.difficulty);
         Assessment { tokens, tags, risk, confidence, kind: weighed.kind, content, difficulty, images, evidence }
     }
 
@@ -153,6 +162,24 @@ impl Assessor {
 fn human_texts(prompt: &Prompt) -> Vec<(u32, Cow<'_, str>)> {
     let human = (0_u32..).zip(&prompt.turns).filter(|(_, turn)| turn.role == Role::User);
     human.map(|(number, turn)| (number, prompt.turn_text(turn))).collect()
+}
+
+/// How likely the large model is needed: as the human's last wish says, and what has happened in the session since.
+fn how_difficult(prompt: &Prompt, texts: &[(u32, Cow<'_, str>)], model: &difficulty::Model) -> Difficulty {
+    let mut wish: Cow<'_, str> = Cow::Borrowed("");
+    for (_, text) in texts.iter().rev().take(SHARES.len()) {
+        wish = if wish.is_empty() { difficulty::excerpt(text) } else { format!("{}\n{wish}", text.trim()).into() };
+        if wish.len() >= TERSE {
+            break;
+        }
+    }
+    if wish.is_empty() {
+        return Difficulty::UNKNOWN;
+    }
+    let tools = prompt.tools.map_or(&[][..], |span| prompt.bytes(span));
+    let tools = std::str::from_utf8(tools).unwrap_or_default();
+    let asked = difficulty::Asked { text: &difficulty::excerpt(&wish), tools };
+    difficulty::raise(model.judge(asked), &difficulty::Trajectory::of(prompt))
 }
 
 #[cfg(test)]

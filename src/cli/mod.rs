@@ -8,7 +8,9 @@ pub mod budgets;
 pub mod check;
 pub mod connect;
 pub mod coverage;
+pub mod experiments;
 pub mod explain;
+pub mod feedback;
 pub mod keys;
 pub mod outcomes;
 mod past;
@@ -21,6 +23,7 @@ pub mod schema;
 pub mod serve;
 mod store;
 pub mod test;
+pub mod train;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -64,12 +67,18 @@ enum Command {
     /// Assess prompts from standard input.
     /// Assess prompts, or measure the assessments on labelled ones.
     Assess(assess::Args),
+    /// Learn which prompts need the large model, from outcomes or from labels of your own.
+    Train(train::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
     /// Report spend, savings and counts from the ledger.
     Report(report::Args),
     /// Tell what shipped, and list it.
     Outcomes(outcomes::Args),
+    /// List experiments and how they stand, or end one.
+    Experiments(experiments::Args),
+    /// List what callers said of answers, or export it.
+    Feedback(feedback::Args),
     /// List the alerts that fire, and those that have.
     Alerts(alerts::Args),
     /// Look at prices, and replace the catalogue.
@@ -98,12 +107,15 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Assess(args) => assess::run(&args),
         Command::Coverage(args) => coverage::run(&args),
+        Command::Train(args) => train::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),
         Command::Reprice(args) => reprice::run(&args),
         Command::Reconcile(args) => reconcile::run(&args),
         Command::Outcomes(args) => outcomes::run(&args),
+        Command::Experiments(args) => experiments::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
         Command::Alerts(args) => alerts::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),

@@ -7,6 +7,7 @@ mod assess;
 mod budgets;
 mod conversations;
 mod endpoints;
+mod experiments;
 mod issuers;
 mod keys;
 mod ledger;
@@ -20,6 +21,7 @@ mod server;
 mod shared;
 mod tests;
 mod tiers;
+mod verify;
 mod when;
 
 use std::collections::HashMap;
@@ -113,6 +115,7 @@ impl Checker<'_, '_> {
         let assessor = self.assess(&raw.assess);
         self.own_tags = raw.assess.tags.keys().map(|name| name.value().clone()).collect();
         let rules = self.rules(&raw.rules, &declared);
+        let verify = self.verify(&raw.verify, &raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
         let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
@@ -145,6 +148,7 @@ impl Checker<'_, '_> {
             limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
             rules: Rules::new(routed, targets, tiers, conditional, last).with_policy(policy),
+            verify,
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
@@ -155,6 +159,7 @@ impl Checker<'_, '_> {
             budgets: budgets.into(),
             outcomes,
             alerts,
+            feedback: crate::feedback::Settings { keep_reasons: raw.feedback.keep_reasons.unwrap_or(false) },
             log,
             tests,
             warnings: Vec::new(),

@@ -35,7 +35,9 @@ use crate::assess::Assessor;
 use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
-use crate::{admit, budget, forward, listen, read, record, registry, route, sessions, shared, store, value};
+use crate::{
+    admit, budget, feedback, forward, listen, read, record, registry, route, sessions, shared, store, value, verify,
+};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -71,6 +73,8 @@ pub struct Config {
     pub assessor: Arc<Assessor>,
     /// Where requests go.
     pub rules: route::Rules,
+    /// What answers are held against.
+    pub verify: verify::Settings,
     /// Every endpoint.
     pub endpoints: HashMap<EndpointName, Arc<forward::Endpoint>>,
     /// The endpoint that tells what a request would have cost without routing; `None`: no baseline is set.
@@ -87,6 +91,8 @@ pub struct Config {
     pub budgets: Arc<[budget::Budget]>,
     /// Where it is told what shipped.
     pub outcomes: value::Settings,
+    /// What of feedback is kept.
+    pub feedback: feedback::Settings,
     /// Who is told when something is wrong with the money.
     pub alerts: value::alerts::Settings,
     /// What is told on standard error.

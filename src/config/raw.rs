@@ -9,6 +9,7 @@ mod conversations;
 mod money;
 mod people;
 mod rules;
+mod verify;
 mod words;
 
 use std::collections::BTreeMap;
@@ -22,16 +23,18 @@ use super::located::Located;
 pub use assess::{RawAssess, RawTag, TagText};
 pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use conversations::RawConversations;
+pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
-    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawRule, RawTest, RawTime, RawWhen, RawWords, RiskTest,
-    Share,
+    Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawExperiment, RawGuard, RawRule, RawTest, RawTime,
+    RawWhen, RawWords, RiskTest, Share,
 };
+pub use verify::{CheckWord, RawBounds, RawRuleVerify, RawVerify, RawVerifyTable};
 use words::choices;
 pub use words::{
     AuthWord, BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, DurationText, HttpWord,
-    LogFormatWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
+    LogFormatWord, MetricWord, OnFailureWord, OutputWord, ReviewWord, SizeText, SynchronousWord, TurnWord,
 };
 
 /// Values by name, each name and each value with its place.
@@ -50,6 +53,8 @@ pub struct RawFile {
     pub tiers: Named<RawTier>,
     /// Which requests the rules decide on, and what savings are measured against.
     pub routing: RawRouting,
+    /// What answers of a tier that escalates must be.
+    pub verify: RawVerify,
     /// Who may ask. With no keys, everybody on this machine may (the listener must then be on loopback).
     pub keys: Named<RawKey>,
     /// Who signs tokens that callers may show instead of a key, by name.
@@ -70,6 +75,8 @@ pub struct RawFile {
     pub shared: RawShared,
     /// Where it is told what shipped.
     pub outcomes: RawOutcomes,
+    /// What callers say of answers.
+    pub feedback: RawFeedback,
     /// Who is told when something is wrong with the money.
     pub alerts: RawAlerts,
     /// How prompts are judged: how careful, and by which words of your own.

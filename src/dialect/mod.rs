@@ -18,6 +18,7 @@ pub mod gemini;
 mod json;
 pub mod openai_chat;
 pub mod openai_responses;
+mod said;
 pub mod sse;
 pub mod translate;
 
@@ -27,6 +28,7 @@ use crate::domain::{Dialect, Door, Failure, Mark, Prompt, RequestId};
 
 pub use answer::{Answer, Event, Piece};
 pub use cost::read_usd;
+pub use said::{Listener, demand, said};
 
 /// What a request's JSON may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointName, Moving, Pico, RuleName, Staying, TierName};
+use super::{ArmName, EndpointName, ExperimentName, Moving, Over, Pico, RuleName, Staying, TierName};
 
 /// Why an endpoint is no candidate, whatever it would cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -98,6 +98,24 @@ pub enum Reason {
         /// Where.
         to: Arc<str>,
     },
+    /// The rule compares several ways, and the request's session goes this one.
+    Experiment {
+        /// Which comparison.
+        experiment: ExperimentName,
+        /// Which way.
+        arm: ArmName,
+        /// Where that leads.
+        to: Arc<str>,
+    },
+    /// The rule would compare several ways and does not at this moment, so its control counts.
+    ExperimentOver {
+        /// Which comparison.
+        experiment: ExperimentName,
+        /// Why not.
+        why: Over,
+        /// Where control leads.
+        to: Arc<str>,
+    },
     /// What the request goes on from is held by this endpoint: an earlier response, reasoning that only its model can read.
     HeldBy {
         /// Which.
@@ -148,6 +166,10 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// The dearest that one attempt can cost; `None` if a candidate is unpriced.
     pub ceiling: Option<Pico>,
+    /// The dearest that two attempts can cost, the second by another tier in the place of an answer that was thrown away;
+    /// `None` if there is no other tier, or a candidate is unpriced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalated_ceiling: Option<Pico>,
     /// Whether a human is to look at the answer before it is used.
     pub human_review: bool,
 }

@@ -18,12 +18,14 @@ mod money;
 mod name;
 mod price;
 mod prompt;
+mod said;
 mod scope;
 mod secret;
 mod standing;
 mod steps;
 mod tag_set;
 mod text;
+mod trial;
 mod unit_price;
 mod usage;
 mod weighed;
@@ -40,14 +42,19 @@ pub use failure::{BudgetRefusal, Failure, FailureKind, Fault};
 pub use id::{RequestId, RulesVersion};
 pub use mark::Mark;
 pub use money::Pico;
-pub use name::{BudgetName, EndpointName, IssuerName, KeyName, LimitName, NameError, OwnTag, RuleName, TierName};
+pub use name::{
+    ArmName, BudgetName, EndpointName, ExperimentName, IssuerName, KeyName, LimitName, NameError, OwnTag, RuleName,
+    TierName,
+};
 pub use price::{Price, Rates, Temporary};
 pub use prompt::{Call, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
+pub use said::{Called, Check, Demand, Finish, ReadSchema, ReadTools, Said, Saying, Tool, Tools, Verdict};
 pub use scope::{Dimension, Scope};
 pub use secret::{Digest, Secret, digest, from_hex, hex};
 pub use standing::{CacheLife, Session, Standing};
 pub use steps::Repeated;
 pub use tag_set::{AnyTag, TagSet};
+pub use trial::{Guard, Metric, Over};
 pub use unit_price::{Discount, UnitPrice};
 pub use usage::{Usage, UsageSource, UsageUpdate};
 pub use weighed::{Bill, Moving, Staying, Weighed};

@@ -102,6 +102,14 @@ name!(
     LimitName
 );
 name!(
+    /// An experiment (`experiment = { name = … }` of a rule).
+    ExperimentName
+);
+name!(
+    /// One of the ways that an experiment compares.
+    ArmName
+);
+name!(
     /// A risk tag of a company's own (`[assess.tags.NAME]`).
     OwnTag
 );

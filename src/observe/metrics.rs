@@ -10,7 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping, trace};
+use super::{
+    BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping,
+    trace,
+};
 use crate::domain::{EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
@@ -143,6 +146,7 @@ pub struct Metrics {
     registry_stale: Gauge<f64, AtomicU64>,
     panics: Counter,
     turned_away: Counter,
+    strangers: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
@@ -151,6 +155,7 @@ pub struct Metrics {
     /// The server that replicas share.
     pub shared: SharedMetrics,
     value: ValueMetrics,
+    quality: QualityMetrics,
 }
 
 /// 1 ms to about nine minutes, each bucket twice the one before.
@@ -315,12 +320,18 @@ impl Default for Metrics {
                 "Requests refused without an entry, because the process was ending or its ledger could not keep up",
                 Counter::default()
             ),
+            strangers: register!(
+                "unrecorded_refusals",
+                "Requests without a good key that were refused without an entry, because there were many",
+                Counter::default()
+            ),
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
             budgets: BudgetMetrics::registered(&mut registry),
             shared,
             value: ValueMetrics::registered(&mut registry),
+            quality: QualityMetrics::registered(&mut registry),
             registry,
         }
     }
@@ -415,9 +426,20 @@ impl Metrics {
         &self.value
     }
 
+    /// What is told of the quality of answers.
+    pub fn quality(&self) -> &QualityMetrics {
+        &self.quality
+    }
+
     /// A request was refused without an entry.
     pub fn turned_away(&self) {
         self.turned_away.inc();
+    }
+
+    /// One of many requests without a good key was refused without an entry.
+    pub fn stranger_left(&self) {
+        self.in_flight.dec();
+        self.strangers.inc();
     }
 
     /// A limit of ours refused a request, or kept an endpoint from being asked.

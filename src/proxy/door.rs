@@ -16,6 +16,8 @@ pub enum Door {
     Models,
     /// One of them, by its id, which may have slashes.
     Model(String),
+    /// What a caller says of an answer.
+    Feedback,
     /// Whether the process lives.
     Health,
     /// Whether it takes requests.
@@ -64,6 +66,7 @@ impl Door {
         match below {
             "" => Door::Root,
             "/models" => Door::Models,
+            "/feedback" => Door::Feedback,
             _ => match below.strip_prefix("/models/") {
                 Some(id) if !id.is_empty() => Door::Model(percent_decode_str(id).decode_utf8_lossy().into_owned()),
                 _ => Self::asked_at(below).map_or(Door::Unknown, Door::Ask),
@@ -99,6 +102,7 @@ impl Door {
         match self {
             Door::Ask(asked) => asked.kind.path(),
             Door::Models | Door::Model(_) => "/v1/models",
+            Door::Feedback => "/v1/feedback",
             Door::Health => "/healthz",
             Door::Ready => "/readyz",
             Door::Root => "/",
@@ -124,7 +128,7 @@ impl Door {
             Door::Unknown => {
                 let message = "no such path: this proxy serves OpenAI's and Anthropic's paths below /v1 (chat/completions, \
                                responses, messages, completions, embeddings, rerank, moderations, images, audio, files, \
-                               batches, models)";
+                               batches, models, feedback)";
                 Err(Failure::new(FailureKind::UnknownPath, message))
             }
             _ => Err(not_with("GET")),
@@ -194,6 +198,7 @@ mod tests {
         check("/v1/models/openai%2Fgpt-5", Door::Model("openai/gpt-5".to_owned()));
         check("/", Door::Root);
         check("/v1", Door::Root);
+        check("/v1/feedback", Door::Feedback);
         check("/healthz", Door::Health);
         for path in
             ["/v1beta/models", "/v1//chat/completions", "/v1/chat%2fcompletions", "/v1/chat", "/v1/chat/completions/x"]

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio_postgres::types::Json;
@@ -19,6 +20,7 @@ use super::settings::Settings;
 use super::ship;
 use super::used::{self, Used};
 use crate::domain::{Dimension, Pico, RequestId};
+use crate::store::StoreError;
 use crate::store::postgres::{self, Pool};
 
 /// The ledger, for those who look. Clones look at the same one.
@@ -100,7 +102,7 @@ impl Archive {
     }
 
     /// What requests that arrived from `since_millis` on cost, by whose they are; all together for everybody. Only entries
-    /// that ended before `ended_before_micros` count. Blocks.
+    /// that ended before `ended_before_micros` count. Blocks, for a database that does not answer no longer than `patience`.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -109,11 +111,19 @@ impl Archive {
         since_millis: u64,
         ended_before_micros: u64,
         whose: Dimension,
+        patience: Duration,
     ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
         let bound = |moment: u64| i64::try_from(moment).unwrap_or(i64::MAX);
         let spent = Spent { since_millis: bound(since_millis), ended_before_micros: bound(ended_before_micros) };
         let by = Spent::by(whose);
-        let report = wait(|| self.spent(spent, by.as_slice()))?;
+        let report = wait(|| async {
+            match &self.database {
+                None => self.spent(spent, by.as_slice()).await,
+                Some(_) => tokio::time::timeout(patience, self.spent(spent, by.as_slice()))
+                    .await
+                    .unwrap_or_else(|_| Err(StoreError::Unreachable("it does not answer in time".to_owned()).into())),
+            }
+        })?;
         let line = |mut line: Line| Some((line.keys.pop().flatten(), line.totals.cost?));
         Ok(report.lines.into_iter().filter_map(line).collect())
     }
@@ -186,7 +196,7 @@ impl Archive {
         done.map_err(|_| LedgerError::BrokenOff)?
     }
 
-    async fn in_the_file<T: Send + 'static>(
+    pub(super) async fn in_the_file<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Reader) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {

@@ -23,6 +23,7 @@ pub mod archive;
 mod cell;
 mod checkpoint;
 mod chores;
+pub mod drawn;
 pub mod entry;
 mod fields;
 mod file;

@@ -62,6 +62,7 @@ pub fn full(number: u64) -> Entry {
         reserved: Some(Pico::new(5_000_000_000)),
         provider_cost: Some(Pico::new(910_000_000)),
         baseline: Some(Pico::new(4_400_000_000)),
+        straight: None,
         status: 200,
         ending: Ending::Complete,
         failure: None,
@@ -103,6 +104,7 @@ pub fn refused(number: u64) -> Entry {
         reserved: None,
         provider_cost: None,
         baseline: None,
+        straight: None,
         status: 401,
         ending: Ending::Refused,
         failure: Some("unauthenticated"),
@@ -158,6 +160,7 @@ fn decision(endpoint: &EndpointName, tier: Option<TierName>) -> Decision {
         gated_out: Vec::new(),
         reasons: vec![Reason::Rule { rule, why: "Most traffic is boilerplate.".into() }],
         ceiling: Some(Pico::new(5_000_000_000)),
+        escalated_ceiling: None,
         human_review: false,
     }
 }
@@ -178,5 +181,7 @@ fn attempt(
         status,
         outcome,
         provider_request_id: Some("req_0123456789".into()),
+        verdict: None,
+        charge: None,
     }
 }

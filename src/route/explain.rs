@@ -224,6 +224,12 @@ pub fn reason_text(reason: &Reason) -> String {
         Reason::RequestedTier { tier } => format!("the client wished for tier {tier}"),
         Reason::RuleExpired { rule } => format!("rule {rule} expired, so its fallback counts"),
         Reason::Split { to } => format!("the split sent it to {to}"),
+        Reason::Experiment { experiment, arm, to } => {
+            format!("in experiment {experiment} its session is of arm {arm}, which goes to {to}")
+        }
+        Reason::ExperimentOver { experiment, why, to } => {
+            format!("experiment {experiment} draws no arms ({}), so its control goes to {to}", why.words())
+        }
         Reason::HeldBy { endpoint } => format!("{endpoint} holds what the request goes on from"),
         Reason::ServedBy => "no rule is about it, so whoever serves it answers".to_owned(),
         Reason::Escalated { from, to } => format!("tier {from} cannot take it, so it goes to {to}"),

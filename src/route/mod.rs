@@ -18,6 +18,7 @@ mod stay;
 #[cfg(test)]
 mod tests;
 mod time;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +34,10 @@ pub use rule::{
 };
 pub use stay::{Policy, weigh};
 pub use time::{TimeWindow, WEEKDAYS};
+pub use trial::{Arm, Experiment, Halted, Run};
 
 use crate::domain::{
-    Decision, EndpointName, Facts, Failure, FailureKind, Gate, Outcome, Pico, Reason, Standing, TierName,
+    Decision, EndpointName, Facts, Failure, FailureKind, Gate, Mark, Outcome, Pico, Reason, Standing, TierName,
 };
 use choose::{Choice, choose, output_each, serving};
 use rule::Room;
@@ -59,6 +61,8 @@ pub struct Situation {
     pub is_pinned: bool,
     /// Where the conversation stands; `None`: it is new, or nothing is known of it.
     pub standing: Option<Arc<Standing>>,
+    /// The experiments that have ended before their date.
+    pub halted: Halted,
 }
 
 impl Situation {
@@ -82,7 +86,7 @@ pub fn decide(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Dec
         return beside(rules, facts, situation);
     }
     if let Some(decision) = stay::in_tool_loop(rules, facts, situation) {
-        return decision;
+        return decision.map(|decision| trial::noted(rules, facts, situation, decision));
     }
     if let Some(holder) = &situation.held_by {
         return held(rules, facts, situation, holder);
@@ -160,12 +164,23 @@ fn follow(
     match &rule.action {
         Action::Route(destination) => Ok(destination.clone()),
         Action::Split(split) => {
-            let destination = split.pick(situation.draw);
+            let destination = split.pick(lot(rule.name.as_str(), facts, situation.draw));
             reasons.push(Reason::Split { to: destination.name().into() });
+            Ok(destination.clone())
+        }
+        Action::Experiment(experiment) => {
+            let (destination, reason) = experiment.follow(facts, situation);
+            reasons.push(reason);
             Ok(destination.clone())
         }
         Action::Deny(words) => Err(words.clone()),
     }
+}
+
+/// The number by which a request falls to one of several ways: the same for all requests of a session, and for each `salt`
+/// another. What belongs to no session falls by chance.
+fn lot(salt: &str, facts: &Facts, draw: u64) -> u64 {
+    facts.session.map_or(draw, |session| Mark::of(&format!("{salt}/{session}")).as_u64())
 }
 
 fn denial(rule: &Rule, words: Arc<str>, reasons: Vec<Reason>) -> Decision {
@@ -183,6 +198,7 @@ fn decided(choice: Choice, rule: Option<&Rule>, mut reasons: Vec<Reason>) -> Dec
         gated_out: choice.gated_out,
         reasons,
         ceiling: choice.ceiling,
+        escalated_ceiling: choice.escalated_ceiling,
         human_review: rule.is_some_and(|rule| rule.human_review),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::condition::{Condition, Name, Range, When};
 use super::pattern::Pattern;
 use super::stay::Policy;
+use super::trial::Experiment;
 use crate::domain::{Ceiling, Dialect, Door, EndpointName, Price, Rates, RuleName, TierName};
 
 /// What deciding needs to know of an endpoint.
@@ -162,7 +163,7 @@ impl Split {
         &self.arms
     }
 
-    /// The arm that `draw`, a random number, falls into.
+    /// The arm that `draw`, a number that may be any, falls into.
     pub(super) fn pick(&self, draw: u64) -> &Destination {
         let mut left = draw % self.total;
         for (destination, weight) in &self.arms {
@@ -182,6 +183,8 @@ pub enum Action {
     Route(Destination),
     /// Send shares of the requests to different places.
     Split(Split),
+    /// Send them different ways for some time, to find out which is best.
+    Experiment(Box<Experiment>),
     /// Refuse, with these words.
     Deny(Arc<str>),
 }
@@ -347,6 +350,15 @@ impl Rules {
     /// The tier of this name.
     pub fn tier(&self, name: &str) -> Option<&Arc<Tier>> {
         self.tiers.iter().find(|tier| tier.name().as_str() == name)
+    }
+
+    /// Every experiment, and the rule that it is of.
+    pub fn experiments(&self) -> impl Iterator<Item = (&Rule, &Experiment)> {
+        let all = self.conditional.iter().map(|conditional| &conditional.rule).chain([&self.last]);
+        all.filter_map(|rule| match &rule.action {
+            Action::Experiment(experiment) => Some((rule, &**experiment)),
+            _ => None,
+        })
     }
 
     /// The rule of this name.

@@ -12,9 +12,13 @@ use crate::record::LedgerError;
 use crate::record::archive::Archive;
 use crate::record::period::{NoMoment, Period};
 use crate::record::report::{Filter, GroupBy, Report, Totals};
+use per_outcome::Shelf;
+use rated::{ByKey, Ratings};
 
 mod csv;
+mod experiment;
 mod per_outcome;
+mod rated;
 pub(super) mod table;
 
 /// What `report` is called with.
@@ -27,6 +31,9 @@ pub struct Args {
     /// engineer, team, branch or pr.
     #[arg(long, value_name = "KIND")]
     pub per: Option<String>,
+    /// The arms of this experiment beside each other, and which was best.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["by", "per", "csv"])]
+    pub experiment: Option<String>,
     /// With --per: outcomes that there must be, in the period and in the one before, for a trend.
     #[arg(long, value_name = "COUNT", default_value_t = 3, requires = "per")]
     pub min_outcomes: u32,
@@ -97,6 +104,8 @@ enum ReportError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Outcomes(#[from] per_outcome::PerOutcomeError),
+    #[error(transparent)]
+    Experiment(#[from] experiment::ExperimentError),
     #[error("the report cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -116,11 +125,18 @@ pub fn run(args: &Args) -> ExitCode {
     };
     let out = BufWriter::new(io::stdout().lock());
     let printed = archive.map_err(ReportError::from).and_then(|archive| match &args.per {
+        _ if args.experiment.is_some() => {
+            let name = args.experiment.as_deref().unwrap_or_default();
+            experiment::print(args, name, config.as_ref(), &archive, out)
+        }
         Some(kind) => {
             let shelf = per_outcome::Shelf::of(config.as_ref(), args.ledger.as_deref())?;
             per_outcome::print(args, kind, &archive, &shelf, Timestamp::now(), out)
         }
-        None => print(args, &archive, Timestamp::now(), out),
+        None => {
+            let shelf = per_outcome::Shelf::of(config.as_ref(), args.ledger.as_deref())?;
+            print(args, &archive, &shelf, Timestamp::now(), out)
+        }
     });
     match printed {
         Ok(()) => super::OK.into(),
@@ -134,17 +150,19 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn print(args: &Args, ledger: &Archive, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
+fn print(args: &Args, ledger: &Archive, shelf: &Shelf, now: Timestamp, mut out: impl Write) -> Result<(), ReportError> {
     let filter = args.filter(now)?;
     let by = if args.by.is_empty() { &[GroupBy::Tier] } else { args.by.as_slice() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(ledger.report(&filter, by))?;
+    let rated = runtime.block_on(ByKey::of(shelf, &filter, by)).map_err(per_outcome::PerOutcomeError::Store)?;
     if args.json {
-        print_json(&report, by, filter.period, &mut out)?;
+        print_json(&report, &rated, by, filter.period, &mut out)?;
     } else if args.csv {
         csv::print(&report, by, &mut out)?;
     } else {
         table::print(&report, by, &filter, &ledger.place(), &mut out)?;
+        rated.print(&mut out)?;
     }
     Ok(out.flush()?)
 }
@@ -192,13 +210,19 @@ struct JsonLine<'r> {
     keys: serde_json::Map<String, serde_json::Value>,
     #[serde(flatten)]
     totals: &'r Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback: Option<Ratings>,
 }
 
-fn print_json(report: &Report, by: &[GroupBy], period: Period, mut out: impl Write) -> io::Result<()> {
+fn print_json(report: &Report, rated: &ByKey, by: &[GroupBy], period: Period, mut out: impl Write) -> io::Result<()> {
     let named = |keys: &[Option<String>]| {
         by.iter().zip(keys).map(|(by, key)| (by.as_str().to_owned(), key.clone().into())).collect()
     };
-    let lines = report.lines.iter().map(|line| JsonLine { keys: named(&line.keys), totals: &line.totals });
+    let lines = report.lines.iter().map(|line| JsonLine {
+        keys: named(&line.keys),
+        totals: &line.totals,
+        feedback: rated.line(&line.keys),
+    });
     let json = JsonReport {
         since: period.since_millis.and_then(moment),
         until: period.until_millis.and_then(moment),
@@ -258,7 +282,8 @@ mod tests {
         let (_folder, path) = ledger_of(entries);
         let args = Line::parse_from(["report"].into_iter().chain(arguments.split_whitespace())).args;
         let mut out = Vec::new();
-        print(&args, &Archive::in_file(&path), "2026-11-22T12:00:00Z".parse().unwrap(), &mut out)?;
+        let shelf = Shelf::of(None, Some(&path)).unwrap();
+        print(&args, &Archive::in_file(&path), &shelf, "2026-11-22T12:00:00Z".parse().unwrap(), &mut out)?;
         Ok(String::from_utf8(out).unwrap().replace(&path.display().to_string(), "ledger.db"))
     }
 
@@ -289,8 +314,13 @@ mod tests {
         assert!(matches!(said(some(), "--since yesterday"), Err(ReportError::Time(_))));
         assert!(Line::try_parse_from(["report", "--by", "mood"]).is_err());
         assert!(Line::try_parse_from(["report", "--json", "--csv"]).is_err());
-        let nowhere =
-            print(&Line::parse_from(["report"]).args, &Archive::in_file("no/such/file"), Timestamp::now(), Vec::new());
+        let nowhere = print(
+            &Line::parse_from(["report"]).args,
+            &Archive::in_file("no/such/file"),
+            &Shelf::of(None, None).unwrap(),
+            Timestamp::now(),
+            Vec::new(),
+        );
         assert!(matches!(nowhere, Err(ReportError::Ledger(LedgerError::Missing(_)))));
     }
 }

@@ -84,7 +84,7 @@ impl Checker<'_, '_> {
     }
 
     /// An amount in USD, as whole nano-dollars: a number of the file has no more digits than that.
-    fn usd(&mut self, written: &Located<f64>, key: &str) -> Option<Pico> {
+    pub(super) fn usd(&mut self, written: &Located<f64>, key: &str) -> Option<Pico> {
         let usd = **written;
         let fits = usd > 0.0 && usd <= MOST_USD as f64;
         if !fits {

@@ -38,6 +38,7 @@ impl Checker<'_, '_> {
             return None;
         }
         self.duplicates(raw);
+        self.same_experiments(raw);
         let mut checked: Vec<Checked> = raw.iter().map(|rule| self.rule(rule, declared)).collect();
         self.unreachable(&checked);
         let last = checked.pop()?;
@@ -131,6 +132,15 @@ impl Checker<'_, '_> {
     }
 
     fn action(&mut self, raw: &Located<RawRule>, subject: &str, declared: &Declared) -> Option<Action> {
+        if let (Some(experiment), None, None, None) = (&raw.experiment, &raw.route, &raw.split, &raw.deny) {
+            let experiment = self.experiment(experiment, subject, declared);
+            return experiment.map(|experiment| Action::Experiment(Box::new(experiment)));
+        }
+        if let Some(experiment) = &raw.experiment {
+            let message = format!("{subject} has an `experiment` beside `route`, `split` or `deny`");
+            self.findings.error(experiment.span(), message).hint("its control is what counts when it is over");
+            return None;
+        }
         match (&raw.route, &raw.split, &raw.deny) {
             (Some(route), None, None) => self.destination(route, subject, declared).map(Action::Route),
             (None, Some(split), None) => {
@@ -147,9 +157,9 @@ impl Checker<'_, '_> {
             }
             (None, None, Some(deny)) => Some(Action::Deny(deny.as_str().into())),
             (None, None, None) => {
-                if !["route", "split", "deny"].iter().any(|key| self.was_taken_out(&raw.span(), key)) {
+                if !["route", "split", "experiment", "deny"].iter().any(|key| self.was_taken_out(&raw.span(), key)) {
                     let message = format!("{subject} does nothing");
-                    self.findings.error(raw.span(), message).hint("add `route`, `split` or `deny`");
+                    self.findings.error(raw.span(), message).hint("add `route`, `split`, `experiment` or `deny`");
                 }
                 None
             }
@@ -161,7 +171,12 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn destination(&mut self, written: &Located<String>, subject: &str, declared: &Declared) -> Option<Destination> {
+    pub(super) fn destination(
+        &mut self,
+        written: &Located<String>,
+        subject: &str,
+        declared: &Declared,
+    ) -> Option<Destination> {
         let known = declared.destination_names();
         if !known.contains(&written.as_str()) {
             self.undefined(written.span(), &format!("{subject} routes to"), written, &known, "tiers");

@@ -88,6 +88,15 @@ pub struct RawBranchOf {
     pub feature: Option<Located<String>>,
 }
 
+/// What callers say of answers (`POST /v1/feedback`).
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawFeedback {
+    /// Whether the words in which a caller gives its reason are kept. They may hold anything, parts of prompts and
+    /// answers included. Default false: they are dropped, and the rating alone is kept.
+    pub keep_reasons: Option<bool>,
+}
+
 /// Who is told when something is wrong with the money.
 #[derive(Deserialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]

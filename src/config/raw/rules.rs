@@ -8,9 +8,10 @@ use toml::value::Datetime;
 
 use super::assess::TagText;
 use super::words::{
-    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, OutputWord, ReviewWord,
-    RiskText, TurnWord,
+    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, MetricWord, OutputWord,
+    ReviewWord, RiskText, TurnWord,
 };
+use super::RawRuleVerify;
 use crate::config::located::Located;
 use crate::domain::{Content, Kind, Risk};
 
@@ -26,10 +27,15 @@ pub struct RawRule {
     pub route: Option<Located<String>>,
     /// Shares of the requests by tier or endpoint, such as `{ cheap = 90, large = 10 }`.
     pub split: Option<Located<BTreeMap<Located<String>, u32>>>,
+    /// Send sessions different ways for some time, and report which was best.
+    pub experiment: Option<Located<RawExperiment>>,
     /// Refuse the request, with this message.
     pub deny: Option<Located<String>>,
     /// `human`: a human is to look at the answer before it is used; told in a header and in the ledger.
     pub review: Option<ReviewWord>,
+    /// What the answer must be where it comes from a tier that escalates: `"off"`, a list of checks, or a table with
+    /// patterns of its own. Default: as `[verify]` says.
+    pub verify: Option<Located<RawRuleVerify>>,
     /// The reason for the rule; shown wherever a decision is explained.
     pub why: Option<Located<String>>,
     /// Who answers for it.
@@ -42,6 +48,45 @@ pub struct RawRule {
     pub expires: Option<Located<Datetime>>,
     /// What counts once it has expired: a tier, or `skip` to act as if the rule were not there.
     pub fallback: Option<Located<String>>,
+}
+
+/// Several ways that are compared for some time.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawExperiment {
+    /// Its name, told in metrics, in the ledger and in `weighbridge report --experiment`.
+    pub name: Option<Located<String>>,
+    /// The ways: a tier or an endpoint by the name of each arm, such as `{ control = "large", small = "cheap" }`. A
+    /// session keeps its arm.
+    pub arms: BTreeMap<Located<String>, Located<String>>,
+    /// Shares of the arms. Default: 1 each.
+    pub weights: BTreeMap<Located<String>, Located<u32>>,
+    /// The arm that the others are compared with, and that counts before and afterwards.
+    pub control: Option<Located<String>>,
+    /// From this date on arms are drawn.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub from: Option<Located<Datetime>>,
+    /// From this date on they are not any more: control counts.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub until: Option<Located<Datetime>>,
+    /// USD that the other arms may cost beyond what control would have for the same usage; then control counts. Default:
+    /// no limit.
+    pub max_extra_usd: Option<Located<f64>>,
+    /// What ends it if an arm does worse than control. Default: nothing.
+    pub guard: Option<Located<RawGuard>>,
+}
+
+/// What ends an experiment if an arm does worse than its control.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawGuard {
+    /// What is compared.
+    pub metric: Option<Located<MetricWord>>,
+    /// By how much an arm must do worse, such as `"10%"`: points of a share (bad feedback of 22% against 12%), or a part of
+    /// the cost; and worse by more than chance explains.
+    pub worse_by: Option<Located<Share>>,
+    /// Requests, of `bad_feedback` rated ones, that an arm must have had. Default 100.
+    pub min_requests: Option<Located<u32>>,
 }
 
 /// What must hold, all of it.

@@ -40,6 +40,20 @@ macro_rules! choices {
 pub(super) use choices;
 
 choices! {
+    /// What an arm of an experiment must not do worse in.
+    MetricWord {
+        /// The share of rated answers that were rated bad.
+        BadFeedback = "bad_feedback",
+        /// The share of requests that another tier had to answer.
+        Escalations = "escalations",
+        /// The share of requests that failed upstream.
+        Failures = "failures",
+        /// What a request costs.
+        Cost = "cost"
+    }
+}
+
+choices! {
     /// A wire format.
     DialectWord {
         /// OpenAI's Chat Completions, and what else OpenAI and compatible servers serve in its manner.

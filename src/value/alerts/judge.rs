@@ -180,6 +180,35 @@ fn used(standing: &BudgetStanding, percent: u32) -> Finding {
     }
 }
 
+/// An experiment that ended before its date, of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EarlyEnd {
+    /// The experiment.
+    pub experiment: String,
+    /// The rule that it is of.
+    pub rule: String,
+    /// From when it drew arms, which tells one run from the next.
+    pub from_millis: i64,
+    /// Until when it was to: then the alert is over.
+    pub until_millis: i64,
+    /// Why it ended, with the figures.
+    pub detail: String,
+}
+
+/// Says which experiments have ended early: somebody has to decide what becomes of their rules.
+pub fn experiments(ends: &[EarlyEnd]) -> Vec<Finding> {
+    let finding = |end: &EarlyEnd| Finding {
+        id: format!("experiment/{}/{}", end.experiment, end.from_millis),
+        name: end.experiment.clone(),
+        kind: Kind::Experiment,
+        subject: format!("rule {}", end.rule),
+        condition: Condition::Bad,
+        summary: format!("{}. Its control counts; converge on an arm in routes.toml.", end.detail),
+        until_millis: Some(end.until_millis),
+    };
+    ends.iter().map(finding).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,6 +71,8 @@ pub enum Kind {
     CostPerOutcome,
     /// How much of a budget is used.
     Budget,
+    /// That an experiment ended before its date.
+    Experiment,
 }
 
 impl Kind {
@@ -79,12 +81,13 @@ impl Kind {
         match self {
             Kind::CostPerOutcome => "cost_per_outcome",
             Kind::Budget => "budget",
+            Kind::Experiment => "experiment",
         }
     }
 
     /// The word's meaning; `None` if it is none of them.
     pub fn parse(word: &str) -> Option<Self> {
-        [Kind::CostPerOutcome, Kind::Budget].into_iter().find(|kind| kind.as_str() == word)
+        [Kind::CostPerOutcome, Kind::Budget, Kind::Experiment].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

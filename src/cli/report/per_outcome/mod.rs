@@ -74,13 +74,22 @@ impl Shelf {
         Ok(Self { place, mapping: config.map(|config| config.outcomes.mapping.clone()).unwrap_or_default() })
     }
 
+    /// The store; `None`: there is none yet.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(super) async fn store(&self) -> Result<Option<Store>, StoreError> {
+        // A ledger of which nothing else is known is looked at without leaving a file beside it.
+        if matches!(&self.place, Place::File(path) if !path.exists()) {
+            return Ok(None);
+        }
+        Store::open(self.place.clone()).await.map(Some)
+    }
+
     /// The outcomes that are known, of those that shipped at `since` or later.
     async fn shipped(&self, since: i64) -> Result<Vec<Outcome>, StoreError> {
-        // A ledger of which no outcomes are known is looked at without leaving a file beside it.
-        if matches!(&self.place, Place::File(path) if !path.exists()) {
-            return Ok(Vec::new());
-        }
-        let outcomes = Book::new(Store::open(self.place.clone()).await?).shipped(since, i64::MAX).await?;
+        let Some(store) = self.store().await? else { return Ok(Vec::new()) };
+        let outcomes = Book::new(store).shipped(since, i64::MAX).await?;
         Ok(outcomes.into_iter().map(|outcome| self.mapping.resolved(outcome)).collect())
     }
 }
