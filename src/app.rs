@@ -1,6 +1,7 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
 pub mod budgets;
+mod dates;
 mod issued;
 mod people;
 mod revoked;
@@ -32,6 +33,7 @@ use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::sessions::Sessions;
 use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
@@ -83,9 +85,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
-    /// Keeps the public keys of issuers fresh, for as long as it lives.
-    #[expect(dead_code, reason = "it is held, not read")]
-    issuers: AbortOnDropHandle<()>,
+    /// What goes on beside requests, for as long as these live.
+    #[expect(dead_code, reason = "they are held, not read")]
+    tasks: [AbortOnDropHandle<()>; 3],
     drain_timeout: Duration,
 }
 
@@ -120,11 +122,24 @@ impl App {
             issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
             pool: Pool::default(),
-            books: Books { ledger, metrics, budgets: purse, recall, shared, lifecycle: lifecycle.clone() },
+            books: Books {
+                ledger,
+                metrics,
+                budgets: purse,
+                recall,
+                sessions: Arc::new(Sessions::default()),
+                unfinished: Arc::default(),
+                shared,
+                lifecycle: lifecycle.clone(),
+            },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
-        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
+        let tasks = [
+            AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(settle_unfinished(Arc::clone(&proxy)))),
+        ];
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -148,7 +163,7 @@ impl App {
             serving,
             people,
             watch,
-            issuers,
+            tasks,
             drain_timeout,
         })
     }
@@ -198,6 +213,7 @@ impl App {
             // It ends within the grace that connections have; an error would be a panic that was logged already.
             let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
         }
+        self.proxy.books.unfinished.clear();
         if let Some(shared) = &self.proxy.books.shared {
             shared.end().await;
         }
@@ -234,6 +250,11 @@ impl App {
 async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
     let issuers = Arc::clone(&proxy.issuers);
     issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
+}
+
+/// Sees to it that answers made in the background do not cost nothing because nobody fetches them.
+async fn settle_unfinished(proxy: Arc<Proxy>) {
+    proxy.settle_unfinished().await;
 }
 
 /// What the ledger remembers of who holds what.

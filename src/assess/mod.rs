@@ -31,7 +31,7 @@ use self::lexicon::{Hit, Lexicon};
 use self::own_words::own_words;
 use self::prose::Prose;
 use self::risk::{Heard, Scales};
-use crate::domain::{Assessment, Confidence, Evidence, Kind, OwnTag, Prompt, Risk, Role, TagSet};
+use crate::domain::{Assessment, Confidence, Difficulty, Evidence, Kind, OwnTag, Prompt, Risk, Role, TagSet};
 
 /// How much of a long human turn is searched for phrases, at each end.
 const LOOK: usize = 2048;
@@ -101,7 +101,8 @@ impl Assessor {
         evidence.truncate(EVIDENCE_AT_MOST);
         let images = prompt.images().count() as u32;
         let tokens = tokens::estimate(prompt);
-        Assessment { tokens, tags, risk, confidence, kind: weighed.kind, content, images, evidence }
+        let difficulty = Difficulty::UNKNOWN;
+        Assessment { tokens, tags, risk, confidence, kind: weighed.kind, content, difficulty, images, evidence }
     }
 
     /// What the level of a prompt is judged by, for those who fit the weights.

@@ -47,8 +47,10 @@ struct Answer {
     confidence: Confidence,
     kind: Kind,
     content: ContentSet,
-    /// Not assessed in this version.
-    difficulty: Option<f32>,
+    /// From 0 to 1; 1 if the prompt is unlike all that is known.
+    difficulty: f64,
+    /// Whether that is known.
+    difficulty_known: bool,
 }
 
 /// Assesses standard input, or measures on a file. A line that cannot be read is told on standard error and makes the
@@ -121,7 +123,8 @@ fn answer(assessor: &Assessor, line: &[u8]) -> Result<Answer, String> {
         confidence: assessment.confidence,
         kind: assessment.kind,
         content: assessment.content,
-        difficulty: None,
+        difficulty: assessment.difficulty.score(),
+        difficulty_known: assessment.difficulty.is_known(),
     })
 }
 
@@ -147,6 +150,6 @@ mod tests {
         assert!(errors.starts_with("line 2: ") && errors.contains("line 4: neither `prompt` nor `messages`"));
         let last: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
         assert_eq!((&last["id"], &last["tags"]), (&json!("y"), &json!(["concurrency"])));
-        assert!(last["tokens"].as_u64().is_some_and(|tokens| tokens > 8) && last["difficulty"].is_null());
+        assert!(last["tokens"].as_u64().is_some_and(|tokens| tokens > 8) && last["difficulty"].is_number());
     }
 }

@@ -1,4 +1,6 @@
-//! `weighbridge explain`: why a request goes where it goes, without sending it.
+//! `weighbridge explain`: why a request goes where it goes, without sending it; or why a past one went where it went.
+
+mod past;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -12,15 +14,23 @@ use serde::Serialize;
 use crate::admit::Key;
 use crate::config::{Config, Trial};
 use crate::dialect::{self, Limits};
-use crate::domain::{App, Assessment, Caller, Content, Door, Evidence, Facts, HeaderFacts, Label, Prompt, Signal};
+use crate::domain::{
+    App, Assessment, Caller, Content, Door, Evidence, Facts, HeaderFacts, Label, Prompt, RequestId, Signal,
+};
 use crate::route::{Explanation, explain};
 
 /// What `explain` is called with.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The request's body, as a client sends it; `-` reads standard input.
-    #[arg(long, value_name = "FILE|-")]
-    request: PathBuf,
+    #[arg(long, value_name = "FILE|-", required_unless_present = "id")]
+    request: Option<PathBuf>,
+    /// A past request, by its id (the header x-weighbridge-request-id): what was decided then, and whether it would be today.
+    #[arg(long, value_name = "REQUEST_ID", conflicts_with = "request", value_parser = request_id)]
+    id: Option<RequestId>,
+    /// With --id: the ledger's file, whatever the configuration names.
+    #[arg(long, value_name = "FILE", requires = "id")]
+    ledger: Option<PathBuf>,
     /// What the body is asked of, such as `messages` [default: what the body looks like].
     #[arg(long, value_parser = door)]
     door: Option<Door>,
@@ -70,7 +80,8 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return super::cannot_run(&problems),
     };
-    let trial = match trial(args, &config) {
+    let Some(request) = &args.request else { return past::run(args, &config) };
+    let trial = match trial(args, request, &config) {
         Ok(trial) => trial,
         Err(reason) => return super::cannot_run(&reason),
     };
@@ -85,8 +96,8 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
-    let body = read(&args.request).map_err(|error| format!("{}: {error}", args.request.display()))?;
+fn trial(args: &Args, request: &Path, config: &Config) -> Result<Trial, String> {
+    let body = read(request).map_err(|error| format!("{}: {error}", request.display()))?;
     let limits = Limits { max_depth: config.bounds.max_depth };
     let door = args.door.unwrap_or_else(|| dialect::likely_door(&body));
     let prompt = dialect::parse(door, Bytes::from(body), &limits).map_err(|failure| failure.message)?;
@@ -106,6 +117,10 @@ fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
     let may_choose = key.is_none_or(|key| key.may_choose);
     let (requested_tier, budget_used) = (args.tier.clone(), args.budget_used);
     Ok(Trial { prompt, caller, may_choose, requested_tier, headers, budget_used })
+}
+
+fn request_id(text: &str) -> Result<RequestId, String> {
+    RequestId::parse(text.trim()).ok_or_else(|| "the id of a request is a UUID".to_owned())
 }
 
 /// Hundredths of a percent.
@@ -162,18 +177,7 @@ fn headers(given: &[String]) -> Result<HeaderFacts, String> {
 
 fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let facts = report.facts;
-    let or_none = |words: String| if words.is_empty() { "none".to_owned() } else { words };
-    writeln!(out, "assessment")?;
-    let tokens = facts.tokens;
-    match tokens.is_exact() {
-        true => writeln!(out, "  tokens   {}", tokens.expected)?,
-        false => writeln!(out, "  tokens   about {} ({} to {})", tokens.expected, tokens.low, tokens.high)?,
-    }
-    writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
-    writeln!(out, "  risk     {}, {} sure", facts.risk, facts.confidence)?;
-    writeln!(out, "  kind     {}", facts.kind)?;
-    writeln!(out, "  content  {}", or_none(facts.content.to_string()))?;
+    print_facts(report.facts, &mut out)?;
     if !report.assessment.evidence.is_empty() {
         writeln!(out, "evidence")?;
     }
@@ -188,6 +192,21 @@ fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
         )?;
     }
     write!(out, "{}", report.explanation)
+}
+
+fn print_facts(facts: &Facts, out: &mut impl Write) -> io::Result<()> {
+    let or_none = |words: String| if words.is_empty() { "none".to_owned() } else { words };
+    writeln!(out, "assessment")?;
+    let tokens = facts.tokens;
+    match tokens.is_exact() {
+        true => writeln!(out, "  tokens   {}", tokens.expected)?,
+        false => writeln!(out, "  tokens   about {} ({} to {})", tokens.expected, tokens.low, tokens.high)?,
+    }
+    writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
+    writeln!(out, "  risk     {}, {} sure", facts.risk, facts.confidence)?;
+    writeln!(out, "  kind     {}", facts.kind)?;
+    writeln!(out, "  difficulty {}", facts.difficulty)?;
+    writeln!(out, "  content  {}", or_none(facts.content.to_string()))
 }
 
 fn signal_text(signal: &Signal) -> String {

@@ -104,6 +104,7 @@ impl Checker<'_, '_> {
         let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
+        let background_hold = self.background_hold(&raw.server);
         let mut declared = self.endpoints(&raw.endpoints);
         self.tiers(&raw.tiers, &mut declared);
         let routed = self.routed(&raw.routing, &declared);
@@ -135,6 +136,7 @@ impl Checker<'_, '_> {
             listen,
             bounds,
             ping_interval,
+            background_hold,
             cors,
             keys: crate::admit::Keys::new(keys),
             issuers,
@@ -147,6 +149,7 @@ impl Checker<'_, '_> {
             ledger,
             shared,
             assessor,
+            sessions: crate::sessions::Settings::default(),
             budgets: budgets.into(),
             outcomes,
             alerts,

@@ -35,7 +35,7 @@ use crate::assess::Assessor;
 use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
-use crate::{admit, budget, forward, listen, read, record, registry, route, shared, store, value};
+use crate::{admit, budget, forward, listen, read, record, registry, route, sessions, shared, store, value};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -55,6 +55,8 @@ pub struct Config {
     pub bounds: read::Bounds,
     /// How long an upstream may be silent in a stream before the caller is told that it is waited for.
     pub ping_interval: Duration,
+    /// For how long what was reserved for an answer made in the background waits for its usage.
+    pub background_hold: Duration,
     /// The origins whose pages may ask from a browser.
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
@@ -79,6 +81,8 @@ pub struct Config {
     pub lacks_ledger_address: bool,
     /// What several replicas share; `None`: this process is the only one.
     pub shared: Option<shared::Settings>,
+    /// How conversations are remembered.
+    pub sessions: sessions::Settings,
     /// How much may be spent, by whom, in which time.
     pub budgets: Arc<[budget::Budget]>,
     /// Where it is told what shipped.

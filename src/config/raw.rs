@@ -100,6 +100,8 @@ pub struct RawServer {
     pub max_upload: Option<Located<SizeText>>,
     /// How long an upstream may be silent in a stream before the caller is sent a sign of life. Default `12s`.
     pub ping_interval: Option<Located<DurationText>>,
+    /// For how long what was reserved for an answer made in the background waits for its usage. Default `1h`.
+    pub background_hold: Option<Located<DurationText>>,
     /// Origins whose pages may ask from a browser, such as `https://chat.example.com`. Default: none.
     pub cors: Vec<Located<String>>,
     /// Levels of arrays and objects inside each other in a body. Default 128.

@@ -254,7 +254,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::domain::{Confidence, ContentSet, Kind, Risk, TagSet, TokenCount};
+    use crate::domain::{Confidence, ContentSet, Difficulty, Kind, Risk, TagSet, TokenCount};
 
     const RULES: &str = r#"
         [endpoints.one]
@@ -305,6 +305,7 @@ mod tests {
                 confidence: Confidence::of_percent(90),
                 kind: self.kind,
                 content: ContentSet::EMPTY,
+                difficulty: Difficulty::UNKNOWN,
                 images: 0,
                 evidence: vec![],
             };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{AnyTag, TagSet};
+use super::{AnyTag, Difficulty, TagSet};
 
 /// Defines a closed list of words once: the enum, its text, its parsing and the list of all.
 macro_rules! words {
@@ -149,6 +149,12 @@ impl ContentSet {
     /// The flags, in the order of the documentation.
     pub fn iter(self) -> impl Iterator<Item = Content> {
         Content::ALL.iter().copied().filter(move |flag| self.contains(*flag))
+    }
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Kind::Other
     }
 }
 
@@ -303,6 +309,8 @@ pub struct Assessment {
     pub kind: Kind,
     /// What the text carries.
     pub content: ContentSet,
+    /// How likely it needs the large model.
+    pub difficulty: Difficulty,
     /// How many images it has.
     pub images: u32,
     /// What speaks for the above, the weightiest first, at most 32 pieces.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::entry::{Attempt, Ending, Entry};
 use crate::domain::{
-    App, Candidate, Confidence, Content, Conversation, Decision, Dialect, Door, EndpointName, Evidence, Facts,
-    HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName,
+    App, Candidate, Confidence, Content, Conversation, Decision, Dialect, Difficulty, Door, EndpointName, Evidence,
+    Facts, HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName,
     RulesVersion, Signal, Tag, TierName, TokenCount, TurnKind, Usage, UsageSource,
 };
 
@@ -134,6 +134,7 @@ fn facts() -> Facts {
         confidence: Confidence::of_percent(71),
         kind: Kind::Refactor,
         content: [Content::HasPii].into_iter().collect(),
+        difficulty: Difficulty::of(0.42),
         tools: 2,
         images: 0,
         audio: false,
@@ -143,6 +144,7 @@ fn facts() -> Facts {
         conversation: Conversation::Ongoing,
         budget_used: Some(1_250),
         headers: HeaderFacts::new(),
+        ..Facts::default()
     }
 }
 

@@ -69,6 +69,10 @@ pub const AMOUNTS: [&str; 11] = [
     "compared_cost_pico",
 ];
 
+/// The columns of what was spent and what it would have cost otherwise, with what is not known of it.
+pub const SPENT: [&str; 9] =
+    ["requests", "unpriced", "estimated", "priced", "baselined", "saved", "cost_pico", "baseline_pico", "savings_pico"];
+
 /// The columns of an entry that are added up, in the order in which [`Sums::of`] reads them.
 pub const ADDED_UP: [&str; 18] = [
     "ending",

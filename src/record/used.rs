@@ -62,7 +62,7 @@ impl Reader {
     }
 }
 
-fn bounds(period: Period) -> (i64, i64) {
+pub(super) fn bounds(period: Period) -> (i64, i64) {
     (period.since_millis.unwrap_or(0), period.until_millis.unwrap_or(i64::MAX))
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn in_database(
 }
 
 /// The day of a moment, since 1970, within what PostgreSQL's calendar is used for.
-fn day(at_millis: i64) -> i32 {
+pub(super) fn day(at_millis: i64) -> i32 {
     i32::try_from(at_millis.div_euclid(cell::DAY)).unwrap_or(ship::LAST_DAY).clamp(0, ship::LAST_DAY)
 }
 

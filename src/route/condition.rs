@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::pattern::Pattern;
 use super::time::TimeWindow;
 use crate::domain::{
-    Content, ContentSet, Conversation, Dialect, Door, Facts, Kind, OutputFormat, Risk, TagSet, TurnKind,
+    Content, ContentSet, Conversation, Dialect, Difficulty, Door, Facts, Kind, OutputFormat, Risk, TagSet, TurnKind,
 };
 
 /// A whole number within bounds, both included.
@@ -133,6 +133,8 @@ pub enum Condition {
     Kind(Vec<Kind>),
     /// Content flags.
     Content(SetTest<ContentSet>),
+    /// How likely the large model is needed, in ten-thousandths; what is unknown is more than any number.
+    Difficulty(Range),
     /// How many tools are defined.
     Tools(Range),
     /// How many images there are.
@@ -197,6 +199,7 @@ impl Condition {
             Condition::Context(range) => range.contains(context(facts)),
             Condition::Kind(kinds) => kinds.contains(&facts.kind),
             Condition::Content(test) => test.holds(&facts.content),
+            Condition::Difficulty(range) => range.contains(facts.difficulty.compared()),
             Condition::Tools(range) => range.contains(facts.tools.into()),
             Condition::Images(range) => range.contains(facts.images.into()),
             Condition::Output(formats) => formats.contains(&facts.output),
@@ -227,6 +230,7 @@ impl Condition {
             Condition::Context(_) => "context",
             Condition::Kind(_) => "kind",
             Condition::Content(_) => "content",
+            Condition::Difficulty(_) => "difficulty",
             Condition::Tools(_) => "tools",
             Condition::Images(_) => "images",
             Condition::Output(_) => "output",
@@ -255,6 +259,7 @@ impl Condition {
             Condition::Context(_) => context(facts).to_string(),
             Condition::Kind(_) => facts.kind.to_string(),
             Condition::Content(_) => or_none(facts.content.to_string()),
+            Condition::Difficulty(_) => facts.difficulty.to_string(),
             Condition::Tools(_) => facts.tools.to_string(),
             Condition::Images(_) => facts.images.to_string(),
             Condition::Output(_) => output_word(facts.output).to_owned(),
@@ -311,6 +316,19 @@ fn percent(hundredths: u64) -> String {
     match (hundredths / 100, hundredths % 100) {
         (whole, 0) => format!("{whole}%"),
         (whole, part) => format!("{whole}.{part:02}%"),
+    }
+}
+
+/// A range of difficulties, as rules spell it.
+fn difficulty(range: Range) -> String {
+    let whole = u64::from(Difficulty::WHOLE);
+    let share = |parts: u64| (parts as f64 / whole as f64).to_string();
+    match (range.min, range.max) {
+        (u64::MAX, _) => "unknown".to_owned(),
+        (0, max) if max == whole => "known".to_owned(),
+        (min, u64::MAX) => format!(">= {}", share(min)),
+        (0, max) => format!("<= {}", share(max)),
+        (min, max) => format!(">= {}, <= {}", share(min), share(max)),
     }
 }
 
@@ -373,6 +391,7 @@ impl fmt::Display for Condition {
             Condition::Risk(levels) => list(f, levels.iter(), " or "),
             Condition::Kind(kinds) => list(f, kinds.iter(), " or "),
             Condition::Tokens(range) | Condition::Context(range) => range.fmt(f),
+            Condition::Difficulty(range) => f.write_str(&difficulty(*range)),
             Condition::Tools(range) | Condition::Images(range) => range.fmt(f),
             Condition::Output(formats) => list(f, formats.iter().map(|format| output_word(*format)), " or "),
             Condition::Stream(wanted) => wanted.fmt(f),

@@ -43,6 +43,7 @@ fn within(given: &Condition, wanted: &Condition) -> bool {
         (C::Doors(given), C::Doors(wanted)) => subset(given, wanted),
         (C::Tokens(given), C::Tokens(wanted))
         | (C::Context(given), C::Context(wanted))
+        | (C::Difficulty(given), C::Difficulty(wanted))
         | (C::Tools(given), C::Tools(wanted))
         | (C::Images(given), C::Images(wanted))
         | (C::BudgetUsed(given), C::BudgetUsed(wanted))
@@ -116,6 +117,7 @@ fn impossible(condition: &Condition) -> Option<String> {
         Condition::Content(test) => set_contradiction("content", test),
         Condition::Tokens(range)
         | Condition::Context(range)
+        | Condition::Difficulty(range)
         | Condition::Tools(range)
         | Condition::Images(range)
         | Condition::BudgetUsed(range)
@@ -160,7 +162,9 @@ fn apart(first: &Condition, second: &Condition) -> bool {
     use Condition as C;
     match (first, second) {
         (C::Not(out), given) | (given, C::Not(out)) => implies(&When(vec![given.clone()]), out),
-        (C::Tokens(a), C::Tokens(b)) | (C::Context(a), C::Context(b)) => disjoint(*a, *b),
+        (C::Tokens(a), C::Tokens(b)) | (C::Context(a), C::Context(b)) | (C::Difficulty(a), C::Difficulty(b)) => {
+            disjoint(*a, *b)
+        }
         // The context holds the prompt, so it cannot be smaller.
         (C::Tokens(prompt), C::Context(whole)) | (C::Context(whole), C::Tokens(prompt)) => whole.max < prompt.min,
         (C::Tools(a), C::Tools(b)) | (C::Images(a), C::Images(b)) | (C::BudgetUsed(a), C::BudgetUsed(b)) => {
@@ -186,7 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Facts, Kind, Risk, Tag, TagSet, TokenCount};
+    use crate::domain::{Difficulty, Facts, Kind, Risk, Tag, TagSet, TokenCount};
     use crate::route::sample::facts;
 
     fn some_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = Vec<T>> {
@@ -208,6 +212,7 @@ mod tests {
             some_of(&Kind::ALL[..3]).prop_map(Condition::Kind),
             range().prop_map(Condition::Tokens),
             range().prop_map(Condition::Context),
+            range().prop_map(Condition::Difficulty),
             any::<bool>().prop_map(Condition::Stream),
         ];
         let conditions = leaf.prop_recursive(2, 8, 2, |inner| {
@@ -230,6 +235,7 @@ mod tests {
             tokens: TokenCount::exact(tokens),
             max_output: Some(output),
             stream,
+            difficulty: if stream { Difficulty::UNKNOWN } else { Difficulty::of(output as f64 / 1e4) },
             ..facts()
         })
     }

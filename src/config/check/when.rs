@@ -25,6 +25,7 @@ impl Checker<'_, '_> {
         all.extend(self.amount(raw.tokens.as_ref(), "tokens").map(Condition::Tokens));
         all.extend(self.amount(raw.context.as_ref(), "context").map(Condition::Context));
         all.extend(raw.kind.as_ref().and_then(|kinds| self.words(kinds, "kind")).map(Condition::Kind));
+        all.extend(self.difficulty(raw));
         all.extend(
             raw.content
                 .as_ref()
@@ -179,6 +180,16 @@ impl Checker<'_, '_> {
             self.findings.error(written.span(), message).hint("such as `>= 80%` or `>= 80%, < 100%`");
         }
         range
+    }
+
+    fn difficulty(&mut self, raw: &RawWhen) -> Option<Condition> {
+        let written = raw.difficulty.as_ref()?;
+        let range = text::difficulty(&written.0);
+        if range.is_none() {
+            let message = format!("`difficulty` cannot be `{}`", written.0);
+            self.findings.error(written.span(), message).hint("such as `< 0.4`, `>= 0.2, < 0.6` or `unknown`");
+        }
+        range.map(Condition::Difficulty)
     }
 
     fn words<T: Clone>(&mut self, written: &Located<OneOrMany<T>>, key: &str) -> Option<Vec<T>> {

@@ -8,7 +8,8 @@ use toml::value::Datetime;
 
 use super::assess::TagText;
 use super::words::{
-    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, OutputWord, ReviewWord, RiskText, TurnWord,
+    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, OutputWord, ReviewWord,
+    RiskText, TurnWord,
 };
 use crate::config::located::Located;
 use crate::domain::{Content, Kind, Risk};
@@ -61,6 +62,9 @@ pub struct RawWhen {
     pub kind: Option<Located<OneOrMany<Kind>>>,
     /// Content flags: one, a list of which one must be there, or `any`, `all` and `none`.
     pub content: Option<Located<RawWords<Content>>>,
+    /// How likely the large model is needed: `"< 0.4"`, or `"unknown"` for prompts unlike all that the model has seen.
+    /// What is unknown meets `>= 0.4` and never `< 0.4`.
+    pub difficulty: Option<Located<DifficultyText>>,
     /// Tools: `true` if any are defined, `false` if none, or how many.
     pub tools: Option<Located<Amount>>,
     /// Images: `true` if there are any, `false` if none, or how many.

@@ -15,6 +15,7 @@ pub(super) mod database;
 pub(super) mod file;
 pub(super) mod gather;
 pub(super) mod plan;
+pub mod stages;
 
 /// What entries are put together by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
