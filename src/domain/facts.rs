@@ -209,8 +209,8 @@ mod tests {
 
     /// What this version writes. Never change one of these: the ledgers of those who run it are full of it. When a fact is
     /// added, add what is written now below.
-    const RECORDED: &[&str] =
-        &[r#"{"at_millis":1795305600000,"dialect":"anthropic-messages","door":"messages","requested_model":"auto",
+    const RECORDED: &[&str] = &[
+        r#"{"at_millis":1795305600000,"dialect":"anthropic-messages","door":"messages","requested_model":"auto",
             "requested_tier":"large","key":"payments-ci","engineer":"ana","team":"payments","feature":"invoices",
             "app":"claude-code","tokens":{"low":1900,"expected":2000,"high":2100},"max_output":1024,"answers":1,
             "dear_tier":true,"tags":["data-integrity","money"],"risk":"medium","kind":"refactor","content":["has_pii"],
@@ -221,7 +221,8 @@ mod tests {
             "tokens":{"low":1900,"expected":2000,"high":2100},"max_output":null,"answers":1,"tags":[],"risk":"low",
             "kind":"other","content":[],"tools":2,"images":0,"audio":false,"output":"text","stream":true,"turn":"tool",
             "conversation":"ongoing","session":"0123456789abcdef","thread":"00000000000000ff","human_turns":2,
-            "replies":7,"repeats":1,"cache_life":"1h"}"#];
+            "replies":7,"repeats":1,"cache_life":"1h"}"#,
+    ];
 
     fn read(text: &str) -> Facts {
         serde_json::from_str(text).expect("facts")

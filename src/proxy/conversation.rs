@@ -80,7 +80,8 @@ pub(super) fn stuck(prompt: &Prompt, repeats: u32) -> Failure {
     let named = prompt.repeated().tool.and_then(|span| serde_json::from_slice::<String>(prompt.bytes(span)).ok());
     // A name that is no name could be anything.
     let is_name = |name: &String| {
-        (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
     };
     let tool = named.filter(is_name).map_or_else(|| "a tool".to_owned(), |name| format!("the tool `{name}`"));
     let message = format!(
@@ -89,4 +90,3 @@ pub(super) fn stuck(prompt: &Prompt, repeats: u32) -> Failure {
     );
     Failure::new(FailureKind::Stuck, message)
 }
-

@@ -285,7 +285,16 @@ impl Rules {
             .extend(windows.map(|window| Threshold { tokens: window.saturating_add(1), room: Room::OneAnswer }));
         asked.thresholds.sort_unstable();
         asked.thresholds.dedup();
-        Self { routed, endpoints, tiers, conditional, last, headers: asked.headers, thresholds: asked.thresholds, staying: Policy::default() }
+        Self {
+            routed,
+            endpoints,
+            tiers,
+            conditional,
+            last,
+            headers: asked.headers,
+            thresholds: asked.thresholds,
+            staying: Policy::default(),
+        }
     }
 
     /// The same, by which conversations keep their place as this says.

@@ -400,7 +400,8 @@ fn background(id: &str, is_done: bool) -> Reply {
         true => ("completed", json!({"input_tokens": 10, "output_tokens": 5, "total_tokens": 15})),
         false => ("queued", Value::Null),
     };
-    let body = json!({"id": id, "object": "response", "status": status, "background": true, "output": [], "usage": usage});
+    let body =
+        json!({"id": id, "object": "response", "status": status, "background": true, "output": [], "usage": usage});
     Reply::json(200, &[], &body.to_string())
 }
 
@@ -408,7 +409,9 @@ fn background(id: &str, is_done: bool) -> Reply {
 async fn in_background(hold: &str) -> (Upstream, Proxy) {
     let begun = AtomicU64::new(0);
     let upstream = Upstream::start_answering_each(move |seen| match seen.head.starts_with("GET ") {
-        true => background(seen.head.split_whitespace().nth(1).and_then(|path| path.rsplit('/').next()).expect("id"), true),
+        true => {
+            background(seen.head.split_whitespace().nth(1).and_then(|path| path.rsplit('/').next()).expect("id"), true)
+        }
         false => background(&format!("resp_{}", begun.fetch_add(1, Ordering::Relaxed)), false),
     })
     .await;
