@@ -4,6 +4,7 @@
 
 use weighbridge::domain; // where the entries of the ledger's own tests look for it
 
+mod assessments;
 mod backtest;
 mod budgets;
 mod config;
