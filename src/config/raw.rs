@@ -18,7 +18,7 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
-pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawOutcomes, RawShared, RawUrl, StanceWord};
+pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawEscalations, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{

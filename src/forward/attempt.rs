@@ -316,7 +316,8 @@ impl Begun {
                 };
                 let mut step = hearing.hear(&frame);
                 self.hold(frame);
-                if is_last && !has_content && !scrutiny.holds {
+                // Not even that it is done does the model say: that is a fault, and no answer.
+                if is_last && !has_content {
                     return Err(empty());
                 }
                 if is_last && hearing.verdict().is_none() {

@@ -29,4 +29,5 @@ mod shares;
 mod support;
 mod upstream_protocols;
 mod value;
+mod verify;
 mod way;

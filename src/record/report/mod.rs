@@ -208,6 +208,19 @@ pub struct Totals {
     /// What providers say less what we say, in USD, over those requests; `None`: there are none.
     #[serde(rename = "drift_usd")]
     pub drift: Option<Pico>,
+    /// Answers that failed their verification and were thrown away.
+    pub discarded: u64,
+    /// What those cost, in USD, which is part of the cost above; `None`: there are none.
+    #[serde(rename = "discarded_usd")]
+    pub discarded_cost: Option<Pico>,
+    /// Verified requests of which it is known what they cost and what the tier would have that they escalate to.
+    pub verified: u64,
+    /// What those cost, in USD, answers that were thrown away included; `None`: there are none.
+    #[serde(rename = "verified_usd")]
+    pub verified_cost: Option<Pico>,
+    /// What they would have cost, had they gone straight to the tier that they escalate to, in USD; `None`: there are none.
+    #[serde(rename = "straight_usd")]
+    pub straight: Option<Pico>,
 }
 
 impl From<&Sums> for Totals {
@@ -236,6 +249,11 @@ impl From<&Sums> for Totals {
             compared: sums.counted(Count::Compared),
             provider_cost,
             drift: provider_cost.zip(compared_cost).map(|(theirs, ours)| theirs - ours),
+            discarded: sums.counted(Count::Discarded),
+            discarded_cost: pico(Count::Discarded, Amount::Discarded),
+            verified: sums.counted(Count::Verified),
+            verified_cost: pico(Count::Verified, Amount::VerifiedCost),
+            straight: pico(Count::Verified, Amount::Straight),
         }
     }
 }
@@ -487,11 +505,12 @@ mod tests {
         let restated: Vec<Restated> = (0..40)
             .step_by(3)
             .map(|number| Restated {
+                place: None,
                 id: sample::id(number),
                 cost: (number % 2 == 0).then(|| Pico::new(number.into())),
                 price_version: "later".into(),
             })
-            .chain([Restated { id: sample::id(999), cost: None, price_version: "later".into() }])
+            .chain([Restated { id: sample::id(999), place: None, cost: None, price_version: "later".into() }])
             .collect();
         let path = folder.path().join("ledger.db");
         assert_eq!(restate::in_file(&path, &restated).unwrap(), 14);

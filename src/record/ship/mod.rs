@@ -34,7 +34,10 @@ pub use write::add_to_cells;
 
 /// The tables of the ledger in PostgreSQL.
 pub const MIGRATIONS: &[Migration] =
-    &[Migration { name: "ledger", sql: include_str!("../migrations/postgres/0001_ledger.sql") }];
+    &[
+        Migration { name: "ledger", sql: include_str!("../migrations/postgres/0001_ledger.sql") },
+        Migration { name: "verification", sql: include_str!("../migrations/postgres/0002_verification.sql") },
+    ];
 
 /// The name under which the database knows them.
 pub const ROOM: &str = "ledger";
