@@ -238,7 +238,7 @@ mod tests {
         let mut framing = Framing::of(Some(b"text/event-stream")).expect("a stream");
         let (mut flowed, mut held) = (Vec::new(), 0);
         for piece in pieces {
-            framing.push(piece);
+            framing.push(&bytes::Bytes::copy_from_slice(piece));
             while let Some(frame) = framing.next_frame() {
                 held += frame.bytes.len();
                 if hearing.hear(&frame) != Step::Hold {

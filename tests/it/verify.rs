@@ -218,3 +218,107 @@ async fn a_callers_arguments_are_held_until_the_call_is_whole_and_pings_come_mea
     assert!(pinged.find(ping).expect("a ping") < held, "nothing of the call went out before it was whole: {pinged}");
     assert_eq!(verdicts(&proxy), [["small", "passed", "-"].map(str::to_owned)]);
 }
+
+fn pico(text: &str) -> i64 {
+    text.parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_covers_both_answers_or_there_is_but_one() {
+    // 100 tokens of answer cost at most 200 µ$ at the small model and 2,000 µ$ at the big one, prompts a few more.
+    let budget = |limit: f64| format!("\n[[budgets]]\nname = \"all\"\nlimit = {limit}\nwindow = \"total\"\n");
+    let asked = || ask(json!({"max_tokens": 100}));
+    let flawed = || vec![whole(says(""), "stop")];
+    let (_small, big, proxy) = start(flawed(), vec![Reply::chat("rescued")], &budget(0.1)).await;
+    let answer = proxy.client().chat(asked()).await;
+    assert_eq!(answer.header("x-weighbridge-escalated"), "empty");
+    let entries = proxy.entries(1, "reserved_pico, cost_pico").await;
+    let reserved = pico(&entries[0][0]);
+    assert!(reserved >= 2_200_000_000, "both are reserved: {reserved}");
+    assert_eq!(pico(&entries[0][1]), SMALL + BIG);
+    assert_eq!(big.seen().len(), 1);
+
+    // Room for the dearer of them, and not for both.
+    let between = (reserved - 100_000_000) as f64 / 1e12;
+    let (_small, big, proxy) = start(flawed(), vec![Reply::chat("rescued")], &budget(between)).await;
+    let answer = proxy.client().chat(asked()).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-weighbridge-endpoint")), (200, "small"), "{}", answer.text());
+    assert_eq!((answer.header("x-weighbridge-escalated"), big.seen().len()), ("", 0));
+    let entries = proxy.entries(1, "reserved_pico, cost_pico").await;
+    assert!(pico(&entries[0][0]) < reserved);
+    assert_eq!(pico(&entries[0][1]), SMALL);
+    assert_eq!(verdicts(&proxy), [["small", "failed", "empty"].map(str::to_owned)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hangs_up_while_an_answer_is_held_is_charged_for_what_it_used() {
+    let words = content("{\\\"n\\\": 1, ");
+    let mut small = Upstream::start([Reply::events(&[ROLE, USAGE, &words]).then(Step::Wait)]).await;
+    let big = Upstream::start([Reply::stream(&["rescued"])]).await;
+    let proxy = Proxy::start(&routes(&small.url(), &big.url())).await;
+    let client = proxy.client();
+    let asking = tokio::spawn(async move { client.chat(streamed(&schema())).await });
+    small.arrived(1).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    asking.abort();
+    small.hung_up().await;
+    let entries = proxy.entries(1, "ending, cost_pico, input, output, endpoint").await;
+    assert_eq!(entries[0], ["client_gone", &SMALL.to_string(), "10", "5", "-"]);
+    let ledger = rusqlite::Connection::open(proxy.ledger_path()).expect("a ledger");
+    let found = ledger.query_row("SELECT of_endpoint, reason, cost_pico FROM discarded", [], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+    });
+    assert_eq!(found.expect("a line"), ("small".to_owned(), "abandoned".to_owned(), SMALL));
+    assert_eq!(big.seen().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_says_what_its_answers_must_be_and_reports_say_what_escalations_cost() {
+    let small = Upstream::start([whole(says("a change"), "stop")]).await;
+    let big = Upstream::start([Reply::chat("- a change")]).await;
+    let own = "verify = { checks = [\"empty\"], must_match = [\"^- \"] }\nwhy = \"Most traffic is simple.\"";
+    let toml = routes(&small.url(), &big.url()).replacen("why = \"Most traffic is simple.\"", own, 1);
+    let proxy = Proxy::start(&toml).await;
+    let answer = proxy.client().chat(ask(json!({}))).await;
+    assert_eq!((answer.header("x-weighbridge-escalated"), answer.header("x-weighbridge-endpoint")), ("pattern", "big"));
+    let report = |by: &'static str| {
+        let path = proxy.ledger_path();
+        std::thread::spawn(move || {
+            let reader = weighbridge::record::query::Reader::open(&path).expect("a ledger");
+            let by = [weighbridge::record::report::GroupBy::parse(by).expect("a word")];
+            reader.report(&weighbridge::record::report::Filter::default(), &by).expect("a report")
+        })
+        .join()
+        .expect("no panic")
+    };
+    let cost = |totals: &weighbridge::record::report::Totals| totals.cost.map(|cost| cost.get() as i64);
+    let rules = report("rule");
+    assert_eq!((rules.lines[0].totals.discarded, cost(&rules.lines[0].totals)), (1, Some(SMALL + BIG)));
+    assert_eq!(rules.lines[0].totals.savings.map(|saved| saved.get() as i64), Some(-SMALL));
+    let endpoints = report("endpoint");
+    let costs: Vec<_> = endpoints.lines.iter().map(|line| (line.totals.requests, cost(&line.totals))).collect();
+    assert_eq!(costs, [(1, Some(BIG)), (0, Some(SMALL))]);
+
+    let off = toml.replacen("verify = { checks = [\"empty\"], must_match = [\"^- \"] }", "verify = \"off\"", 1);
+    let proxy = Proxy::start(&off).await;
+    let answer = proxy.client().chat(ask(json!({}))).await;
+    assert_eq!((answer.header("x-weighbridge-endpoint"), answer.header("x-weighbridge-escalated")), ("small", ""));
+    let entries = proxy.entries(1, "straight_pico").await;
+    assert_eq!(entries[0], ["-"], "nothing was verified");
+}
+
+#[test]
+fn check_refuses_patterns_and_bounds_that_cannot_be_used() {
+    let toml = routes("http://127.0.0.1:1", "http://127.0.0.1:2");
+    let own = "verify = { must_match = [\"(?=x)\"] }\nwhy = \"Most traffic is simple.\"";
+    let told = crate::support::proxy::told(&format!(
+        "{}\n[verify]\nchecks = [\"json\"]\nhold = {{ bytes = \"1B\", thoughts = \"1h\" }}\n",
+        toml.replacen("why = \"Most traffic is simple.\"", own, 1)
+    ));
+    for words in ["a pattern of rule `everything-else` cannot be used", "`verify.hold.bytes` cannot be `1B`", "`thoughts`"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let own = "verify = [\"json\"]\nwhy = \"A wrong answer here costs an outage.\"";
+    let told = crate::support::proxy::told(&toml.replacen("why = \"A wrong answer here costs an outage.\"", own, 1));
+    assert!(told.contains("rule `judgement` verifies answers, and `large` escalates to no tier"), "{told}");
+}
