@@ -2,7 +2,7 @@
 
 MODELS ?= .run/models
 
-.PHONY: help run test models bench overhead clients fuzz fill-ledger migrate-bench ledger-faults
+.PHONY: help run test models bench overhead clients fuzz fill-ledger backtest-bench migrate-bench ledger-faults
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,14 @@ fuzz: ## look for inputs that break the readers and translations, TIME seconds e
 
 fill-ledger: ## fill a PostgreSQL ledger with synthetic traffic and time reports of it: ADDRESS=postgres://… ENTRIES=10000000 DAYS=90
 	@cargo run --release --locked --example fill_ledger -- $(ADDRESS) $(or $(ENTRIES),10000000) $(or $(DAYS),90)
+
+backtest-bench: ## try a change of rules on ENTRIES (1000000) synthetic requests, and say how long that takes; ARGS for backtest
+	@mkdir -p target/backtest
+	@test -f target/backtest/ledger.db || cargo run --release --locked --example fill_past -- target/backtest/ledger.db \
+	  $(or $(ENTRIES),1000000) 7 examples/backtest/old.toml
+	@cargo build --release --locked --quiet
+	@bash -c 'time target/release/weighbridge backtest --rules examples/backtest/new.toml --against examples/backtest/old.toml \
+	  --config examples/backtest/old.toml --since 8d $(ARGS)'
 
 migrate-bench: ## bring an old ledger of ENTRIES (5000000) up to date while requests are served; says how long and the longest stall
 	@WEIGHBRIDGE_OLD_ENTRIES=$(or $(ENTRIES),5000000) WEIGHBRIDGE_MIGRATION_SECONDS=3600 \

@@ -74,25 +74,25 @@ const SORTS: [&str; 9] = [
 
 #[divan::bench]
 fn assess_a_human_turn_of_200_tokens(bencher: Bencher<'_, '_>) {
-    let (assessor, prompt) = (Assessor::new(), prompt(0, WISH));
+    let (assessor, prompt) = (Assessor::default(), prompt(0, WISH));
     bencher.bench(|| assessor.assess(&prompt));
 }
 
 #[divan::bench]
 fn assess_2000_tokens(bencher: Bencher<'_, '_>) {
-    let (assessor, prompt) = (Assessor::new(), prompt(90, WISH));
+    let (assessor, prompt) = (Assessor::default(), prompt(90, WISH));
     bencher.bench(|| assessor.assess(&prompt));
 }
 
 #[divan::bench]
 fn assess_a_human_turn_of_8_kilobytes(bencher: Bencher<'_, '_>) {
-    let (assessor, prompt) = (Assessor::new(), prompt(0, &WISH.repeat(9)));
+    let (assessor, prompt) = (Assessor::default(), prompt(0, &WISH.repeat(9)));
     bencher.bench(|| assessor.assess(&prompt));
 }
 
 #[divan::bench(args = SORTS, sample_count = 10)]
 fn assess_a_megabyte(bencher: Bencher<'_, '_>, sort: &str) {
-    let (assessor, prompt) = (Assessor::new(), prompt(0, &megabyte(sort)));
+    let (assessor, prompt) = (Assessor::default(), prompt(0, &megabyte(sort)));
     bencher.counter(BytesCount::new(1_000_000_usize)).bench(|| assessor.assess(&prompt));
 }
 
@@ -123,5 +123,5 @@ fn count_a_megabyte_exactly(bencher: Bencher<'_, '_>, sort: &str) {
 
 #[divan::bench(sample_count = 5)]
 fn build_the_assessor() -> Assessor {
-    Assessor::new()
+    Assessor::default()
 }

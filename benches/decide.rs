@@ -6,10 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use divan::{Bencher, black_box};
 use weighbridge::config::{Config, Strictness, Surroundings, parse};
-use weighbridge::domain::{
-    App, ContentSet, Conversation, Dialect, Door, Facts, HeaderFacts, Kind, Label, OutputFormat, Risk, Tag, TagSet,
-    TokenCount, TurnKind,
-};
+use weighbridge::domain::{Conversation, Difficulty, Facts, Kind, Label, Risk, Tag, TagSet, TokenCount};
 use weighbridge::route::{Situation, decide, explain, needs_exact_tokens};
 
 fn main() {
@@ -91,33 +88,20 @@ fn config(rules: usize, tier: &str) -> Config {
 
 fn facts() -> Facts {
     Facts {
-        budget_used: None,
         at_millis: 1_795_305_600_000,
-        dialect: Dialect::OpenaiChat,
-        door: Door::Chat,
         requested_model: "auto".to_owned(),
-        requested_tier: None,
-        key: None,
         engineer: Label::parse("ana"),
         team: Label::parse("platform"),
-        feature: None,
-        app: App::OTHER,
         tokens: TokenCount { low: 1800, expected: 2000, high: 2200 },
         max_output: Some(500),
-        answers: 1,
-        dear_tier: false,
         tags: [Tag::Security].into_iter().collect::<TagSet>(),
         risk: Risk::High,
+        difficulty: Difficulty::of(0.6),
         kind: Kind::Design,
-        content: ContentSet::EMPTY,
         tools: 12,
-        images: 0,
-        audio: false,
-        output: OutputFormat::Text,
         stream: true,
-        turn: TurnKind::Human,
         conversation: Conversation::Ongoing,
-        headers: HeaderFacts::new(),
+        ..Facts::default()
     }
 }
 

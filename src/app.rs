@@ -1,6 +1,7 @@
 //! Builds every room from a checked configuration, opens the doors, and closes them in order.
 
 pub mod budgets;
+mod dates;
 mod issued;
 mod people;
 mod revoked;
@@ -21,9 +22,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
 use crate::admit::{Issuers, Limits};
-use crate::assess::Assessor;
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
+use crate::domain::Prompt;
 use crate::forward::Pool;
 use crate::listen::{Door, Lifecycle, Phase, Settings};
 use crate::observe::{Metrics, ReloadResult};
@@ -32,6 +33,7 @@ use crate::recall::{self, Holder, Recall};
 use crate::record::archive::Archive;
 use crate::record::query::{Held, Reader};
 use crate::record::{Ledger, LedgerError};
+use crate::sessions::Sessions;
 use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
@@ -83,9 +85,9 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
-    /// Keeps the public keys of issuers fresh, for as long as it lives.
-    #[expect(dead_code, reason = "it is held, not read")]
-    issuers: AbortOnDropHandle<()>,
+    /// What goes on beside requests, for as long as these live.
+    #[expect(dead_code, reason = "they are held, not read")]
+    tasks: [AbortOnDropHandle<()>; 3],
     drain_timeout: Duration,
 }
 
@@ -119,13 +121,25 @@ impl App {
             issued: Arc::default(),
             issuers: Arc::new(Issuers::new(Arc::clone(&metrics))),
             limits: Limits::default(),
-            assessor: Assessor::new(),
             pool: Pool::default(),
-            books: Books { ledger, metrics, budgets: purse, recall, shared, lifecycle: lifecycle.clone() },
+            books: Books {
+                ledger,
+                metrics,
+                budgets: purse,
+                recall,
+                sessions: Arc::new(Sessions::default()),
+                unfinished: Arc::default(),
+                shared,
+                lifecycle: lifecycle.clone(),
+            },
             lifecycle: lifecycle.clone(),
             sequence: AtomicU64::new(0),
         });
-        let issuers = AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy))));
+        let tasks = [
+            AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(settle_unfinished(Arc::clone(&proxy)))),
+        ];
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
         let people = People::begin(&proxy, &registry);
@@ -149,7 +163,7 @@ impl App {
             serving,
             people,
             watch,
-            issuers,
+            tasks,
             drain_timeout,
         })
     }
@@ -199,6 +213,7 @@ impl App {
             // It ends within the grace that connections have; an error would be a panic that was logged already.
             let _ = tokio::time::timeout(Duration::from_secs(5), &mut serving).await;
         }
+        self.proxy.books.unfinished.clear();
         if let Some(shared) = &self.proxy.books.shared {
             shared.end().await;
         }
@@ -237,6 +252,11 @@ async fn keep_issuers_fresh(proxy: Arc<Proxy>) {
     issuers.keep_fresh(|| Arc::clone(&proxy.config.snapshot().issuers)).await;
 }
 
+/// Sees to it that answers made in the background do not cost nothing because nobody fetches them.
+async fn settle_unfinished(proxy: Arc<Proxy>) {
+    proxy.settle_unfinished().await;
+}
+
 /// What the ledger remembers of who holds what.
 fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     let recall = Recall::default();
@@ -248,11 +268,11 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
 }
 
 fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
-    let assess = |prompt: &crate::domain::Prompt| proxy.assessor.assess(prompt);
     let env = |name: &str| std::env::var(name).ok();
     let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
-    let result = match proxy.config.reload(path, SystemTime::now(), &env, &assess, &objects) {
+    let judged = |config: &Config, prompt: &Prompt| config.assessor.assess(prompt);
+    let result = match proxy.config.reload(path, SystemTime::now(), &env, &judged, &objects) {
         ReloadEvent::Unchanged => return,
         ReloadEvent::Accepted { version, warnings } => {
             let config = proxy.config.snapshot();

@@ -13,7 +13,7 @@ mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -130,6 +130,9 @@ impl AdminPort {
         });
         self.show_budgets();
         let stats = self.proxy.books.ledger.stats();
+        let config = self.proxy.config.snapshot();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (rules, now) = (&config.rules, u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
         let gauges = Gauges {
             breakers: breakers.collect(),
             ledger: LedgerGauges {
@@ -153,6 +156,8 @@ impl AdminPort {
                 }),
             },
             connections: self.connections.load(Ordering::Relaxed),
+            rules_overdue: rules.overdue(now).count() as u64,
+            rules_expired: rules.expired(now).count() as u64,
             registry_stale: self.registry.staleness(),
         };
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -1,9 +1,14 @@
 //! Spend out of the ledger, as the room of value wants it.
 
+use std::sync::Arc;
+
 use crate::record::LedgerError;
 use crate::record::archive::Archive;
 use crate::record::period::Period;
-use crate::record::report::{Filter, GroupBy, Line};
+use crate::record::report::stages::{Staged, Stages};
+use crate::record::report::{Filter, GroupBy};
+use crate::value::join::{Outcomes, Work};
+use crate::value::outcome::Outcome;
 use crate::value::spend::{Amount, Spend};
 
 /// How much is told of spend.
@@ -11,31 +16,38 @@ use crate::value::spend::{Amount, Spend};
 pub enum Detail {
     /// What joins it to outcomes.
     Join,
+    /// That, and whose it is.
+    Whose,
     /// That, and what drove it.
     Drivers,
 }
 
 impl Detail {
     fn columns(self) -> &'static [GroupBy] {
-        const ALL: &[GroupBy] = &[
-            GroupBy::Hour,
-            GroupBy::Engineer,
-            GroupBy::Feature,
-            GroupBy::Branch,
-            GroupBy::Pr,
-            GroupBy::Team,
-            GroupBy::Tier,
-            GroupBy::Rule,
-            GroupBy::Escalated,
-        ];
+        const ALL: &[GroupBy] = &[GroupBy::Team, GroupBy::Tier, GroupBy::Rule, GroupBy::Escalated];
         match self {
-            Detail::Join => &ALL[..5],
+            Detail::Join => &[],
+            Detail::Whose => &ALL[..1],
             Detail::Drivers => ALL,
         }
     }
 }
 
-/// The spend of a period, of entries that have these values.
+/// Where it makes a difference to the join with these outcomes when something was spent.
+pub fn stages(outcomes: &[Outcome]) -> Arc<Stages> {
+    let mut stages = Stages::default();
+    for (work, all) in Outcomes::of(outcomes).stages() {
+        let all = all.iter().map(|stage| (stage.since_millis, stage.hour_millis));
+        match work {
+            Work::Branch(branch) => stages.of_branch(branch, all),
+            Work::Feature { feature, engineer } => stages.of_feature(feature, engineer, all),
+        }
+    }
+    Arc::new(stages)
+}
+
+/// The spend of a period, of entries that have these values. Hours are put together where that makes no difference to the
+/// join, so that there are about as many rows as there is work, however much was spent on it.
 ///
 /// # Errors
 /// If the ledger cannot be read.
@@ -43,18 +55,18 @@ pub async fn spend(
     ledger: &Archive,
     period: Period,
     equal: Vec<(GroupBy, String)>,
+    stages: &Arc<Stages>,
     detail: Detail,
 ) -> Result<Vec<Spend>, LedgerError> {
     let columns = detail.columns();
-    let report = ledger.report(&Filter { period, equal }, columns).await?;
-    Ok(report.lines.into_iter().map(|line| row(line, columns)).collect())
+    let staged = ledger.by_stage(&Filter { period, equal }, columns, stages).await?;
+    Ok(staged.into_iter().map(|staged| row(staged, columns)).collect())
 }
 
-fn row(line: Line, columns: &[GroupBy]) -> Spend {
-    let mut row = Spend::default();
-    for (by, key) in columns.iter().zip(line.keys) {
+fn row(staged: Staged, columns: &[GroupBy]) -> Spend {
+    let mut row = Spend { hour_millis: staged.moment, ..Spend::default() };
+    for (by, key) in Stages::NAMED_BY.iter().chain(columns).zip(staged.line.keys) {
         match by {
-            GroupBy::Hour => row.hour_millis = key.as_deref().and_then(moment).unwrap_or(0),
             GroupBy::Engineer => row.engineer = key,
             GroupBy::Feature => row.feature = key,
             GroupBy::Branch => row.branch = key,
@@ -66,7 +78,7 @@ fn row(line: Line, columns: &[GroupBy]) -> Spend {
             _ => {}
         }
     }
-    let totals = line.totals;
+    let totals = staged.line.totals;
     row.amount = Amount {
         requests: totals.requests,
         cost: totals.cost,
@@ -76,8 +88,4 @@ fn row(line: Line, columns: &[GroupBy]) -> Spend {
         estimated: totals.estimated,
     };
     row
-}
-
-fn moment(text: &str) -> Option<i64> {
-    Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }

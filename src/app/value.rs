@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinHandle;
 
-use super::spend::{Detail, spend};
+use super::spend::{Detail, spend, stages};
 use crate::budget::Status;
 use crate::config::Config;
 use crate::domain::{Dimension, Secret};
@@ -172,9 +172,10 @@ impl Looking {
         let outcomes: Vec<Outcome> =
             outcomes.into_iter().map(|outcome| config.outcomes.mapping.resolved(outcome)).collect();
         let (window, baseline) = (window_from..now_millis, baseline_from..window_from);
+        let stages = stages(&outcomes);
         let rows = |period: &Range<i64>| {
             let bounds = Period { since_millis: Some(period.start), until_millis: Some(period.end) };
-            spend(&self.archive, bounds, Vec::new(), Detail::Join)
+            spend(&self.archive, bounds, Vec::new(), &stages, Detail::Join)
         };
         let (new, old) = (rows(&window).await?, rows(&baseline).await?);
         let mapping = &config.outcomes.mapping;

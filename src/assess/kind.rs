@@ -1,6 +1,7 @@
 //! The sort of work that is asked for.
 
 use super::lexicon::Lexicon;
+use super::phrases::Says;
 use super::risk::Heard;
 use crate::domain::{Evidence, Kind, Signal};
 
@@ -21,8 +22,8 @@ pub(super) fn kind(lexicon: &Lexicon, heard: &Heard) -> (Kind, Vec<Evidence>) {
     let mut counted = vec![0_u8; lexicon.groups.len()];
     let mut evidence = Vec::new();
     for hit in &heard.hits {
-        for &(signal, weight) in lexicon.groups[usize::from(hit.group)].speaks {
-            let Signal::Kind(kind) = signal else { continue };
+        for &(says, weight) in &lexicon.groups[usize::from(hit.group)].speaks {
+            let Says::Kind(kind) = says else { continue };
             let repeats = &mut counted[usize::from(hit.group)];
             let place = if hit.start < FIRST_WORDS {
                 FIRST
@@ -35,7 +36,7 @@ pub(super) fn kind(lexicon: &Lexicon, heard: &Heard) -> (Kind, Vec<Evidence>) {
             *repeats = repeats.saturating_add(1).min(10);
             scores[kind as usize] += weight;
             let (offset, length) = (hit.start as u32, (hit.end - hit.start) as u32);
-            evidence.push(Evidence { signal, turn: heard.turn, offset, length, weight });
+            evidence.push(Evidence { signal: Signal::Kind(kind), turn: heard.turn, offset, length, weight });
         }
     }
     let best = Kind::ALL.iter().copied().max_by(|one, other| scores[*one as usize].total_cmp(&scores[*other as usize]));

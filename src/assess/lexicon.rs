@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 
 use super::content::capitalised;
 use super::finder::Finder;
-use super::phrases::{self, Group};
+use super::phrases::{self, Says};
 use super::prose::Prose;
-use crate::domain::Signal;
+use super::settings::OwnPhrases;
 
 /// A text is looked at so closely and no closer: more hits than this say nothing new.
 const HITS_AT_MOST: usize = 400;
-/// What a phrase counts that begins inside a name, as in `getLoginToken` or `app.security.groups`.
-const HUMP: f32 = 0.6;
+/// What a phrase counts inside a name, as in `getLoginToken` or `app.security.groups`.
+const HUMP: f32 = 0.5;
 /// What a phrase counts inside a URL, whose words are somebody else's.
 const IN_URL: f32 = 0.2;
 /// How far back a URL is looked for.
@@ -42,7 +42,17 @@ pub(super) struct Bond {
     pub(super) first: u16,
     pub(super) second: u16,
     pub(super) within: usize,
-    pub(super) speaks: &'static [(Signal, f32)],
+    pub(super) speaks: &'static [(Says, f32)],
+}
+
+/// What a group of phrases means.
+pub(super) struct Meaning {
+    /// What it speaks for and how much.
+    pub(super) speaks: Vec<(Says, f32)>,
+    /// How much it counts in code, logs and quotations.
+    in_code: f32,
+    /// Whether it is a company's own: then it counts alike wherever it stands, since its words name one thing only.
+    own: bool,
 }
 
 /// All phrases, ready to be searched for.
@@ -50,19 +60,27 @@ pub(super) struct Lexicon {
     finder: Finder,
     phrases: Vec<Phrase>,
     /// The groups, in the order of their numbers.
-    pub(super) groups: Vec<&'static Group>,
+    pub(super) groups: Vec<Meaning>,
     /// The pairs.
     pub(super) bonds: Vec<Bond>,
 }
 
 impl Lexicon {
     /// Prepares the search.
-    pub(super) fn new() -> Self {
-        let groups: Vec<&'static Group> = phrases::groups().collect();
+    pub(super) fn new(own: &[OwnPhrases]) -> Self {
+        let built_in: Vec<&'static phrases::Group> = phrases::groups().collect();
+        let number_of = |name| (0..).zip(&built_in).find(|(_, group)| group.name == name).map(|(number, _)| number);
+        let bonds = phrases::pairs().filter_map(|pair| {
+            let (first, second) = (number_of(pair.first)?, number_of(pair.second)?);
+            Some(Bond { first, second, within: pair.within, speaks: pair.speaks })
+        });
+        let bonds = bonds.collect();
+        let lists = built_in.iter().map(|group| group.phrases.split('|').map(str::trim).collect::<Vec<_>>());
+        let lists = lists.chain(own.iter().map(|own| own.phrases.iter().map(String::as_str).collect()));
         let mut texts = Vec::new();
         let mut phrases = Vec::new();
-        for (number, group) in (0..).zip(&groups) {
-            for phrase in group.phrases.split('|').map(str::trim).filter(|phrase| !phrase.is_empty()) {
+        for (number, list) in (0..).zip(lists) {
+            for phrase in list.into_iter().filter(|phrase| !phrase.is_empty()) {
                 let text = phrase.strip_suffix('*');
                 let goes_on = text.is_some();
                 let text = text.unwrap_or(phrase);
@@ -75,12 +93,10 @@ impl Lexicon {
                 }
             }
         }
-        let number_of = |name| (0..).zip(&groups).find(|(_, group)| group.name == name).map(|(number, _)| number);
-        let bonds = phrases::pairs().filter_map(|pair| {
-            let (first, second) = (number_of(pair.first)?, number_of(pair.second)?);
-            Some(Bond { first, second, within: pair.within, speaks: pair.speaks })
-        });
-        let bonds = bonds.collect();
+        let meaning =
+            |group: &&phrases::Group| Meaning { speaks: group.speaks.to_vec(), in_code: group.in_code, own: false };
+        let own = own.iter().map(|own| Meaning { speaks: vec![(own.says, own.weight)], in_code: 1.0, own: true });
+        let groups = built_in.iter().map(meaning).chain(own).collect();
         Self { finder: Finder::new(texts), phrases, groups, bonds }
     }
 
@@ -97,9 +113,17 @@ impl Lexicon {
                 return ControlFlow::Continue(());
             };
             let place = places.at(start);
-            let group = self.groups[usize::from(phrase.group)];
+            let group = &self.groups[usize::from(phrase.group)];
             let beginning = if urls && in_url(bytes, start) { beginning * IN_URL } else { beginning };
-            let strength = beginning * if place.code { group.in_code } else { place.strength };
+            // `PaymentStatus`: the end of a hump makes it a name as the beginning of one does.
+            let named = letter(bytes[end - 1])
+                && bytes.get(end).is_some_and(|next| matches!(next, b'_') || next.is_ascii_uppercase());
+            let beginning = if named { beginning.min(HUMP) } else { beginning };
+            let strength = match (group.own, place.code) {
+                (true, _) => 1.0,
+                (false, true) => beginning * group.in_code,
+                (false, false) => beginning * place.strength,
+            };
             hits.push(Hit { group: phrase.group, start, end, strength, central: place.central && !place.code });
             if hits.len() < HITS_AT_MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
@@ -157,9 +181,9 @@ mod tests {
     use super::*;
 
     fn groups_in(text: &str) -> Vec<&'static str> {
-        let lexicon = Lexicon::new();
+        let names: Vec<&str> = phrases::groups().map(|group| group.name).collect();
         let prose = Prose::of(text);
-        lexicon.find(text, &prose).iter().map(|hit| lexicon.groups[usize::from(hit.group)].name).collect()
+        Lexicon::new(&[]).find(text, &prose).iter().map(|hit| names[usize::from(hit.group)]).collect()
     }
 
     #[test]
@@ -174,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_pair_names_two_groups() {
-        assert_eq!(Lexicon::new().bonds.len(), phrases::pairs().count());
+        assert_eq!(Lexicon::new(&[]).bonds.len(), phrases::pairs().count());
     }
 
     #[test]

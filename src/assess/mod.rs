@@ -7,10 +7,13 @@
 mod content;
 mod finder;
 mod kind;
+mod language;
+mod level;
 mod lexicon;
 mod phrases;
 mod prose;
 mod risk;
+mod settings;
 pub mod tokens;
 
 #[cfg(test)]
@@ -18,10 +21,14 @@ mod sample;
 
 use std::borrow::Cow;
 
+pub use self::level::{Features, names as feature_names};
+pub use self::settings::{Dial, PhraseError, Settings, TagSettings};
+
+use self::level::Model;
 use self::lexicon::Lexicon;
 use self::prose::Prose;
 use self::risk::{Heard, Scales};
-use crate::domain::{Assessment, Kind, Prompt, Role};
+use crate::domain::{Assessment, Confidence, Difficulty, Evidence, Kind, OwnTag, Prompt, Risk, Role, TagSet};
 
 /// How much of a long human turn is searched for phrases, at each end.
 const LOOK: usize = 2048;
@@ -33,49 +40,94 @@ const SHARES: [f32; 3] = [1.0, 0.55, 0.25];
 /// Assesses prompts. Made once and shared.
 pub struct Assessor {
     lexicon: Lexicon,
+    model: Model,
     content: content::Detector,
+    own_tags: Vec<OwnTag>,
+    settings: Settings,
 }
 
 impl Default for Assessor {
     fn default() -> Self {
-        Self::new()
+        Self::new(Settings::default())
     }
+}
+
+impl std::fmt::Debug for Assessor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Assessor").field(&self.settings).finish()
+    }
+}
+
+/// What was weighed of a prompt, before the dial says what to call it.
+struct Weighed<'a> {
+    scales: Scales<'a>,
+    kind: Kind,
+    of_kind: Vec<Evidence>,
+    /// Whether there was anything to judge by.
+    judgeable: bool,
 }
 
 impl Assessor {
     /// Prepares the searches, which takes some milliseconds.
-    pub fn new() -> Self {
-        Self { lexicon: Lexicon::new(), content: content::Detector::new() }
+    pub fn new(settings: Settings) -> Self {
+        let (lexicon, own_tags) = (Lexicon::new(&settings.phrases()), settings.own_tags());
+        Self { lexicon, model: Model::embedded(), content: content::Detector::new(), own_tags, settings }
+    }
+
+    /// The position of the dial that the settings say.
+    pub fn dial(&self) -> Dial {
+        self.settings.dial
     }
 
     /// What is known of a prompt. Takes time linear in its length.
     pub fn assess(&self, prompt: &Prompt) -> Assessment {
-        let human = || (0_u32..).zip(&prompt.turns).filter(|(_, turn)| turn.role == Role::User);
-        let texts: Vec<(u32, Cow<'_, str>)> = human().map(|(number, turn)| (number, prompt.turn_text(turn))).collect();
-        let heard: Vec<Heard> =
-            texts.iter().rev().zip(SHARES).map(|((turn, text), share)| self.hear(*turn, text, share)).collect();
+        self.assess_at(prompt, self.settings.dial)
+    }
 
-        let mut scales = Scales::default();
-        heard.iter().for_each(|heard| scales.add(&self.lexicon, heard));
-        let (kind, of_kind) = heard.first().map_or((Kind::Other, Vec::new()), |last| kind::kind(&self.lexicon, last));
-        let tags = scales.tags();
-        let risk = scales.risk(tags, kind);
-        let mut evidence = scales.evidence;
-        evidence.extend(of_kind);
-
+    /// The same at another position of the dial.
+    pub fn assess_at(&self, prompt: &Prompt, dial: Dial) -> Assessment {
+        let texts = human_texts(prompt);
+        let weighed = self.weigh(&texts);
+        let tags = weighed.scales.tags(dial);
+        let (risk, confidence) = self.level(&weighed, &tags, dial);
+        let mut evidence = weighed.scales.evidence;
+        evidence.extend(weighed.of_kind);
         let (content, found) = self.content.find(texts.iter().map(|(turn, text)| (*turn, text.as_ref())));
         evidence.extend(found);
         evidence.sort_by(|one, other| other.weight.abs().total_cmp(&one.weight.abs()));
         evidence.truncate(EVIDENCE_AT_MOST);
+        let images = prompt.images().count() as u32;
+        let tokens = tokens::estimate(prompt);
+        let difficulty = Difficulty::UNKNOWN;
+        Assessment { tokens, tags, risk, confidence, kind: weighed.kind, content, difficulty, images, evidence }
+    }
 
-        Assessment {
-            tokens: tokens::estimate(prompt),
-            tags,
-            risk,
-            kind,
-            content,
-            images: prompt.images().count() as u32,
-            evidence,
+    /// What the level of a prompt is judged by, for those who fit the weights.
+    pub fn features(&self, prompt: &Prompt) -> Features {
+        let weighed = self.weigh(&human_texts(prompt));
+        level::features(&weighed.scales, &weighed.scales.tags(Dial::default()), weighed.kind)
+    }
+
+    fn weigh(&self, texts: &[(u32, Cow<'_, str>)]) -> Weighed<'_> {
+        let heard: Vec<Heard> =
+            texts.iter().rev().zip(SHARES).map(|((turn, text), share)| self.hear(*turn, text, share)).collect();
+        let mut scales = Scales::new(&self.own_tags);
+        heard.iter().for_each(|heard| scales.add(&self.lexicon, heard));
+        let (kind, of_kind) = heard.first().map_or((Kind::Other, Vec::new()), |last| kind::kind(&self.lexicon, last));
+        let judgeable = heard.first().is_some_and(|last| last.prose > 0)
+            && (!scales.evidence.is_empty() || texts.last().is_some_and(|(_, text)| language::is_known(text)));
+        Weighed { scales, kind, of_kind, judgeable }
+    }
+
+    /// The level, never below what the configuration demands of the tags.
+    fn level(&self, weighed: &Weighed<'_>, tags: &TagSet, dial: Dial) -> (Risk, Confidence) {
+        let middle = weighed.scales.tags(Dial::default());
+        let features = level::features(&weighed.scales, &middle, weighed.kind);
+        let (risk, confidence) = level::level(&self.model, &features, dial, weighed.judgeable);
+        let demanded = tags.iter().filter_map(|tag| self.settings.least_risk(&tag)).max();
+        match demanded.filter(|demanded| *demanded > risk) {
+            Some(demanded) => (demanded, Confidence::of_percent(100)),
+            None => (risk, confidence),
         }
     }
 
@@ -97,6 +149,12 @@ impl Assessor {
     }
 }
 
+/// The texts of the human's turns, with the turns' numbers.
+fn human_texts(prompt: &Prompt) -> Vec<(u32, Cow<'_, str>)> {
+    let human = (0_u32..).zip(&prompt.turns).filter(|(_, turn)| turn.role == Role::User);
+    human.map(|(number, turn)| (number, prompt.turn_text(turn))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
@@ -106,7 +164,7 @@ mod tests {
     use super::*;
     use crate::domain::{Content, Risk, Signal, Tag};
 
-    static ASSESSOR: LazyLock<Assessor> = LazyLock::new(Assessor::new);
+    static ASSESSOR: LazyLock<Assessor> = LazyLock::new(Assessor::default);
 
     fn assess(turns: &[(Role, &str)]) -> Assessment {
         ASSESSOR.assess(&sample::turns(turns))
@@ -114,7 +172,7 @@ mod tests {
 
     fn check(text: &str, tags: &[Tag], risks: &[Risk]) {
         let assessment = assess(&[(Role::User, text)]);
-        assert_eq!(assessment.tags.iter().collect::<Vec<_>>(), tags, "{text}");
+        assert_eq!(assessment.tags.known().collect::<Vec<_>>(), tags, "{text}");
         assert!(risks.contains(&assessment.risk), "{text}: {}", assessment.risk);
     }
 
@@ -185,7 +243,8 @@ mod tests {
     fn evidence_points_at_the_words() {
         let text = "Résumé: there is a deadlock between the workers";
         let assessment = assess(&[(Role::System, "be brief"), (Role::User, text)]);
-        let piece = assessment.evidence.iter().find(|piece| piece.signal == Signal::Tag(Tag::Concurrency)).unwrap();
+        let piece =
+            assessment.evidence.iter().find(|piece| piece.signal == Signal::Tag(Tag::Concurrency.into())).unwrap();
         let (start, end) = (piece.offset as usize, (piece.offset + piece.length) as usize);
         assert_eq!((piece.turn, &text[start..end]), (1, "deadlock"));
         assert!(assessment.evidence.is_sorted_by(|one, other| one.weight.abs() >= other.weight.abs()));

@@ -1,33 +1,24 @@
-//! Risk tags and risk level, from what the phrases say.
+//! The sums of what the phrases say, and the risk tags that they make.
 
 use super::lexicon::{Bond, Hit, Lexicon};
-use crate::domain::{Evidence, Kind, Risk, Signal, Tag, TagSet};
+use super::phrases::Says;
+use super::settings::Dial;
+use crate::domain::{AnyTag, Evidence, OwnTag, Risk, Signal, Tag, TagSet};
 
 /// How much evidence a tag needs: in a short wish each word is about the matter, in a long text many are not.
-const ENOUGH: f32 = 0.65;
-const ENOUGH_LONG: f32 = 0.9;
+const ENOUGH: f32 = 0.55;
+const ENOUGH_LONG: f32 = 0.78;
+/// How much of that it needs at the careful and at the thrifty end of the dial.
+const CAREFUL: f32 = 0.7;
+const THRIFTY: f32 = 1.6;
 /// How many bytes of prose make a long text.
 const LONG: f32 = 500.0;
-/// This share of it is worth a second look: no tag, but not low either.
-const DOUBTFUL: f32 = 0.7;
 /// What a second phrase of the same group adds.
 const REPEATED: f32 = 0.3;
 /// What calm counts that stands elsewhere than where the wish is told.
 const CALM_ASIDE: f32 = 0.25;
 /// How far a tag may stay behind the strongest one.
 const SECONDARY: f32 = 0.6;
-
-/// From here on the damage is high.
-const HIGH: f32 = 0.55;
-/// What the signs of a live system or of a loss add to it.
-const STAKES: f32 = 0.4;
-/// What it adds that more than one tag is touched.
-const SEVERAL: f32 = 0.4;
-/// A long report tells what an error would look like, so one is seen sooner.
-const LONG_TELLS: f32 = 0.25;
-/// So much at stake is not low even where no tag is known.
-const DOUBTFUL_STAKES: f32 = 0.3;
-
 /// A tag this strong asks no more of the others.
 const STRONG: f32 = 2.4;
 
@@ -44,18 +35,27 @@ pub(super) struct Heard {
 }
 
 /// The sums for every signal, and what they are made of.
-#[derive(Default)]
-pub(super) struct Scales {
+pub(super) struct Scales<'a> {
+    own_tags: &'a [OwnTag],
     tags: [f32; Tag::ALL.len()],
-    calm: f32,
-    stakes: f32,
-    /// How many bytes of prose the last human turn has.
-    prose: f32,
+    own: Vec<f32>,
+    /// What speaks against every tag.
+    pub(super) calm: f32,
+    /// What speaks for damage.
+    pub(super) stakes: f32,
+    /// How many bytes of prose the human turns have, older ones counted less.
+    pub(super) prose: f32,
     /// Every contribution.
     pub(super) evidence: Vec<Evidence>,
 }
 
-impl Scales {
+impl<'a> Scales<'a> {
+    /// Nothing heard yet.
+    pub(super) fn new(own_tags: &'a [OwnTag]) -> Self {
+        let own = vec![0.0; own_tags.len()];
+        Self { own_tags, tags: Default::default(), own, calm: 0.0, stakes: 0.0, prose: 0.0, evidence: Vec::new() }
+    }
+
     /// Adds what was heard in one turn.
     pub(super) fn add(&mut self, lexicon: &Lexicon, heard: &Heard) {
         self.prose += heard.prose as f32 * heard.share;
@@ -64,93 +64,71 @@ impl Scales {
             let mut hits = by_group.strongest(number);
             let Some(hit) = hits.next() else { continue };
             let strength = hit.strength + REPEATED * hits.next().map_or(0.0, |second| second.strength);
-            for &(signal, weight) in group.speaks {
-                self.weigh(heard, hit, signal, weight * strength);
+            for &(says, weight) in &group.speaks {
+                self.weigh(heard, hit, says, weight * strength);
             }
         }
         for bond in &lexicon.bonds {
             if let Some(hit) = by_group.nearest(bond) {
-                for &(signal, weight) in bond.speaks {
-                    self.weigh(heard, &hit, signal, weight * hit.strength);
+                for &(says, weight) in bond.speaks {
+                    self.weigh(heard, &hit, says, weight * hit.strength);
                 }
             }
         }
     }
 
-    fn weigh(&mut self, heard: &Heard, hit: &Hit, signal: Signal, weight: f32) {
+    fn weigh(&mut self, heard: &Heard, hit: &Hit, says: Says, weight: f32) {
         let weight = weight * heard.share;
-        match signal {
-            Signal::Tag(tag) => self.tags[tag as usize] += weight,
-            Signal::Risk(Risk::Low) => self.calm += if hit.central { weight } else { weight * CALM_ASIDE },
-            Signal::Risk(_) => self.stakes += weight,
-            Signal::Kind(_) | Signal::Content(_) => return,
-        }
-        self.evidence.push(Evidence {
-            signal,
-            turn: heard.turn,
-            offset: hit.start as u32,
-            length: (hit.end - hit.start) as u32,
-            weight,
-        });
-    }
-
-    /// The tags with enough evidence for them.
-    pub(super) fn tags(&self) -> TagSet {
-        let strongest = self.strongest().min(STRONG);
-        let enough = |tag: &Tag| {
-            let score = self.score(*tag);
-            score >= self.enough() && score >= strongest * SECONDARY
+        let signal = match says {
+            Says::Tag(tag) => {
+                self.tags[tag as usize] += weight;
+                Signal::Tag(tag.into())
+            }
+            Says::Own(number) => {
+                self.own[usize::from(number)] += weight;
+                Signal::Tag(AnyTag::Own(self.own_tags[usize::from(number)].clone()))
+            }
+            Says::Calm => {
+                self.calm += if hit.central { weight } else { weight * CALM_ASIDE };
+                Signal::Risk(Risk::Low)
+            }
+            Says::Stakes => {
+                self.stakes += weight;
+                Signal::Risk(Risk::High)
+            }
+            Says::Kind(_) => return,
         };
-        Tag::ALL.iter().copied().filter(enough).collect()
+        let (offset, length) = (hit.start as u32, (hit.end - hit.start) as u32);
+        self.evidence.push(Evidence { signal, turn: heard.turn, offset, length, weight });
     }
 
-    /// The damage that a wrong answer may do.
-    pub(super) fn risk(&self, tags: TagSet, kind: Kind) -> Risk {
-        if tags.is_empty() {
-            let in_doubt = self.strongest() >= DOUBTFUL * self.enough() || self.stakes - self.calm >= DOUBTFUL_STAKES;
-            return if in_doubt { Risk::Medium } else { Risk::Low };
-        }
-        let worst = tags.iter().map(damage_of_tag).fold(0.0, f32::max);
-        let several = if tags.len() > 1 { SEVERAL } else { 0.0 };
-        let long = LONG_TELLS * (self.prose / LONG).min(1.0);
-        let damage = worst + damage_of_kind(kind) + several + self.stakes.clamp(0.0, 1.2) * STAKES - long;
-        if damage >= HIGH { Risk::High } else { Risk::Medium }
+    /// The tags with enough evidence for them. A company's own are not held against the others: their words are names.
+    pub(super) fn tags(&self, dial: Dial) -> TagSet {
+        let needed = self.enough() * dial.between(CAREFUL, 1.0, THRIFTY);
+        let least = needed.max(self.strongest().min(STRONG) * SECONDARY);
+        let known = Tag::ALL.iter().copied().filter(|tag| self.score(*tag) >= least).map(AnyTag::Known);
+        let own = self.own_tags.iter().zip(&self.own).filter(|(_, weight)| *weight - self.calm >= needed);
+        known.chain(own.map(|(name, _)| AnyTag::Own(name.clone()))).collect()
     }
 
-    fn enough(&self) -> f32 {
-        ENOUGH + (ENOUGH_LONG - ENOUGH) * (self.prose / LONG).min(1.0)
+    /// How much evidence a tag needs in a text of this length.
+    pub(super) fn enough(&self) -> f32 {
+        ENOUGH + (ENOUGH_LONG - ENOUGH) * self.length()
     }
 
-    fn score(&self, tag: Tag) -> f32 {
+    /// How long the text is: 0 for a few words, 1 for a report.
+    pub(super) fn length(&self) -> f32 {
+        (self.prose / LONG).min(1.0)
+    }
+
+    /// What speaks for a built-in tag when calm is taken off.
+    pub(super) fn score(&self, tag: Tag) -> f32 {
         self.tags[tag as usize] - self.calm
     }
 
-    fn strongest(&self) -> f32 {
+    /// What speaks for the strongest built-in tag.
+    pub(super) fn strongest(&self) -> f32 {
         Tag::ALL.iter().map(|tag| self.score(*tag)).fold(0.0, f32::max)
-    }
-}
-
-/// How costly a wrong answer tends to be, and how late it shows, by what it touches.
-fn damage_of_tag(tag: Tag) -> f32 {
-    match tag {
-        Tag::ProductionInfra => 0.6,
-        Tag::DataIntegrity | Tag::Money | Tag::Architecture => 0.5,
-        Tag::Concurrency => 0.45,
-        Tag::Reliability => 0.35,
-        Tag::Compliance => 0.3,
-        Tag::Security => 0.2,
-        Tag::Performance => 0.1,
-    }
-}
-
-/// How costly a wrong answer tends to be by the sort of work: a plan is followed, a script is tried.
-fn damage_of_kind(kind: Kind) -> f32 {
-    match kind {
-        Kind::Design | Kind::DebugIncident => 0.5,
-        Kind::Review | Kind::DataQuery => 0.4,
-        Kind::Refactor => 0.15,
-        Kind::Boilerplate | Kind::Explain | Kind::Tests | Kind::Docs | Kind::Chat => -0.1,
-        Kind::Bugfix | Kind::Other => 0.0,
     }
 }
 

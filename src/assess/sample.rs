@@ -49,7 +49,11 @@ fn prompt(body: String, turns: Vec<Turn>) -> Prompt {
         max_output: None,
         answers: 1,
         dear_tier: false,
+        background: false,
         pins: Vec::new(),
         signed: Vec::new(),
+        calls: Vec::new(),
+        named: None,
+        cache_life: None,
     }
 }

@@ -419,7 +419,7 @@ fn window_name(id: &AccountId) -> Arc<str> {
 }
 
 /// The share of `limit` that `used` is, in hundredths of a percent, rounded down: 100 % is only told when it is reached.
-fn share(used: Pico, limit: Pico) -> u32 {
+pub fn share(used: Pico, limit: Pico) -> u32 {
     let hundredths = used.get().saturating_mul(10_000).checked_div(limit.get()).unwrap_or(i128::from(u32::MAX));
     u32::try_from(hundredths.max(0)).unwrap_or(u32::MAX)
 }

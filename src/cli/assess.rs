@@ -1,39 +1,40 @@
-//! `weighbridge assess --jsonl`: assesses prompts from standard input, one a line, so that the assessor can be measured
-//! on anybody's labelled prompts.
+//! `weighbridge assess`: assesses prompts from standard input, one a line (`--jsonl`), or measures the assessments on a
+//! file of labelled prompts (`--eval`), so that anybody can do both on prompts of their own.
+
+mod eval;
+mod figures;
+pub mod labelled;
 
 use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::assess::Assessor;
-use crate::dialect::{self, Limits};
-use crate::domain::{ContentSet, Door, Kind, Risk, TagSet};
-
-/// Prompts are read from a file of the caller's own, so depth is limited only to keep the stack.
-const LIMITS: Limits = Limits { max_depth: 128 };
-/// The lines that mark turns in an exported transcript, and the roles they stand for.
-const MARKERS: [(&str, &str); 4] =
-    [("[system]", "system"), ("[user]", "user"), ("[assistant]", "assistant"), ("[developer]", "developer")];
+use crate::domain::{Confidence, ContentSet, Kind, Risk, TagSet};
 
 /// Arguments of `assess`.
 #[derive(clap::Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
 pub struct Args {
     /// One JSON object a line in, `{"id", "prompt" | "messages"}`; one a line out.
-    #[arg(long, required = true)]
-    pub jsonl: bool,
-}
-
-/// A line in.
-#[derive(Deserialize)]
-struct Question<'a> {
-    id: Value,
-    prompt: Option<String>,
-    #[serde(borrow)]
-    messages: Option<&'a RawValue>,
+    #[arg(long, group = "what")]
+    jsonl: bool,
+    /// Measure on labelled prompts: lines of `{"id", "prompt" | "messages", "tags", "risk", "kind", "content"}`.
+    #[arg(long, group = "what", value_name = "FILE")]
+    eval: Option<PathBuf>,
+    /// Print the figures of `--eval` as JSON.
+    #[arg(long, requires = "eval")]
+    json: bool,
+    /// How often the prompts are drawn anew for the intervals of `--eval`; 0: no intervals.
+    #[arg(long, requires = "eval", value_name = "TIMES", default_value_t = 1000)]
+    boot: usize,
+    /// The configuration whose [assess] counts [default: routes.toml if there is one, else what is built in].
+    #[arg(long)]
+    config: Option<PathBuf>,
 }
 
 /// A line out.
@@ -43,38 +44,60 @@ struct Answer {
     tokens: u64,
     tags: TagSet,
     risk: Risk,
+    confidence: Confidence,
     kind: Kind,
     content: ContentSet,
-    /// Not assessed in this version.
-    difficulty: Option<f32>,
+    /// From 0 to 1; 1 if the prompt is unlike all that is known.
+    difficulty: f64,
+    /// Whether that is known.
+    difficulty_known: bool,
 }
 
-/// Assesses standard input. A line that cannot be read is told on standard error and makes the exit code 1; the others
-/// are answered all the same.
-pub fn run(_: Args) -> ExitCode {
+/// Assesses standard input, or measures on a file. A line that cannot be read is told on standard error and makes the
+/// exit code 1; the others are answered all the same.
+pub fn run(args: &Args) -> ExitCode {
+    let assessor = match assessor(args.config.as_deref()) {
+        Ok(assessor) => assessor,
+        Err(problems) => return super::cannot_run(&problems),
+    };
+    if let Some(file) = &args.eval {
+        return eval::run(&assessor, file, args.boot, args.json);
+    }
     let (input, output) = (io::stdin().lock(), io::BufWriter::new(io::stdout().lock()));
-    match assess_lines(input, output, io::stderr().lock()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nothing more can be said when standard error is gone as well.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::from(2)
+    match assess_lines(&assessor, input, output, io::stderr().lock()) {
+        Ok(true) => super::OK.into(),
+        Ok(false) => super::FOUND.into(),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => super::OK.into(),
+        Err(error) => super::cannot_run(&format!("error: {error}")),
+    }
+}
+
+/// The assessor of the configuration. A `routes.toml` that is not named counts if it is there and holds together.
+fn assessor(config: Option<&Path>) -> Result<Arc<Assessor>, crate::config::Problems> {
+    match config {
+        Some(path) => super::check::load(path).map(|config| config.assessor),
+        None => {
+            let beside = Path::new("routes.toml");
+            let config = beside.exists().then(|| super::check::load(beside)).transpose()?;
+            Ok(config.map_or_else(Arc::default, |config| config.assessor))
         }
     }
 }
 
 /// Whether every line could be read.
-fn assess_lines(input: impl BufRead, mut output: impl Write, mut errors: impl Write) -> io::Result<bool> {
-    let assessor = Assessor::new();
+fn assess_lines(
+    assessor: &Assessor,
+    input: impl BufRead,
+    mut output: impl Write,
+    mut errors: impl Write,
+) -> io::Result<bool> {
     let mut all_read = true;
     for (number, line) in (1_u64..).zip(input.split(b'\n')) {
         let line = line?;
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match answer(&assessor, &line) {
+        match answer(assessor, &line) {
             Ok(answer) => {
                 serde_json::to_writer(&mut output, &answer)?;
                 output.write_all(b"\n")?;
@@ -90,55 +113,30 @@ fn assess_lines(input: impl BufRead, mut output: impl Write, mut errors: impl Wr
 }
 
 fn answer(assessor: &Assessor, line: &[u8]) -> Result<Answer, String> {
-    let question: Question<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let messages = match (&question.messages, &question.prompt) {
-        (Some(messages), _) => messages.get().to_owned(),
-        (None, Some(prompt)) => messages_of(prompt).to_string(),
-        (None, None) => return Err("neither `prompt` nor `messages`".to_owned()),
-    };
-    let body = Bytes::from(format!(r#"{{"model":"auto","messages":{messages}}}"#));
-    let prompt = dialect::parse(Door::Chat, body, &LIMITS).map_err(|failure| failure.message)?;
+    let (id, prompt) = labelled::prompt(line)?;
     let assessment = assessor.assess(&prompt);
     Ok(Answer {
-        id: question.id,
+        id,
         tokens: assessment.tokens.expected,
         tags: assessment.tags,
         risk: assessment.risk,
+        confidence: assessment.confidence,
         kind: assessment.kind,
         content: assessment.content,
-        difficulty: None,
+        difficulty: assessment.difficulty.score(),
+        difficulty_known: assessment.difficulty.is_known(),
     })
-}
-
-/// The messages of a plain text: one of the user's, or those of a transcript with a marker line before each turn.
-fn messages_of(text: &str) -> Value {
-    let mut messages: Vec<(&str, String)> = Vec::new();
-    for line in text.lines() {
-        let marker = MARKERS.iter().find(|(marker, _)| line.trim_end() == *marker);
-        match (marker, messages.last_mut()) {
-            (Some((_, role)), _) => messages.push((role, String::new())),
-            (None, Some((_, content))) => {
-                content.push_str(line);
-                content.push('\n');
-            }
-            (None, None) => messages.push(("user", format!("{line}\n"))),
-        }
-    }
-    let messages: Vec<Value> = messages
-        .into_iter()
-        .filter(|(_, content)| !content.trim().is_empty())
-        .map(|(role, content)| json!({"role": role, "content": content.trim_end()}))
-        .collect();
-    if messages.is_empty() { json!([{"role": "user", "content": text}]) } else { Value::Array(messages) }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn run_on(input: &str) -> (bool, String, String) {
         let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let all_read = assess_lines(input.as_bytes(), &mut output, &mut errors).unwrap();
+        let all_read = assess_lines(&Assessor::default(), input.as_bytes(), &mut output, &mut errors).unwrap();
         (all_read, String::from_utf8(output).unwrap(), String::from_utf8(errors).unwrap())
     }
 
@@ -152,16 +150,6 @@ mod tests {
         assert!(errors.starts_with("line 2: ") && errors.contains("line 4: neither `prompt` nor `messages`"));
         let last: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
         assert_eq!((&last["id"], &last["tags"]), (&json!("y"), &json!(["concurrency"])));
-        assert!(last["tokens"].as_u64().is_some_and(|tokens| tokens > 8) && last["difficulty"].is_null());
-    }
-
-    #[test]
-    fn a_transcript_is_split_at_its_markers() {
-        let messages =
-            messages_of("[system]\nbe brief\n[user]\nlist\n```\n[1]\n```\n[assistant]\ndone\n[user]\nthanks");
-        let roles: Vec<&str> =
-            messages.as_array().unwrap().iter().filter_map(|message| message["role"].as_str()).collect();
-        assert_eq!(roles, ["system", "user", "assistant", "user"]);
-        assert_eq!(messages_of("no markers\nat all"), json!([{"role": "user", "content": "no markers\nat all"}]));
+        assert!(last["tokens"].as_u64().is_some_and(|tokens| tokens > 8) && last["difficulty"].is_number());
     }
 }

@@ -1,4 +1,6 @@
-//! `weighbridge explain`: why a request goes where it goes, without sending it.
+//! `weighbridge explain`: why a request goes where it goes, without sending it; or why a past one went where it went.
+
+mod past;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -10,18 +12,25 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::admit::Key;
-use crate::assess::Assessor;
 use crate::config::{Config, Trial};
 use crate::dialect::{self, Limits};
-use crate::domain::{App, Assessment, Caller, Content, Door, Evidence, Facts, HeaderFacts, Label, Prompt, Signal};
+use crate::domain::{
+    App, Assessment, Caller, Content, Door, Evidence, Facts, HeaderFacts, Label, Prompt, RequestId, Signal,
+};
 use crate::route::{Explanation, explain};
 
 /// What `explain` is called with.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The request's body, as a client sends it; `-` reads standard input.
-    #[arg(long, value_name = "FILE|-")]
-    request: PathBuf,
+    #[arg(long, value_name = "FILE|-", required_unless_present = "id")]
+    request: Option<PathBuf>,
+    /// A past request, by its id (the header x-weighbridge-request-id): what was decided then, and whether it would be today.
+    #[arg(long, value_name = "REQUEST_ID", conflicts_with = "request", value_parser = request_id)]
+    id: Option<RequestId>,
+    /// With --id: the ledger's file, whatever the configuration names.
+    #[arg(long, value_name = "FILE", requires = "id")]
+    ledger: Option<PathBuf>,
     /// What the body is asked of, such as `messages` [default: what the body looks like].
     #[arg(long, value_parser = door)]
     door: Option<Door>,
@@ -71,13 +80,13 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return super::cannot_run(&problems),
     };
-    let trial = match trial(args, &config) {
+    let Some(request) = &args.request else { return past::run(args, &config) };
+    let trial = match trial(args, request, &config) {
         Ok(trial) => trial,
         Err(reason) => return super::cannot_run(&reason),
     };
     let at_millis = args.at.map_or_else(super::now_millis, |at| u64::try_from(at.as_millisecond()).unwrap_or(0));
-    let assessor = Assessor::new();
-    let (facts, assessment) = trial.facts(&config.rules, &|prompt| assessor.assess(prompt), at_millis);
+    let (facts, assessment) = trial.facts(&config.rules, &|prompt| config.assessor.assess(prompt), at_millis);
     let explanation = explain(&config.rules, &facts, &trial.situation());
     let report = Report { assessment: &assessment, facts: &facts, explanation: &explanation };
     let printed = if args.json { super::print_json(&report) } else { print(&trial.prompt, &report) };
@@ -87,8 +96,8 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
-    let body = read(&args.request).map_err(|error| format!("{}: {error}", args.request.display()))?;
+fn trial(args: &Args, request: &Path, config: &Config) -> Result<Trial, String> {
+    let body = read(request).map_err(|error| format!("{}: {error}", request.display()))?;
     let limits = Limits { max_depth: config.bounds.max_depth };
     let door = args.door.unwrap_or_else(|| dialect::likely_door(&body));
     let prompt = dialect::parse(door, Bytes::from(body), &limits).map_err(|failure| failure.message)?;
@@ -108,6 +117,10 @@ fn trial(args: &Args, config: &Config) -> Result<Trial, String> {
     let may_choose = key.is_none_or(|key| key.may_choose);
     let (requested_tier, budget_used) = (args.tier.clone(), args.budget_used);
     Ok(Trial { prompt, caller, may_choose, requested_tier, headers, budget_used })
+}
+
+fn request_id(text: &str) -> Result<RequestId, String> {
+    RequestId::parse(text.trim()).ok_or_else(|| "the id of a request is a UUID".to_owned())
 }
 
 /// Hundredths of a percent.
@@ -164,23 +177,12 @@ fn headers(given: &[String]) -> Result<HeaderFacts, String> {
 
 fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let facts = report.facts;
-    let or_none = |words: String| if words.is_empty() { "none".to_owned() } else { words };
-    writeln!(out, "assessment")?;
-    let tokens = facts.tokens;
-    match tokens.is_exact() {
-        true => writeln!(out, "  tokens   {}", tokens.expected)?,
-        false => writeln!(out, "  tokens   about {} ({} to {})", tokens.expected, tokens.low, tokens.high)?,
-    }
-    writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
-    writeln!(out, "  risk     {}", facts.risk)?;
-    writeln!(out, "  kind     {}", facts.kind)?;
-    writeln!(out, "  content  {}", or_none(facts.content.to_string()))?;
+    print_facts(report.facts, &mut out)?;
     if !report.assessment.evidence.is_empty() {
         writeln!(out, "evidence")?;
     }
     for evidence in &report.assessment.evidence {
-        let signal = signal_text(evidence.signal);
+        let signal = signal_text(&evidence.signal);
         writeln!(
             out,
             "  {:+5.1}  {signal:26}  turn {}: {}",
@@ -192,7 +194,22 @@ fn print(prompt: &Prompt, report: &Report<'_>) -> io::Result<()> {
     write!(out, "{}", report.explanation)
 }
 
-fn signal_text(signal: Signal) -> String {
+fn print_facts(facts: &Facts, out: &mut impl Write) -> io::Result<()> {
+    let or_none = |words: String| if words.is_empty() { "none".to_owned() } else { words };
+    writeln!(out, "assessment")?;
+    let tokens = facts.tokens;
+    match tokens.is_exact() {
+        true => writeln!(out, "  tokens   {}", tokens.expected)?,
+        false => writeln!(out, "  tokens   about {} ({} to {})", tokens.expected, tokens.low, tokens.high)?,
+    }
+    writeln!(out, "  tags     {}", or_none(facts.tags.to_string()))?;
+    writeln!(out, "  risk     {}, {} sure", facts.risk, facts.confidence)?;
+    writeln!(out, "  kind     {}", facts.kind)?;
+    writeln!(out, "  difficulty {}", facts.difficulty)?;
+    writeln!(out, "  content  {}", or_none(facts.content.to_string()))
+}
+
+fn signal_text(signal: &Signal) -> String {
     match signal {
         Signal::Tag(tag) => format!("tag {tag}"),
         Signal::Risk(risk) => format!("risk {risk}"),

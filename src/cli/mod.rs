@@ -3,12 +3,15 @@
 pub mod alerts;
 pub mod assess;
 pub mod audit;
+pub mod backtest;
 pub mod budgets;
 pub mod check;
 pub mod connect;
+pub mod coverage;
 pub mod explain;
 pub mod keys;
 pub mod outcomes;
+mod past;
 pub mod prices;
 mod pricing;
 pub mod reconcile;
@@ -54,7 +57,12 @@ enum Command {
     Explain(explain::Args),
     /// Run the [[tests]] of routes.toml.
     Test(test::Args),
+    /// Try rules on past requests: what would go elsewhere, and what that would cost.
+    Backtest(backtest::Args),
+    /// Tell which rules decide anything, and whose requests no rule is about.
+    Coverage(coverage::Args),
     /// Assess prompts from standard input.
+    /// Assess prompts, or measure the assessments on labelled ones.
     Assess(assess::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
@@ -87,7 +95,9 @@ pub fn run() -> ExitCode {
         Command::Connect(args) => connect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
-        Command::Assess(args) => assess::run(args),
+        Command::Backtest(args) => backtest::run(&args),
+        Command::Assess(args) => assess::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),

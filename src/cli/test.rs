@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::assess::Assessor;
+use crate::config::Config;
 use crate::config::rule_tests::{self, TestResult};
 
 /// What `test` is called with.
@@ -24,14 +24,33 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return super::cannot_run(&problems),
     };
-    let assessor = Assessor::new();
-    let results = rule_tests::run(&config, &|prompt| assessor.assess(prompt), super::now_millis());
-    let printed = if args.json { super::print_json(&results) } else { print(&args.config, &results) };
+    let results = rule_tests::run(&config, &|prompt| config.assessor.assess(prompt), super::now_millis());
+    let printed = if args.json {
+        super::print_json(&results)
+    } else {
+        tell_dates(&config, super::now_millis()).and_then(|()| print(&args.config, &results))
+    };
     match printed {
         Err(_) => super::FAILED.into(),
         Ok(()) if results.iter().any(|result| !result.passed) => super::FOUND.into(),
         Ok(()) => super::OK.into(),
     }
+}
+
+/// Warns of rules whose dates have passed: a test that passes by a rule that nobody stands for is worth little.
+fn tell_dates(config: &Config, now_millis: u64) -> io::Result<()> {
+    let mut told = io::stderr().lock();
+    for rule in config.rules.overdue(now_millis) {
+        writeln!(
+            told,
+            "warning: rule `{}` should have been looked at by {} by now (`review_by`)",
+            rule.name, rule.owner
+        )?;
+    }
+    for rule in config.rules.expired(now_millis) {
+        writeln!(told, "warning: rule `{}` has expired: its fallback counts", rule.name)?;
+    }
+    Ok(())
 }
 
 fn print(path: &Path, results: &[TestResult]) -> io::Result<()> {

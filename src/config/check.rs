@@ -3,6 +3,7 @@
 
 mod admin;
 mod alerts;
+mod assess;
 mod budgets;
 mod endpoints;
 mod issuers;
@@ -72,6 +73,8 @@ pub(super) struct Checker<'t, 's> {
     pub(super) taken_out: TakenOut,
     pub(super) surroundings: &'s Surroundings<'s>,
     pub(super) prices: Prices,
+    /// The company's own tags, also those whose declaration has a problem of its own.
+    pub(super) own_tags: Vec<String>,
 }
 
 /// One endpoint, as routing and as forwarding see it.
@@ -102,10 +105,13 @@ impl Checker<'_, '_> {
         let (listen, bounds) = self.server(&raw.server, has);
         let cors = self.cors(&raw.server);
         let ping_interval = self.ping_interval(&raw.server);
+        let background_hold = self.background_hold(&raw.server);
         let mut declared = self.endpoints(&raw.endpoints);
         self.tiers(&raw.tiers, &mut declared);
         let routed = self.routed(&raw.routing, &declared);
         let baseline = self.baseline(&raw.routing, &declared);
+        let assessor = self.assess(&raw.assess);
+        self.own_tags = raw.assess.tags.keys().map(|name| name.value().clone()).collect();
         let rules = self.rules(&raw.rules, &declared);
         let verify = self.verify(&raw.verify, &raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
@@ -132,6 +138,7 @@ impl Checker<'_, '_> {
             listen,
             bounds,
             ping_interval,
+            background_hold,
             cors,
             keys: crate::admit::Keys::new(keys),
             issuers,
@@ -144,6 +151,8 @@ impl Checker<'_, '_> {
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
             shared,
+            assessor,
+            sessions: crate::sessions::Settings::default(),
             budgets: budgets.into(),
             outcomes,
             alerts,

@@ -79,7 +79,7 @@ pub fn parse(text: &str, file: &str, surroundings: &Surroundings<'_>) -> Result<
     }
     let taken_out = shape::fit(&mut document, schema().as_value(), &mut findings);
     let Some(raw) = deserialised(document, &mut findings) else { return Err(Problems(findings.into_sorted())) };
-    let mut checker = Checker { findings, taken_out, surroundings, prices: Prices::default() };
+    let mut checker = Checker { findings, taken_out, surroundings, prices: Prices::default(), own_tags: Vec::new() };
     let version = RulesVersion::from_digest(&Sha256::digest(text).into());
     let config = checker.config(&raw, version);
     let problems = checker.findings.into_sorted();

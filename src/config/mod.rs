@@ -31,10 +31,11 @@ pub use schema::schema;
 pub use text::percentage;
 pub use trial::{Assess, Trial};
 
+use crate::assess::Assessor;
 use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
-use crate::{admit, budget, forward, listen, read, record, registry, route, shared, store, value, verify};
+use crate::{admit, budget, forward, listen, read, record, registry, route, sessions, shared, store, value, verify};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -54,6 +55,8 @@ pub struct Config {
     pub bounds: read::Bounds,
     /// How long an upstream may be silent in a stream before the caller is told that it is waited for.
     pub ping_interval: Duration,
+    /// For how long what was reserved for an answer made in the background waits for its usage.
+    pub background_hold: Duration,
     /// The origins whose pages may ask from a browser.
     pub cors: Vec<hyper::header::HeaderValue>,
     /// Who may ask.
@@ -64,6 +67,8 @@ pub struct Config {
     pub limits: admit::LimitList,
     /// Who may see and change what the admin port has.
     pub admin_tokens: registry::AdminTokens,
+    /// Judges prompts, as careful as the file says and by its words.
+    pub assessor: Arc<Assessor>,
     /// Where requests go.
     pub rules: route::Rules,
     /// What answers are held against.
@@ -78,6 +83,8 @@ pub struct Config {
     pub lacks_ledger_address: bool,
     /// What several replicas share; `None`: this process is the only one.
     pub shared: Option<shared::Settings>,
+    /// How conversations are remembered.
+    pub sessions: sessions::Settings,
     /// How much may be spent, by whom, in which time.
     pub budgets: Arc<[budget::Budget]>,
     /// Where it is told what shipped.

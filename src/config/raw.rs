@@ -3,6 +3,7 @@
 //!
 //! Nothing is required here: `check` misses what is missing, and says so together with everything else.
 
+mod assess;
 mod books;
 mod money;
 mod people;
@@ -18,7 +19,10 @@ use toml::value::Datetime;
 
 use super::located::Located;
 
-pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawEscalations, RawOutcomes, RawShared, RawUrl, StanceWord};
+pub use assess::{RawAssess, RawTag, TagText};
+pub use books::{
+    RawAlerts, RawBranchOf, RawCostPerOutcome, RawEscalations, RawOutcomes, RawShared, RawUrl, StanceWord,
+};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
@@ -70,6 +74,8 @@ pub struct RawFile {
     pub outcomes: RawOutcomes,
     /// Who is told when something is wrong with the money.
     pub alerts: RawAlerts,
+    /// How prompts are judged: how careful, and by which words of your own.
+    pub assess: RawAssess,
     /// What is told on standard error.
     pub log: RawLog,
     /// The rules, in order: the first whose `when` holds decides. The last one has no `when`.
@@ -100,6 +106,8 @@ pub struct RawServer {
     pub max_upload: Option<Located<SizeText>>,
     /// How long an upstream may be silent in a stream before the caller is sent a sign of life. Default `12s`.
     pub ping_interval: Option<Located<DurationText>>,
+    /// For how long what was reserved for an answer made in the background waits for its usage. Default `1h`.
+    pub background_hold: Option<Located<DurationText>>,
     /// Origins whose pages may ask from a browser, such as `https://chat.example.com`. Default: none.
     pub cors: Vec<Located<String>>,
     /// Levels of arrays and objects inside each other in a body. Default 128.

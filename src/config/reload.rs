@@ -13,9 +13,11 @@ use arc_swap::ArcSwap;
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode};
 
-use super::trial::Assess;
 use super::{Config, Problem, Problems, Severity, Strictness, load, rule_tests};
-use crate::domain::RulesVersion;
+use crate::domain::{Assessment, Prompt, RulesVersion};
+
+/// Judges a prompt as a configuration has it judged.
+pub type AssessBy<'a> = dyn Fn(&Config, &Prompt) -> Assessment + 'a;
 
 /// The configuration in use.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl Live {
         path: &Path,
         now: SystemTime,
         env: &dyn Fn(&str) -> Option<String>,
-        assess: &Assess<'_>,
+        assess: &AssessBy<'_>,
         objections: &dyn Fn(&Config) -> Vec<String>,
     ) -> ReloadEvent {
         let mut last_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,10 +107,10 @@ fn prepare(
     path: &Path,
     now: SystemTime,
     env: &dyn Fn(&str) -> Option<String>,
-    assess: &Assess<'_>,
+    assess: &AssessBy<'_>,
 ) -> Result<Config, Problems> {
     let config = load(path, now, env, Strictness::Serve)?;
-    let results = rule_tests::run(&config, assess, millis(now));
+    let results = rule_tests::run(&config, &|prompt| assess(&config, prompt), millis(now));
     let failed = rule_tests::problems(&path.display().to_string(), &results);
     if failed.is_empty() { Ok(config) } else { Err(Problems(failed)) }
 }
@@ -252,7 +254,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::domain::{Assessment, ContentSet, Kind, Prompt, Risk, TagSet, TokenCount};
+    use crate::domain::{Confidence, ContentSet, Difficulty, Kind, Risk, TagSet, TokenCount};
 
     const RULES: &str = r#"
         [endpoints.one]
@@ -296,12 +298,14 @@ mod tests {
 
         fn reload(&self, text: &str) -> ReloadEvent {
             fs::write(self.path(), text).expect("written");
-            let assess = |_: &Prompt| Assessment {
+            let assess = |_: &Config, _: &Prompt| Assessment {
                 tokens: TokenCount::exact(3),
                 tags: TagSet::EMPTY,
                 risk: Risk::Low,
+                confidence: Confidence::of_percent(90),
                 kind: self.kind,
                 content: ContentSet::EMPTY,
+                difficulty: Difficulty::UNKNOWN,
                 images: 0,
                 evidence: vec![],
             };

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::trial::{Assess, Trial};
 use super::{Config, Problem, Severity};
-use crate::domain::{Assessment, Content, Decision, Failure, Kind, Outcome, Risk, Tag};
+use crate::domain::{AnyTag, Assessment, Content, Decision, Failure, Kind, Outcome, Risk};
 use crate::route::decide;
 
 /// A request, and what the rules must do with it.
@@ -35,7 +35,7 @@ pub struct Expectation {
     /// The endpoint that is tried first.
     pub endpoint: Option<String>,
     /// Risk tags that must be found.
-    pub tags: Vec<Tag>,
+    pub tags: Vec<AnyTag>,
     /// The risk level.
     pub risk: Option<Risk>,
     /// The kind of work.
@@ -100,7 +100,7 @@ impl Expectation {
         let mut compared = Compared::default();
         compared.value("risk", self.risk.map(Risk::as_str), || found.risk.to_string());
         compared.value("kind", self.kind.map(Kind::as_str), || found.kind.to_string());
-        for tag in self.tags.iter().filter(|tag| !found.tags.contains(**tag)) {
+        for tag in self.tags.iter().filter(|tag| !found.tags.has(tag)) {
             compared.add("tag", tag.as_str(), found.tags.to_string());
         }
         for flag in self.content.iter().filter(|flag| !found.content.contains(**flag)) {

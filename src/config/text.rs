@@ -7,7 +7,7 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 use toml::value::{Datetime, Offset};
 
-use crate::domain::Risk;
+use crate::domain::{Difficulty, Risk};
 use crate::route::Range;
 
 /// A length of time such as `250ms`, `30s`, `5m`, `2h` or `14d`.
@@ -115,6 +115,28 @@ fn share(text: &str) -> Option<String> {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let fits = !whole.is_empty() && digits(whole) && digits(part) && part.len() <= 2;
     fits.then(|| format!("{comparison} {whole}{part:0<2}"))
+}
+
+/// Shares from 0 to 1 such as `< 0.4`, as a range of what [`Difficulty::compared`] says.
+pub(super) fn difficulty(text: &str) -> Option<Range> {
+    let whole = u64::from(Difficulty::WHOLE);
+    match text.trim() {
+        "unknown" => return Some(Range { min: u64::MAX, max: u64::MAX }),
+        "known" => return Some(Range { min: 0, max: whole }),
+        _ => {}
+    }
+    let parts: Option<Vec<String>> = text.split(',').map(ten_thousandths).collect();
+    range(&parts?.join(","))
+}
+
+/// One of them: `>= 0.45` is `>= 4500`. One exact share is asked for by nobody.
+fn ten_thousandths(text: &str) -> Option<String> {
+    let (comparison, number) = comparison(text);
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = comparison != "=" && digits(whole) && digits(part) && part.len() <= 4;
+    let parts: u64 = fits.then(|| format!("{whole}{part:0<4}").parse().ok())??;
+    (parts <= Difficulty::WHOLE.into()).then(|| format!("{comparison} {parts}"))
 }
 
 /// A date, or a date with a time, in milliseconds since 1970 UTC; without an offset it is taken as UTC.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Limits;
 use super::json::depth;
-use crate::domain::{Failure, FailureKind, Span};
+use crate::domain::{CacheLife, Failure, FailureKind, Span};
 
 /// The fields of a body that a dialect acts on, as they stand in it.
 pub(super) struct Fields<'a> {
@@ -52,6 +52,12 @@ impl<'a> Fields<'a> {
     pub(super) fn names_dear_tier(&self) -> bool {
         let tier = self.set("service_tier").and_then(read::<std::borrow::Cow<'_, str>>);
         tier.is_some_and(|tier| !matches!(&*tier, "auto" | "default" | "standard" | "flex" | "batch"))
+    }
+
+    /// For how long OpenAI is asked to keep the prompt, where the field is one of those read.
+    pub(super) fn asks_to_keep(&self) -> Option<CacheLife> {
+        let retention = self.set("prompt_cache_retention").and_then(read::<Cow<'_, str>>)?;
+        (retention == "24h").then_some(CacheLife::Day)
     }
 
     /// The value read as the type that is expected; `null` is absent.

@@ -1,7 +1,8 @@
 //! What is known of a prompt before it is sent.
 
-use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
+
+use super::{AnyTag, Difficulty, TagSet};
 
 /// Defines a closed list of words once: the enum, its text, its parsing and the list of all.
 macro_rules! words {
@@ -111,97 +112,128 @@ words! {
     }
 }
 
-/// A set of one of the word lists, at most 16 words.
-macro_rules! word_set {
-    ($(#[$doc:meta])* $set:ident of $word:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-        pub struct $set(u16);
+/// A set of content flags.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ContentSet(u16);
 
-        impl $set {
-            /// No words.
-            pub const EMPTY: Self = Self(0);
+impl ContentSet {
+    /// No flags.
+    pub const EMPTY: Self = Self(0);
 
-            /// Adds a word.
-            pub fn insert(&mut self, word: $word) {
-                self.0 |= 1 << word as u16;
-            }
+    /// Adds a flag.
+    pub fn insert(&mut self, flag: Content) {
+        self.0 |= 1 << flag as u16;
+    }
 
-            /// Whether the word is in the set.
-            pub fn contains(self, word: $word) -> bool {
-                self.0 & (1 << word as u16) != 0
-            }
+    /// Whether the flag is in the set.
+    pub fn contains(self, flag: Content) -> bool {
+        self.0 & (1 << flag as u16) != 0
+    }
 
-            /// Whether no word is in the set.
-            pub fn is_empty(self) -> bool {
-                self.0 == 0
-            }
+    /// Whether no flag is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0 == 0
+    }
 
-            /// How many words are in the set.
-            pub fn len(self) -> usize {
-                self.0.count_ones() as usize
-            }
+    /// How many flags are in the set.
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
 
-            /// The words of both sets.
-            pub fn intersection(self, other: Self) -> Self {
-                Self(self.0 & other.0)
-            }
+    /// The flags of both sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(self.0 & other.0)
+    }
 
-            /// The words, in the order of the documentation.
-            pub fn iter(self) -> impl Iterator<Item = $word> {
-                $word::ALL.iter().copied().filter(move |word| self.contains(*word))
-            }
-        }
-
-        impl FromIterator<$word> for $set {
-            fn from_iter<I: IntoIterator<Item = $word>>(words: I) -> Self {
-                let mut set = Self::EMPTY;
-                words.into_iter().for_each(|word| set.insert(word));
-                set
-            }
-        }
-
-        impl std::fmt::Debug for $set {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_set().entries(self.iter()).finish()
-            }
-        }
-
-        /// The words with commas between them.
-        impl std::fmt::Display for $set {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                for (place, word) in self.iter().enumerate() {
-                    write!(f, "{}{word}", if place > 0 { "," } else { "" })?;
-                }
-                Ok(())
-            }
-        }
-
-        impl Serialize for $set {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut list = serializer.serialize_seq(Some(self.len()))?;
-                for word in self.iter() {
-                    list.serialize_element(word.as_str())?;
-                }
-                list.end()
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $set {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Vec::<$word>::deserialize(deserializer).map(Self::from_iter)
-            }
-        }
-    };
+    /// The flags, in the order of the documentation.
+    pub fn iter(self) -> impl Iterator<Item = Content> {
+        Content::ALL.iter().copied().filter(move |flag| self.contains(*flag))
+    }
 }
 
-word_set! {
-    /// Risk tags.
-    TagSet of Tag
+impl Default for Kind {
+    fn default() -> Self {
+        Kind::Other
+    }
 }
-word_set! {
-    /// Content flags.
-    ContentSet of Content
+
+impl FromIterator<Content> for ContentSet {
+    fn from_iter<I: IntoIterator<Item = Content>>(flags: I) -> Self {
+        let mut set = Self::EMPTY;
+        flags.into_iter().for_each(|flag| set.insert(flag));
+        set
+    }
+}
+
+impl std::fmt::Debug for ContentSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// The flags with commas between them.
+impl std::fmt::Display for ContentSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, flag) in self.iter().enumerate() {
+            write!(f, "{}{flag}", if place > 0 { "," } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for ContentSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentSet {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<Content>::deserialize(deserializer).map(Self::from_iter)
+    }
+}
+
+/// How surely the risk level is right: of assessments with this confidence, so many of a hundred are (how that was
+/// measured stands in `docs/assessment.md`). Ordered; written as a number from 0 to 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Confidence(u8);
+
+impl Confidence {
+    /// So many of a hundred; more than all is all.
+    pub const fn of_percent(percent: u8) -> Self {
+        Self(if percent > 100 { 100 } else { percent })
+    }
+
+    /// How many of a hundred.
+    pub fn percent(self) -> u8 {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for Confidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::fmt::Display for Confidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+impl Serialize for Confidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.0) / 100.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Confidence {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let share = f64::deserialize(deserializer)?;
+        Ok(Self::of_percent((share * 100.0).round().clamp(0.0, 100.0) as u8))
+    }
 }
 
 /// How many tokens a prompt has, as far as is known: the true count lies between `low` and `high` (how surely, and on
@@ -234,11 +266,11 @@ impl TokenCount {
 }
 
 /// What a piece of evidence speaks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Signal {
     /// A risk tag.
-    Tag(Tag),
+    Tag(AnyTag),
     /// A risk level, whatever the tag.
     Risk(Risk),
     /// A kind of work.
@@ -248,7 +280,7 @@ pub enum Signal {
 }
 
 /// Why the assessment says what it says: where something was found and how much it counted. Never the text itself.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Evidence {
     /// What it speaks for.
     pub signal: Signal,
@@ -271,10 +303,14 @@ pub struct Assessment {
     pub tags: TagSet,
     /// How much damage a wrong answer does.
     pub risk: Risk,
+    /// How surely the level is right.
+    pub confidence: Confidence,
     /// The sort of work.
     pub kind: Kind,
     /// What the text carries.
     pub content: ContentSet,
+    /// How likely it needs the large model.
+    pub difficulty: Difficulty,
     /// How many images it has.
     pub images: u32,
     /// What speaks for the above, the weightiest first, at most 32 pieces.
@@ -286,10 +322,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_keeps_the_order_of_the_documentation() {
-        let set: TagSet = [Tag::Money, Tag::Security].into_iter().collect();
-        assert_eq!(set.to_string(), "security,money");
-        assert_eq!(serde_json::to_string(&set).expect("a list of words"), r#"["security","money"]"#);
+    fn a_confidence_is_written_as_a_share() {
+        let confidence = Confidence::of_percent(83);
+        assert_eq!(serde_json::to_string(&confidence).expect("a number"), "0.83");
+        assert_eq!(serde_json::from_str::<Confidence>("0.83").expect("a share"), confidence);
+        assert_eq!(serde_json::from_str::<Confidence>("7").expect("a share").percent(), 100);
     }
 
     #[test]

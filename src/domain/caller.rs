@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text::from_text;
 use super::{KeyName, TierName};
 
 /// A short word for attribution (an engineer, a team, a feature): 1 to 96 printable ASCII characters without spaces.
@@ -47,9 +48,9 @@ impl Serialize for Label {
 
 impl<'de> Deserialize<'de> for Label {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let no_label = || serde::de::Error::custom("a label is 1 to 96 printable ASCII characters without spaces");
-        Self::parse(&text).ok_or_else(no_label)
+        from_text(deserializer, |text| {
+            Self::parse(text).ok_or("a label is 1 to 96 printable ASCII characters without spaces")
+        })
     }
 }
 
@@ -104,6 +105,16 @@ impl App {
 impl Serialize for App {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0)
+    }
+}
+
+/// A tool that is on the list no more is one of the others.
+impl<'de> Deserialize<'de> for App {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, |text| {
+            let known = Self::KNOWN.iter().find(|(_, app)| *app == text);
+            Ok::<Self, &str>(known.map_or(Self::OTHER, |(_, app)| App(app)))
+        })
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{EndpointName, Pico, RuleName, TierName};
+use super::{EndpointName, Moving, Pico, RuleName, Staying, TierName};
 
 /// Why an endpoint is no candidate, whatever it would cost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "gate", rename_all = "snake_case")]
 pub enum Gate {
     /// The prompt and the output it must leave room for do not fit into the context window.
@@ -32,7 +32,7 @@ pub enum Gate {
 }
 
 /// An endpoint that was left out.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GatedOut {
     /// Which.
     pub endpoint: EndpointName,
@@ -42,7 +42,7 @@ pub struct GatedOut {
 }
 
 /// An endpoint to try.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Candidate {
     /// Which.
     pub endpoint: EndpointName,
@@ -51,7 +51,7 @@ pub struct Candidate {
 }
 
 /// What is to be done.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Try the candidates in their order.
@@ -60,10 +60,15 @@ pub enum Outcome {
     Deny(Arc<str>),
     /// No endpoint can take it: every one was left out.
     NoneFits,
+    /// Refuse: the agent goes in circles, and a larger model did not help.
+    Stuck {
+        /// How often its last call was made, with the same result.
+        repeats: u32,
+    },
 }
 
 /// A reason, in the order in which it counted.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// The rule was the first whose `when` held.
@@ -107,10 +112,26 @@ pub enum Reason {
         /// To.
         to: TierName,
     },
+    /// The conversation stays with whom it was.
+    Stays {
+        /// With whom.
+        endpoint: EndpointName,
+        /// Why.
+        #[serde(flatten)]
+        why: Staying,
+    },
+    /// The conversation goes on elsewhere.
+    Moves {
+        /// Where it was.
+        from: EndpointName,
+        /// Why.
+        #[serde(flatten)]
+        why: Moving,
+    },
 }
 
 /// Where a request goes, and why: a pure function of rules, facts and the moment's situation.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Decision {
     /// What is to be done.
     pub outcome: Outcome,
@@ -121,7 +142,7 @@ pub struct Decision {
     /// The endpoints to try, in order: the tier's own, then those of the tier it escalates to.
     pub candidates: Vec<Candidate>,
     /// The endpoints left out, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gated_out: Vec<GatedOut>,
     /// Every reason.
     pub reasons: Vec<Reason>,
@@ -133,4 +154,19 @@ pub struct Decision {
     pub escalated_ceiling: Option<Pico>,
     /// Whether a human is to look at the answer before it is used.
     pub human_review: bool,
+}
+
+impl Decision {
+    /// What became of a conversation that had been answered before, in a word; `None`: it is new.
+    pub fn turn(&self) -> Option<&'static str> {
+        if matches!(self.outcome, Outcome::Stuck { .. }) {
+            return Some("stuck");
+        }
+        self.reasons.iter().find_map(|reason| match reason {
+            Reason::Stays { .. } => Some("stayed"),
+            Reason::Moves { why: Moving::Stuck { .. } | Moving::Larger, .. } => Some("escalated"),
+            Reason::Moves { .. } => Some("moved"),
+            _ => None,
+        })
+    }
 }

@@ -1,9 +1,9 @@
 //! Wire formats, and what is asked for in them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A wire format.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Dialect {
     /// OpenAI's Chat Completions, and what else OpenAI and those who are compatible serve in its manner.
     #[serde(rename = "openai-chat")]
@@ -47,10 +47,15 @@ impl Dialect {
     pub fn is_openai(self) -> bool {
         matches!(self, Dialect::OpenaiChat | Dialect::OpenaiResponses)
     }
+
+    /// Whether providers of it keep a prompt only where they are asked to, at a price; the others do so by themselves.
+    pub fn keeps_when_asked(self) -> bool {
+        matches!(self, Dialect::AnthropicMessages | Dialect::BedrockConverse)
+    }
 }
 
 /// What is asked for: each door leads to one kind of answer.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
     /// The next turn of a conversation, in Chat Completions.

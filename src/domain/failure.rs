@@ -65,6 +65,8 @@ pub enum FailureKind {
     NotHeld,
     /// A rule refuses it.
     Denied,
+    /// The agent makes the same call over and over.
+    Stuck,
     /// The caller's request rate is used up.
     RateLimited,
     /// A budget that the request counts under does not hold the dearest it can cost.
@@ -100,6 +102,7 @@ impl FailureKind {
             FailureKind::Untranslatable => "untranslatable",
             FailureKind::NotHeld => "not_held",
             FailureKind::Denied => "denied",
+            FailureKind::Stuck => "stuck",
             FailureKind::RateLimited => "rate_limited",
             FailureKind::BudgetExceeded => "budget_exceeded",
             FailureKind::Overloaded => "overloaded",

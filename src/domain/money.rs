@@ -4,9 +4,10 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, Sub};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::decimal::{Beyond, scaled};
+use super::text::from_text;
 
 /// An amount in pico-dollars (10⁻¹² USD). A price of 1 USD for a million tokens is 1,000,000 pico-dollars a token.
 ///
@@ -96,6 +97,12 @@ impl fmt::Debug for Pico {
 impl Serialize for Pico {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pico {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, |text| Self::parse_usd(text).ok_or("an amount in dollars is decimal text"))
     }
 }
 

@@ -71,7 +71,7 @@ macro_rules! name {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+                super::text::from_text(deserializer, Self::parse)
             }
         }
     };
@@ -100,6 +100,10 @@ name!(
 name!(
     /// A limit on rates (`[[limits]] name = …`).
     LimitName
+);
+name!(
+    /// A risk tag of a company's own (`[assess.tags.NAME]`).
+    OwnTag
 );
 name!(
     /// Whoever issues callers' tokens (`[issuers.NAME]`).

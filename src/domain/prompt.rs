@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Dialect, Door, Mark};
+use super::{CacheLife, Dialect, Door, Mark};
 
 /// A range of bytes of the body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -102,7 +102,7 @@ pub struct Turn {
 }
 
 /// The form in which the answer is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputFormat {
     /// As the model likes.
@@ -151,10 +151,29 @@ pub struct Prompt {
     pub answers: u32,
     /// Whether a service tier is named that may be dearer than the usual one.
     pub dear_tier: bool,
+    /// Whether it is answered before the model has worked, and what comes of it is fetched later.
+    pub background: bool,
     /// Ids of what a provider holds and this request goes on from (an earlier response, a conversation).
     pub pins: Vec<Mark>,
     /// The reasoning in the conversation that only the model which wrote it can read.
     pub signed: Vec<Signed>,
+    /// The calls of tools in the conversation, in order.
+    pub calls: Vec<Call>,
+    /// What the client says beside the conversation from which its name for it can be told, as it stands in the body.
+    pub named: Option<Span>,
+    /// For how long the client asks the provider to keep the prompt; `None`: it does not ask.
+    pub cache_life: Option<CacheLife>,
+}
+
+/// A call of a tool that the model made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Call {
+    /// The turn in which it stands, by its place in [`Prompt::turns`].
+    pub turn: u32,
+    /// The tool's name as a JSON string, quotes included.
+    pub name: Span,
+    /// What it is called with, as it stands in the body; empty if nothing is.
+    pub arguments: Span,
 }
 
 /// A signed or encrypted block of reasoning.
@@ -187,8 +206,12 @@ impl Prompt {
             max_output: None,
             answers: 1,
             dear_tier: false,
+            background: false,
             pins: Vec::new(),
             signed: Vec::new(),
+            calls: Vec::new(),
+            named: None,
+            cache_life: None,
         }
     }
 

@@ -176,7 +176,7 @@ mod tests {
     fn stream(dialect: Dialect, arguments: &str) -> String {
         let (begin, rest) = arguments.split_at(3);
         let name = |name: &str, data: serde_json::Value| format!("event: {name}\ndata: {data}\n\n");
-        let data = |data: serde_json::Value| format!("data: {data}\r\n\r\n");
+        let data = |data: serde_json::Value| format!("data: {data}\n\n");
         match dialect {
             Dialect::OpenaiChat => [
                 data(json!({"choices": [{"index": 0, "delta": {"content": "日本: look"}}]})),
@@ -233,7 +233,10 @@ mod tests {
 
     /// What went out at each moment at which something did, and what was found.
     fn heard(dialect: Dialect, pieces: [&[u8]; 2]) -> (Vec<usize>, Option<Verdict>) {
-        let candidate = Candidate { endpoint: crate::domain::EndpointName::parse("e").expect("a name"), tier: verification().tier.clone() };
+        let candidate = Candidate {
+            endpoint: crate::domain::EndpointName::parse("e").expect("a name"),
+            tier: verification().tier.clone(),
+        };
         let mut hearing = Scrutiny::new(&verification(), &candidate, true).hearing(Wire { dialect, door: Door::Chat });
         let mut framing = Framing::of(Some(b"text/event-stream")).expect("a stream");
         let (mut flowed, mut held) = (Vec::new(), 0);

@@ -45,6 +45,7 @@ pub struct BudgetMetrics {
     refused: Family<BudgetLabel, Counter>,
     overrun: Counter<f64, AtomicU64>,
     unbounded: Counter,
+    untold: Counter,
 }
 
 impl BudgetMetrics {
@@ -57,6 +58,7 @@ impl BudgetMetrics {
             refused: Family::default(),
             overrun: Counter::default(),
             unbounded: Counter::default(),
+            untold: Counter::default(),
         };
         registry.register_with_unit(
             "budget_limit",
@@ -88,6 +90,11 @@ impl BudgetMetrics {
             "Requests of which nobody knows what they can cost",
             metrics.unbounded.clone(),
         );
+        registry.register(
+            "budget_untold",
+            "Answers made in the background that were settled at what was reserved, for nobody fetched their usage",
+            metrics.untold.clone(),
+        );
         metrics
     }
 
@@ -104,6 +111,11 @@ impl BudgetMetrics {
     /// Nothing could be reserved for a request.
     pub fn unbounded(&self) {
         self.unbounded.inc();
+    }
+
+    /// What was reserved for an answer is taken for its cost.
+    pub fn untold(&self) {
+        self.untold.inc();
     }
 
     /// Shows the accounts as they are now, and no others.

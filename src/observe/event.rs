@@ -32,6 +32,8 @@ pub struct RequestEnded {
     pub app: App,
     /// The rule that decided.
     pub rule: Option<RuleName>,
+    /// What became of its conversation, out of a closed list.
+    pub turn: Option<&'static str>,
     /// The tier it went to.
     pub tier: Option<TierName>,
     /// The endpoint whose answer the caller got.
@@ -141,6 +143,10 @@ pub struct Gauges {
     pub ledger: LedgerGauges,
     /// Open connections on the data port.
     pub connections: u64,
+    /// Rules whose day of review is over.
+    pub rules_overdue: u64,
+    /// Rules that have expired.
+    pub rules_expired: u64,
     /// How long ago the registry of keys was last found to be as it is known here.
     pub registry_stale: Duration,
 }

@@ -11,7 +11,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{
-    BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, TriedEvent, ValueMetrics, process, shipping, trace,
+    BudgetMetrics, Gauges, ReloadResult, RequestEnded, SharedMetrics, TriedEvent, ValueMetrics, process, shipping,
+    trace,
 };
 use crate::domain::{Check, EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
@@ -84,6 +85,11 @@ struct SpendLabels {
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct TurnLabel {
+    what: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 struct ResultLabel {
     result: &'static str,
 }
@@ -127,6 +133,7 @@ pub struct Metrics {
     drift: Family<EndpointLabel, Usd>,
     web_searches: Family<EndpointLabel, Counter>,
     estimated: Family<EndpointLabel, Counter>,
+    turns: Family<TurnLabel, Counter>,
     limited: Family<LimitLabels, Counter>,
     tokens_reserved: Counter,
     tokens_settled: Counter,
@@ -149,6 +156,8 @@ pub struct Metrics {
     ledger_rejected: Gauge,
     ledger_failing: Gauge,
     shipping: shipping::Shipping,
+    rules_overdue: Gauge,
+    rules_expired: Gauge,
     registry_stale: Gauge<f64, AtomicU64>,
     panics: Counter,
     turned_away: Counter,
@@ -251,6 +260,11 @@ impl Default for Metrics {
             web_searches: register!("web_searches", "Searches that providers made and charge", Family::default()),
             unpriced: register!("unpriced_requests", "Answers whose cost is unknown", Family::default()),
             estimated: register!("estimated_requests", "Answers whose tokens were counted here", Family::default()),
+            turns: register!(
+                "conversation_turns",
+                "Requests of conversations: new, stayed, moved, escalated, stuck",
+                Family::default()
+            ),
             limited: register!("limited", "Requests or tries that a limit of ours refused", Family::default()),
             tokens_reserved: register!(
                 "limit_tokens_reserved",
@@ -307,6 +321,16 @@ impl Default for Metrics {
                 Gauge::default()
             ),
             shipping: shipping::Shipping::registered(&mut registry),
+            rules_overdue: register!(
+                "rules_overdue",
+                "Rules that should have been looked at by now, as their `review_by` says",
+                Gauge::default()
+            ),
+            rules_expired: register!(
+                "rules_expired",
+                "Rules that have expired, so that their fallback counts",
+                Gauge::default()
+            ),
             registry_stale: register!(
                 "registry_stale",
                 "How long ago keys, tokens and revocations were last compared with the store",
@@ -356,12 +380,16 @@ impl Metrics {
         if let Some((kind, fault)) = event.failure.zip(event.fault) {
             self.failures.get_or_create(&FailureLabels { kind, fault: fault.as_str() }).inc();
         }
+        if let Some(what) = event.turn {
+            self.turns.get_or_create(&TurnLabel { what }).inc();
+        }
         for tried in &event.tried {
             let labels = AttemptLabels { endpoint: tried.endpoint.clone(), outcome: tried.outcome };
             self.attempts.get_or_create(&labels).inc();
             self.verified(event, tried);
         }
-        if event.endpoint.is_some() {
+        // An entry that only settles what an earlier request began has taken no time of anybody.
+        if event.endpoint.is_some() && !event.tried.is_empty() {
             let streamed = if event.streamed { "true" } else { "false" };
             let labels = TimeLabels { tier: event.tier.clone(), streamed };
             self.duration.get_or_create(&labels).observe(event.total.as_secs_f64());
@@ -375,8 +403,10 @@ impl Metrics {
     }
 
     fn spend(&self, event: &RequestEnded) {
-        let (Some(endpoint), Some(usage)) = (&event.endpoint, &event.usage) else { return };
-        for (bucket, tokens) in buckets(usage) {
+        let is_spent = event.usage.is_some() || event.cost.is_some();
+        let Some(endpoint) = event.endpoint.as_ref().filter(|_| is_spent) else { return };
+        let usage = event.usage.unwrap_or_default();
+        for (bucket, tokens) in buckets(&usage) {
             if tokens > 0 {
                 self.tokens.get_or_create(&TokenLabels { endpoint: endpoint.clone(), bucket }).inc_by(tokens);
             }
@@ -479,6 +509,8 @@ impl Metrics {
         self.ledger_rejected.set(whole(ledger.rejected));
         self.ledger_failing.set(i64::from(ledger.failing));
         self.shipping.set(&ledger.shipping);
+        self.rules_overdue.set(whole(gauges.rules_overdue));
+        self.rules_expired.set(whole(gauges.rules_expired));
         self.registry_stale.set(gauges.registry_stale.as_secs_f64());
         if let Some(process) = process::read() {
             self.cpu.set(process.cpu_seconds);

@@ -30,16 +30,6 @@ pub(super) async fn ask_others(shared: Option<&Shared>, recall: &Recall, mut mar
     }
 }
 
-/// Whether the usage of an earlier answer is told here and not by another replica. While the server is gone each tells
-/// what it sees.
-pub(super) async fn is_told_here(shared: Option<&Shared>, recall: &Recall, mark: Mark) -> bool {
-    let is_open = recall.holder(mark).is_some_and(|holder| holder.is_open);
-    match shared.filter(|_| is_open) {
-        Some(shared) => shared.recalled.claim(mark).await.unwrap_or(true),
-        None => true,
-    }
-}
-
 type Endpoints = HashMap<EndpointName, Arc<Endpoint>>;
 
 /// The endpoint that this request must go to, if there is one.

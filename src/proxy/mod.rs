@@ -5,6 +5,7 @@
 //! the answer is the caller's. A request ends once, on the record: its `Trail` sees to that.
 
 mod body;
+mod conversation;
 mod cors;
 mod door;
 mod held;
@@ -15,6 +16,7 @@ mod reply;
 mod spending;
 mod together;
 mod trail;
+mod unfinished;
 mod verified;
 
 use std::sync::Arc;
@@ -27,13 +29,13 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
-use crate::assess::{Assessor, tokens};
+use crate::assess::tokens;
 use crate::config::{Config, Live};
 use crate::dialect;
 use crate::dialect::translate::{self, Context};
 use crate::domain::{
     Candidate, Decision, Dialect, Door as Kind, EndpointName, Facts, Failure, FailureKind, Gate, HeaderFacts, Outcome,
-    Prompt, RequestId, TokenCount,
+    Prompt, RequestId, Standing, TokenCount,
 };
 use crate::forward::{self, Errand, Pool, Upstream};
 use crate::listen::{Answering, Lifecycle, Phase, guarded};
@@ -41,6 +43,7 @@ use crate::read;
 use crate::route::{self, Balance, Situation};
 
 pub use body::Body;
+use conversation::Talk;
 use door::{Door, Way};
 pub use trail::Books;
 use trail::Trail;
@@ -72,8 +75,6 @@ pub struct Proxy {
     pub issuers: Arc<Issuers>,
     /// What is used of limits.
     pub limits: Limits,
-    /// Judges prompts.
-    pub assessor: Assessor,
     /// Connections and breakers.
     pub pool: Pool,
     /// Ledger, metrics, phase.
@@ -147,7 +148,7 @@ impl Proxy {
         let bounds = dialect::Limits { max_depth: config.bounds.max_depth };
         let (prompt, assessment) = unhurried(read.bytes.len(), || {
             let prompt = dialect::parse(asked.kind, read.bytes, &bounds)?;
-            let assessment = self.assessor.assess(&prompt);
+            let assessment = config.assessor.assess(&prompt);
             Ok((prompt, assessment))
         })?;
         admitted.may_name(&prompt.model)?;
@@ -158,13 +159,21 @@ impl Proxy {
         if route::needs_exact_tokens(&config.rules, &facts) {
             facts.tokens = exact(&prompt, facts.tokens);
         }
+        let mut talk = conversation::of(&head.headers, &prompt, &admitted.caller, &mut facts);
         facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
-        held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt)).await;
+        let ask_holders = held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt));
+        let ask_standing = self.standing(config, talk.as_ref(), facts.replies);
+        let ((), standing) = tokio::join!(ask_holders, ask_standing);
+        if let Some(talk) = &mut talk {
+            talk.standing.clone_from(&standing);
+        }
+        trail.talk = talk;
         let held_by = held::by(&self.books.recall, &config.endpoints, &prompt, &admitted.caller)?;
-        let situation = self.situation(config, &admitted, held_by);
+        let moment = self.situation(config, &admitted, held_by);
+        let situation = Situation { is_pinned: !prompt.pins.is_empty(), standing, ..moment };
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, &facts, &situation)?)));
-        check(&decision, &facts)?;
+        check(&decision, &facts, &prompt)?;
 
         // To be asked for an answer instead of a count would cost what nobody wanted.
         let can_count = |one: &&Candidate| {
@@ -190,6 +199,7 @@ impl Proxy {
             trail.prompt_tokens = Some(exact(&prompt, facts.tokens).expected);
         }
         trail.hides_usage = prompt.stream && !prompt.wants_usage;
+        trail.is_background = prompt.background;
         let context = candidates()
             .any(|endpoint| forward::is_translated(endpoint, &prompt))
             .then(|| self.context(&prompt, trail.id, trail.at_millis(), facts.tokens.expected));
@@ -258,7 +268,14 @@ impl Proxy {
             allowed_tiers: admitted.caller.tiers.clone(),
             may_choose: admitted.may_choose,
             held_by,
+            ..Situation::default()
         }
+    }
+
+    /// Where the request's conversation stands.
+    async fn standing(&self, config: &Config, talk: Option<&Talk>, replies: u32) -> Option<Arc<Standing>> {
+        let talk = talk.filter(|_| config.sessions.stay)?;
+        conversation::standing(&self.books.sessions, self.books.shared.as_ref(), &talk.thread, replies).await
     }
 
     /// What is asked beside prompts: probes and the list of models.
@@ -303,10 +320,11 @@ impl Answering for DataPort {
 }
 
 /// A decision that cannot be carried out is a failure to the caller.
-fn check(decision: &Decision, facts: &Facts) -> Result<(), Failure> {
+fn check(decision: &Decision, facts: &Facts, prompt: &Prompt) -> Result<(), Failure> {
     match &decision.outcome {
         Outcome::Forward => Ok(()),
         Outcome::Deny(words) => Err(Failure::new(FailureKind::Denied, &**words)),
+        Outcome::Stuck { repeats } => Err(conversation::stuck(prompt, *repeats)),
         Outcome::NoneFits => {
             let windows = decision.gated_out.iter().filter_map(|left_out| match left_out.gate {
                 Gate::ContextWindow { needed, window } => Some((window, needed)),

@@ -46,7 +46,7 @@ impl Proxy {
         }
 
         let prompt = Prompt::passed(asked.kind, form.model().unwrap_or_default());
-        let assessment = self.assessor.assess(&prompt);
+        let assessment = config.assessor.assess(&prompt);
         let wish = header_text(&head.headers, super::TIER_HEADER);
         let headers = asked_headers(config, &head.headers);
         let facts = route::facts(&prompt, &assessment, &admitted.caller, trail.at_millis(), wish, headers);
@@ -56,12 +56,11 @@ impl Proxy {
             let id = asked.below.split('/').nth(1).unwrap_or_default();
             held::ask_others(self.books.shared.as_ref(), &self.books.recall, vec![Mark::of(id)]).await;
             held_by = Some(held::of_id(&self.books.recall, id, &admitted.caller)?.endpoint);
-            let is_told_here = held::is_told_here(self.books.shared.as_ref(), &self.books.recall, Mark::of(id)).await;
-            trail.billing = if is_told_here { Billing::Once(Mark::of(id)) } else { Billing::Elsewhere };
+            trail.billing = Billing::Once(Mark::of(id));
         }
         let situation = self.situation(config, &admitted, held_by);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));
-        check(&decision, facts)?;
+        check(&decision, facts, &prompt)?;
 
         // To one endpoint only: another has other files, and the body is gone after the first try.
         let chosen = decision.candidates.first().and_then(|one| Some((one, config.endpoints.get(&one.endpoint)?)));

@@ -60,16 +60,16 @@ pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> R
                 state.observe_usage(answer.usage.is_some());
             }
             let failure = answer.is_none().then(|| ("refused_by_provider", fault_of(status)));
-            let end = End {
-                status: status.as_u16(),
-                ending: Ending::Complete,
-                failure,
-                upstream: Some((&endpoint, tier.as_ref())),
-                tally: answer.map(|answer| tally_of(*answer, &bytes)),
-                streamed: false,
+            let tally = answer.map(|answer| tally_of(*answer, &bytes));
+            let closing = Closing { endpoint, tier, status, ending: Ending::Complete, failure, tally, streamed: false };
+            let ended = match trail.must_claim(closing.tally.as_ref()) {
+                true => tokio::spawn(closing.claimed(trail)).await.ok(),
+                false => Some(closing.end(trail).await),
             };
-            let (spent, receipt) = trail.end(end);
-            receipt.await;
+            let Some((trail, spent)) = ended else {
+                let failure = Failure::new(FailureKind::Internal, "a fault in the proxy: the answer was not recorded");
+                return without_record(&failure, Dialect::OpenaiResponses);
+            };
             limited::tell(&trail.remainder(), trail.dialect, &mut headers);
             tell_cost(&spent, &mut headers);
             response(status, headers, Body::whole(bytes))
@@ -155,6 +155,7 @@ pub fn status_of(kind: FailureKind) -> StatusCode {
         FailureKind::Malformed
         | FailureKind::ContextTooLong
         | FailureKind::NoneCapable
+        | FailureKind::Stuck
         | FailureKind::Untranslatable => StatusCode::BAD_REQUEST,
         FailureKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -210,6 +211,42 @@ struct Whose {
     state: Arc<EndpointState>,
 }
 
+/// An answer that has come to its end.
+struct Closing {
+    endpoint: Arc<Endpoint>,
+    tier: Option<TierName>,
+    status: StatusCode,
+    ending: Ending,
+    failure: Option<(&'static str, Fault)>,
+    tally: Option<Tally>,
+    streamed: bool,
+}
+
+impl Closing {
+    /// Ends the trail, at once; the future is ready when its entry is written.
+    fn end(self, mut trail: Trail) -> impl Future<Output = (Trail, Spent)> + Send {
+        let (spent, receipt) = trail.end(End {
+            status: self.status.as_u16(),
+            ending: self.ending,
+            failure: self.failure,
+            upstream: Some((&self.endpoint, self.tier.as_ref())),
+            tally: self.tally,
+            streamed: self.streamed,
+        });
+        async move {
+            receipt.await;
+            (trail, spent)
+        }
+    }
+
+    /// The same of an answer that tells an earlier one's usage, which no other replica must tell as well. It is for a task
+    /// of its own: who hangs up meanwhile must not leave behind what is claimed and not told.
+    async fn claimed(self, mut trail: Trail) -> (Trail, Spent) {
+        trail.claim().await;
+        self.end(trail).await
+    }
+}
+
 fn metered(
     stream: AnswerStream,
     whose: Whose,
@@ -251,19 +288,15 @@ fn metered(
             if how == How::Complete {
                 state.observe_usage(tally.usage.is_some());
             }
-            let end = End {
-                status: status.as_u16(),
-                ending,
-                failure: failure.map(|kind| (kind.as_str(), kind.fault())),
-                upstream: Some((&endpoint, tier.as_ref())),
-                tally: Some(tally),
-                streamed: true,
-            };
+            let failure = failure.map(|kind| (kind.as_str(), kind.fault()));
+            let closing = Closing { endpoint, tier, status, ending, failure, tally: Some(tally), streamed: true };
+            if trail.must_claim(closing.tally.as_ref()) {
+                let closed = tokio::spawn(closing.claimed(trail));
+                return Box::pin(async move { drop(closed.await) });
+            }
             // Appended now, whoever waits for the receipt or does not.
-            let receipt = trail.end(end).1;
-            Box::pin(async move {
-                receipt.await;
-            })
+            let closed = closing.end(trail);
+            Box::pin(async move { drop(closed.await) })
         }),
     })
 }

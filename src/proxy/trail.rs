@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::conversation::{self, Talk};
 use super::door::Door;
 use super::spending;
 use super::together::Together;
+use super::unfinished::{Kept, Unfinished};
 use crate::admit::{Admitted, Pass, Remainder};
 use crate::assess::tokens;
 use crate::budget::{Budgets, Reservation};
@@ -24,6 +26,7 @@ use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
 use crate::record::entry::{Attempt, Charge, Ending, Entry, TOLD};
 use crate::record::{Ledger, Receipt};
+use crate::sessions::Sessions;
 use crate::shared::{Shared, Told};
 
 /// For how long other replicas know who holds a response. Providers keep them for a month; most are gone on from within
@@ -44,6 +47,10 @@ pub struct Books {
     pub budgets: Budgets,
     /// Remembers which endpoint holds what later requests go on from.
     pub recall: Arc<Recall>,
+    /// Remembers where conversations stand.
+    pub sessions: Arc<Sessions>,
+    /// Holds what answers made in the background may cost.
+    pub unfinished: Arc<Unfinished>,
     /// What replicas share; `None`: this process is the only one.
     pub shared: Option<Shared>,
     /// Knows whether the process is ending, which explains answers that break off.
@@ -81,6 +88,8 @@ pub struct Trail {
     pub remainder: Option<Remainder>,
     /// What the rules saw.
     pub facts: Option<Arc<Facts>>,
+    /// What it has to do with its conversation.
+    pub(super) talk: Option<Talk>,
     /// Why the assessment says what it says.
     pub evidence: Vec<Evidence>,
     /// Where it goes.
@@ -93,6 +102,8 @@ pub struct Trail {
     pub body_wait: Duration,
     /// The prompt's tokens, counted because an endpoint that may answer does not tell them.
     pub prompt_tokens: Option<u64>,
+    /// Whether the answer comes before the model has worked.
+    pub is_background: bool,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hides_usage: bool,
     /// What the answer cost by the word of the gateway that sent it, if its headers say so.
@@ -115,6 +126,8 @@ pub enum Billing {
     Once(Mark),
     /// An earlier request's, and another replica tells it.
     Elsewhere,
+    /// An earlier request's that nobody told in time: it has cost what was reserved.
+    AtCeiling(Mark),
 }
 
 /// How a request ended, as far as its trail does not know.
@@ -152,6 +165,8 @@ pub struct Spent {
     pub provider_cost: Option<Pico>,
     /// Whether the provider's word is all that is known of the cost.
     pub is_told: bool,
+    /// Whether it is only known what they can have cost at most.
+    pub is_ceiling: bool,
     /// What they would have cost on the baseline tier.
     pub baseline: Option<Pico>,
     /// What they would have cost on the tier that is asked if the answer fails its verification.
@@ -175,6 +190,7 @@ impl Spent {
             cost: both(self.cost, more.cost),
             provider_cost: both(self.provider_cost, more.provider_cost),
             is_told: self.is_told,
+            is_ceiling: self.is_ceiling,
             baseline: self.baseline,
             straight: self.straight,
             known: self.known + more.known,
@@ -185,8 +201,28 @@ impl Spent {
 impl Trail {
     /// A request has arrived.
     pub fn begin(books: &Books, config: Arc<Config>, door: &Door, app: App) -> Self {
+        let kind = if let Door::Ask(asked) = door { Some(asked.kind) } else { None };
+        let now = (Instant::now(), SystemTime::now());
+        Self::blank(books, config, now, (door.as_str(), kind, door.dialect()), app)
+    }
+
+    /// An earlier request is taken up again, to be settled.
+    pub(super) fn resumed(books: &Books, kept: Kept) -> Self {
+        let Kept { config, arrived, at, door, kind, app, dialect, admitted, facts, decision, reservation, .. } = kept;
+        let mut trail = Self::blank(books, config, (arrived, at), (door, kind, dialect), app);
+        (trail.admitted, trail.facts, trail.decision) = (admitted, facts, decision);
+        trail.reservation = Some(reservation);
+        trail
+    }
+
+    fn blank(
+        books: &Books,
+        config: Arc<Config>,
+        (arrived, at): (Instant, SystemTime),
+        (door, kind, dialect): (&'static str, Option<Kind>, Dialect),
+        app: App,
+    ) -> Self {
         books.metrics.request_began();
-        let at = SystemTime::now();
         let mut random = [0; 10];
         // Without the system's randomness ids differ by time alone, and a second one in the same millisecond would be
         // taken for a replay of the first: the address of this frame tells concurrent requests apart at least.
@@ -197,12 +233,12 @@ impl Trail {
             books: books.clone(),
             config,
             id: RequestId::new(millis(at), random),
-            arrived: Instant::now(),
+            arrived,
             at,
-            door: door.as_str(),
-            kind: if let Door::Ask(asked) = door { Some(asked.kind) } else { None },
+            door,
+            kind,
             app,
-            dialect: door.dialect(),
+            dialect,
             admitted: None,
             pass: None,
             endpoint_pass: None,
@@ -210,12 +246,14 @@ impl Trail {
             tokens_reserved: None,
             remainder: None,
             facts: None,
+            talk: None,
             evidence: Vec::new(),
             decision: None,
             tried: Vec::new(),
             request_bytes: 0,
             body_wait: Duration::ZERO,
             prompt_tokens: None,
+            is_background: false,
             hides_usage: false,
             told_cost: None,
             billing: Billing::Usual,
@@ -238,7 +276,7 @@ impl Trail {
     /// The request has ended. What it cost, and the receipt of its entry.
     pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
         let own = end.upstream.zip(end.tally.as_ref()).map_or(Spent::default(), |((endpoint, tier), tally)| {
-            let spent = self.spent(endpoint, tally, self.told_cost);
+            let spent = self.spent(endpoint, tally, end.ending, self.told_cost);
             Spent { straight: self.straight(&spent, endpoint, tier), ..spent }
         });
         let in_vain = self.in_vain();
@@ -251,8 +289,15 @@ impl Trail {
         let entry = self.entry(&end, &spent, &in_vain, now);
         let ended_micros = entry.at_millis.saturating_mul(1000).saturating_add(entry.total_us);
         let settled = spent.cost.or(Some(spent.known).filter(|known| *known > Pico::ZERO));
+        let unfinished = self.unfinished(&end, &entry);
         spending::settle(self, settled, ended_micros);
         self.remember(&end, &entry);
+        conversation::learn(self, &end, &spent, ended_micros / 1000);
+        match (unfinished, entry.closes) {
+            (Some((mark, kept)), _) => self.books.unfinished.keep(mark, kept, &self.books),
+            (None, Some(mark)) => self.books.unfinished.told(mark),
+            (None, None) => {}
+        }
         // From here on nothing can fail; before, a panic leaves the ending to the drop guard.
         self.has_ended = true;
         self.books.metrics.request_ended(&self.event(&entry, &end));
@@ -287,6 +332,24 @@ impl Trail {
         self.remainder.or(self.pass.as_ref().map(|pass| pass.remainder(Instant::now()))).unwrap_or_default()
     }
 
+    /// Whether the answer tells an earlier one's usage, so that the other replicas are to be asked whether one of them
+    /// has told it.
+    pub fn must_claim(&self, tally: Option<&Tally>) -> bool {
+        let Billing::Once(mark) = self.billing else { return false };
+        let tells = tally.is_some_and(|tally| tally.usage.is_some());
+        tells && self.books.shared.is_some() && self.books.recall.holder(mark).is_some_and(|holder| holder.is_open)
+    }
+
+    /// Makes the usage of an earlier answer, which is in hand, this replica's to tell, unless another has told it. While
+    /// the server is gone each tells what it sees.
+    pub async fn claim(&mut self) {
+        let (Billing::Once(mark), Some(shared)) = (self.billing, &self.books.shared) else { return };
+        if !shared.recalled.claim(mark).await.unwrap_or(true) {
+            self.books.recall.close(mark);
+            self.billing = Billing::Elsewhere;
+        }
+    }
+
     /// Takes note of who holds what later requests may go on from.
     fn remember(&self, end: &End<'_>, entry: &Entry) {
         let Some(((endpoint, _), tally)) = end.upstream.zip(end.tally.as_ref()) else { return };
@@ -311,28 +374,68 @@ impl Trail {
     fn closes(&self, spent: &Spent) -> Option<Mark> {
         match self.billing {
             Billing::Once(mark) => spent.usage.map(|_| mark),
+            Billing::AtCeiling(mark) => Some(mark),
             Billing::Usual | Billing::Elsewhere => None,
         }
     }
 
+    /// What stays reserved after this request has ended, for the model works on: until that is told under this mark.
+    fn unfinished(&mut self, end: &End<'_>, entry: &Entry) -> Option<(Mark, Kept)> {
+        let (endpoint, tier) = end.upstream?;
+        let mark = *end.tally.as_ref()?.marks.first()?;
+        if !self.is_background || self.billing != Billing::Usual || !entry.is_open() {
+            return None;
+        }
+        let endpoint = Arc::clone(self.config.endpoints.get(&endpoint.name)?);
+        let reservation = self.reservation.take_if(|reservation| reservation.amount() > Pico::ZERO)?;
+        let kept = Kept {
+            config: Arc::clone(&self.config),
+            arrived: self.arrived,
+            at: self.at,
+            door: self.door,
+            kind: self.kind,
+            app: self.app,
+            dialect: self.dialect,
+            admitted: self.admitted.clone(),
+            facts: self.facts.clone(),
+            decision: self.decision.clone(),
+            endpoint,
+            tier: tier.cloned(),
+            reservation,
+        };
+        Some((mark, kept))
+    }
+
     /// Whether an answer without usage is counted here: where tokens are what is paid for, and the model has answered.
-    fn is_countable(&self, tally: &Tally) -> bool {
+    fn is_countable(&self, tally: &Tally, ending: Ending) -> bool {
         match self.kind {
             Some(Kind::Chat | Kind::Messages | Kind::Completions | Kind::Embeddings | Kind::Rerank) => true,
-            // Begun in the background, it has said nothing yet.
-            Some(Kind::Responses) => !tally.text.is_empty(),
+            // Begun in the background, it has said nothing yet, or goes on although nobody listens.
+            Some(Kind::Responses) => !tally.text.is_empty() && (!self.is_background || ending == Ending::Complete),
             _ => false,
         }
     }
 
+    /// What became of its conversation, in a word; `None` where it is none, or was asked the same before.
+    fn turn(&self) -> Option<&'static str> {
+        let talk = self.talk.as_ref().filter(|talk| !talk.is_retry)?;
+        let is_counted = self.kind.is_some_and(|kind| !kind.is_counting());
+        let word = self.decision.as_ref().filter(|_| is_counted)?.turn();
+        word.or_else(|| talk.standing.is_none().then_some("new"))
+    }
+
     /// What an answer used and cost. Usage that the provider did not tell is counted here.
-    fn spent(&self, endpoint: &Endpoint, tally: &Tally, told_cost: Option<Pico>) -> Spent {
+    fn spent(&self, endpoint: &Endpoint, tally: &Tally, ending: Ending, told_cost: Option<Pico>) -> Spent {
+        if let Billing::AtCeiling(_) = self.billing {
+            let cost = self.reservation.as_ref().map(Reservation::amount);
+            return Spent { cost, is_ceiling: true, ..Spent::default() };
+        }
         let is_told_here = match self.billing {
             // A batch tells its usage each time it is looked at, and at another price than ours.
             Billing::Usual if matches!(self.kind, Some(Kind::Files | Kind::Batches)) => false,
-            Billing::Usual => tally.usage.is_some() || self.is_countable(tally),
+            Billing::Usual => tally.usage.is_some() || self.is_countable(tally, ending),
             Billing::Once(mark) => tally.usage.is_some() && self.books.recall.close(mark),
-            Billing::Elsewhere => false,
+            Billing::Elsewhere | Billing::AtCeiling(_) => false,
         };
         if !is_told_here || self.kind.is_some_and(Kind::is_counting) {
             return Spent::default();
@@ -358,6 +461,7 @@ impl Trail {
             cost,
             provider_cost,
             is_told: told.is_some(),
+            is_ceiling: false,
             baseline: baseline.and_then(|baseline| baseline.price.cost(&usage, self.at, None)),
             straight: None,
             known: cost.unwrap_or(Pico::ZERO),
@@ -381,7 +485,7 @@ impl Trail {
             let endpoint = self.config.endpoints.get(&tried.endpoint)?;
             let Used { usage, cost, service_tier, text } = used;
             let tally = Tally { usage, cost, service_tier, text, ..Tally::default() };
-            Some(self.spent(endpoint, &tally, None)).filter(|spent| spent.usage.is_some())
+            Some(self.spent(endpoint, &tally, Ending::Complete, None)).filter(|spent| spent.usage.is_some())
         };
         self.tried.iter().map(spent).collect()
     }
@@ -410,7 +514,7 @@ impl Trail {
         let endpoint = end.upstream.map(|(endpoint, _)| endpoint);
         let first_content = end.tally.as_ref().and_then(|tally| tally.first_content);
         let since = |moment: Instant| micros(moment.saturating_duration_since(self.arrived));
-        let is_paid = spent.usage.is_some();
+        let is_paid = spent.usage.is_some() || spent.is_ceiling;
         Entry {
             id: self.id,
             at_millis: millis(self.at),
@@ -432,14 +536,15 @@ impl Trail {
             tier: end.upstream.and_then(|(_, tier)| tier.cloned()),
             model: endpoint.map(|endpoint| Arc::clone(&endpoint.model)),
             usage: spent.usage.map(|(usage, _)| usage),
-            usage_source: spent.usage.map(|(_, source)| source),
+            usage_source: spent.usage.map(|(_, source)| source).or(spent.is_ceiling.then_some(UsageSource::Estimated)),
             service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
             price_version: is_paid.then(|| match spent.is_told {
                 true => TOLD.into(),
                 false => Arc::clone(&self.config.price_version),
             }),
             cost: spent.cost,
-            reserved: self.reservation.as_ref().map(Reservation::amount),
+            // What is settled late was told as reserved by the entry of its request.
+            reserved: self.reservation.as_ref().map(Reservation::amount).filter(|_| !spent.is_ceiling),
             provider_cost: spent.provider_cost,
             baseline: spent.baseline,
             straight: spent.straight,
@@ -465,6 +570,9 @@ impl Trail {
     /// What we added before an upstream was asked: from arrival on, less the time in which the body arrived.
     fn overhead(&self, now: Instant) -> Duration {
         let asked = self.tried.first().map_or(now, |first| first.started);
+        if let Billing::AtCeiling(_) = self.billing {
+            return Duration::ZERO;
+        }
         asked.saturating_duration_since(self.arrived).saturating_sub(self.body_wait)
     }
 
@@ -514,9 +622,10 @@ impl Trail {
             key: entry.key.clone(),
             app: entry.app,
             rule: self.decision.as_ref().and_then(|decision| decision.rule.clone()),
+            turn: self.turn(),
             tier: entry.tier.clone(),
             endpoint: entry.endpoint.clone(),
-            tags: self.facts.as_ref().map_or_else(Default::default, |facts| facts.tags),
+            tags: self.facts.as_ref().map_or_else(Default::default, |facts| facts.tags.clone()),
             risk: self.facts.as_ref().map(|facts| facts.risk),
             status: end.status,
             ending: end.ending.as_str(),

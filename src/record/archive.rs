@@ -2,6 +2,7 @@
 //! answers.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use tokio_postgres::types::Json;
@@ -11,6 +12,7 @@ use super::file::LedgerError;
 use super::period::Period;
 use super::query::{self, Reader};
 use super::report::gather::Tentative;
+use super::report::stages::{Staged, Stages};
 use super::report::{Filter, GroupBy, Line, Report, Spent, database};
 use super::restate::{self, Restated};
 use super::settings::Settings;
@@ -46,6 +48,10 @@ impl Archive {
         &self.path
     }
 
+    pub(super) fn database(&self) -> Option<&Pool> {
+        self.database.as_ref()
+    }
+
     /// Where it is, for people.
     pub fn place(&self) -> String {
         let path = self.path.display();
@@ -71,6 +77,26 @@ impl Archive {
     /// If the ledger cannot be read.
     pub fn report_blocking(&self, filter: &Filter, by: &[GroupBy]) -> Result<Report, LedgerError> {
         wait(|| self.report(filter, by))
+    }
+
+    /// What was spent, put together by the stages of each work, by what names that work, and by all of `by` besides. Each
+    /// line's keys are its branch, pull request, feature and engineer, and then those of `by`.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub async fn by_stage(
+        &self,
+        filter: &Filter,
+        by: &[GroupBy],
+        stages: &Arc<Stages>,
+    ) -> Result<Vec<Staged>, LedgerError> {
+        let by: Vec<GroupBy> = Stages::NAMED_BY.into_iter().chain(by.iter().copied()).collect();
+        if let Some(pool) = &self.database {
+            let unshipped = self.unshipped(filter, &by).await?;
+            return database::by_stage(pool, filter, &by, stages, unshipped).await;
+        }
+        let (filter, stages) = (filter.clone(), Arc::clone(stages));
+        self.in_the_file(move |reader| reader.by_stage(&filter, &by, &stages)).await
     }
 
     /// What requests that arrived from `since_millis` on cost, by whose they are; all together for everybody. Only entries

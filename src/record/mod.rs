@@ -33,6 +33,7 @@ mod pen;
 pub mod period;
 pub mod query;
 mod queue;
+pub mod recorded;
 pub mod report;
 pub mod restate;
 mod rollup;

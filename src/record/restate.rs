@@ -176,8 +176,7 @@ fn costs_of(whole: Option<i64>, answered: bool, discarded: Vec<(i64, Option<i64>
 
 fn costs_in_file(connection: &Connection, seq: i64) -> rusqlite::Result<Vec<(i64, Option<i64>)>> {
     let find = "SELECT cost_pico, endpoint IS NOT NULL FROM entries WHERE seq = ?";
-    let (whole, answered) =
-        connection.prepare_cached(find)?.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (whole, answered) = connection.prepare_cached(find)?.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let find = "SELECT place, cost_pico FROM discarded WHERE entry = ? ORDER BY place";
     let mut statement = connection.prepare_cached(find)?;
     let discarded = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -302,7 +301,8 @@ async fn few_in_database(transaction: &Transaction<'_>, few: &[Restated]) -> Res
     for new in parts {
         restated += part_in_database(transaction, new, new.place.unwrap_or(ANSWER), &mut both).await?;
     }
-    let by_id: HashMap<Uuid, &Restated> = few.into_iter().map(|new| (Uuid::from_bytes(*new.id.as_bytes()), new)).collect();
+    let by_id: HashMap<Uuid, &Restated> =
+        few.into_iter().map(|new| (Uuid::from_bytes(*new.id.as_bytes()), new)).collect();
     let ids: Vec<Uuid> = by_id.keys().copied().collect();
     let dimensions: Vec<&str> = DIMENSIONS.into_iter().map(cell::in_database).collect();
     let find = format!(

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::entry::{Attempt, Charge, Ending, Entry};
 use crate::domain::{
-    App, Candidate, Check, Content, Conversation, Decision, Dialect, Door, EndpointName, Evidence, Facts, HeaderFacts,
-    KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName, RulesVersion, Signal,
-    Tag, TierName, TokenCount, TurnKind, Usage, UsageSource, Verdict,
+    App, Candidate, Check, Confidence, Content, Conversation, Decision, Dialect, Difficulty, Door, EndpointName,
+    Evidence, Facts, HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk,
+    RuleName, RulesVersion, Signal, Tag, TierName, TokenCount, TurnKind, Usage, UsageSource, Verdict,
 };
 
 /// 2026-11-22 00:00:00 UTC.
@@ -37,7 +37,13 @@ pub fn full(number: u64) -> Entry {
         branch: Label::parse("invoices/rounding"),
         pull_request: Label::parse("payments#42"),
         app: facts.app,
-        evidence: vec![Evidence { signal: Signal::Tag(Tag::Money), turn: 1, offset: 12, length: 7, weight: 1.5 }],
+        evidence: vec![Evidence {
+            signal: Signal::Tag(Tag::Money.into()),
+            turn: 1,
+            offset: 12,
+            length: 7,
+            weight: 1.5,
+        }],
         decision: Some(Arc::new(decision(&endpoint, tier.clone()))),
         facts: Some(Arc::new(facts)),
         rules_version: RulesVersion::from_digest(&[7; 32]),
@@ -152,8 +158,10 @@ fn facts() -> Facts {
         max_output: Some(1024),
         tags: [Tag::Money].into_iter().collect(),
         risk: Risk::Medium,
+        confidence: Confidence::of_percent(71),
         kind: Kind::Refactor,
         content: [Content::HasPii].into_iter().collect(),
+        difficulty: Difficulty::of(0.42),
         tools: 2,
         images: 0,
         audio: false,
@@ -163,6 +171,7 @@ fn facts() -> Facts {
         conversation: Conversation::Ongoing,
         budget_used: Some(1_250),
         headers: HeaderFacts::new(),
+        ..Facts::default()
     }
 }
 

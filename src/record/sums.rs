@@ -1,8 +1,8 @@
 //! What a set of entries adds up to, in whole numbers that can be added and taken away again.
 
 use super::fields::Fields;
-use super::insert::ABANDONED;
 use super::file::LedgerError;
+use super::insert::ABANDONED;
 use super::latency::Latencies;
 
 /// What is counted; the place of each is that of its column in [`COUNTS`].
@@ -84,6 +84,10 @@ pub const AMOUNTS: [&str; 14] = [
     "straight_pico",
     "verified_cost_pico",
 ];
+
+/// The columns of what was spent and what it would have cost otherwise, with what is not known of it.
+pub const SPENT: [&str; 9] =
+    ["requests", "unpriced", "estimated", "priced", "baselined", "saved", "cost_pico", "baseline_pico", "savings_pico"];
 
 /// The columns of an entry that are added up, in the order in which [`Sums::of`] reads them.
 pub const ADDED_UP: [&str; 19] = [
@@ -197,6 +201,11 @@ impl Sums {
         self.latencies.merge(&other.latencies);
     }
 
+    /// Whether nothing is counted and nothing added up.
+    pub fn is_nothing(&self) -> bool {
+        self.counts.iter().all(|count| *count == 0) && self.amounts.iter().all(|amount| *amount == 0)
+    }
+
     /// What takes these sums away where it is added; durations are only ever added.
     pub fn negated(mut self) -> Self {
         self.counts.iter_mut().for_each(|count| *count = count.saturating_neg());
@@ -228,7 +237,8 @@ pub fn moved(row: &impl Fields, first: usize) -> Result<(Sums, Sums), LedgerErro
     let whole = |place: usize| row.whole(first + place);
     let tokens = |place: usize| Ok::<_, LedgerError>(i128::from(whole(place)?.unwrap_or(0).max(0)));
     let mut own = Sums::default();
-    own.amounts[Amount::TokensIn as usize] = tokens(1)? + tokens(2)? + tokens(3)? + tokens(4)? + tokens(5)? + tokens(6)?;
+    own.amounts[Amount::TokensIn as usize] =
+        tokens(1)? + tokens(2)? + tokens(3)? + tokens(4)? + tokens(5)? + tokens(6)?;
     own.amounts[Amount::TokensCached as usize] = tokens(2)?;
     own.amounts[Amount::TokensWritten as usize] = tokens(3)? + tokens(4)?;
     own.amounts[Amount::TokensOut as usize] = tokens(7)? + tokens(8)? + tokens(9)?;

@@ -119,7 +119,7 @@ impl Reader {
     }
 }
 
-fn bounds(period: Period) -> (i64, i64) {
+pub(super) fn bounds(period: Period) -> (i64, i64) {
     (period.since_millis.unwrap_or(0), period.until_millis.unwrap_or(i64::MAX))
 }
 
@@ -181,7 +181,7 @@ async fn parts_in_database(
 }
 
 /// The day of a moment, since 1970, within what PostgreSQL's calendar is used for.
-fn day(at_millis: i64) -> i32 {
+pub(super) fn day(at_millis: i64) -> i32 {
     i32::try_from(at_millis.div_euclid(cell::DAY)).unwrap_or(ship::LAST_DAY).clamp(0, ship::LAST_DAY)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::pattern::Pattern;
 use super::time::TimeWindow;
 use crate::domain::{
-    Content, ContentSet, Conversation, Dialect, Door, Facts, Kind, OutputFormat, Risk, Tag, TagSet, TurnKind,
+    Content, ContentSet, Conversation, Dialect, Difficulty, Door, Facts, Kind, OutputFormat, Risk, TagSet, TurnKind,
 };
 
 /// A whole number within bounds, both included.
@@ -47,7 +47,7 @@ impl fmt::Display for Range {
 }
 
 /// What is asked of a set of words: one of `any` (unless that is empty), each of `all`, none of `none`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SetTest<S> {
     /// At least one of these; empty: whatever.
     pub any: S,
@@ -61,7 +61,7 @@ macro_rules! set_test {
     ($set:ty) => {
         impl SetTest<$set> {
             /// Whether the set is as asked.
-            pub fn holds(&self, set: $set) -> bool {
+            pub fn holds(&self, set: &$set) -> bool {
                 (self.any.is_empty() || !self.any.intersection(set).is_empty())
                     && self.all.intersection(set) == self.all
                     && self.none.intersection(set).is_empty()
@@ -72,10 +72,10 @@ macro_rules! set_test {
 set_test!(TagSet);
 set_test!(ContentSet);
 
-impl<S: fmt::Display + Copy + PartialEq + Default> fmt::Display for SetTest<S> {
+impl<S: fmt::Display + PartialEq + Default> fmt::Display for SetTest<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [("any of", self.any), ("all of", self.all), ("none of", self.none)];
-        let asked = parts.into_iter().filter(|(_, words)| *words != S::default());
+        let parts = [("any of", &self.any), ("all of", &self.all), ("none of", &self.none)];
+        let asked = parts.into_iter().filter(|(_, words)| **words != S::default());
         for (place, (quantity, words)) in asked.enumerate() {
             write!(f, "{}{quantity} {words}", if place > 0 { "; " } else { "" })?;
         }
@@ -123,6 +123,8 @@ pub enum Condition {
     Tags(SetTest<TagSet>),
     /// The risk level is one of these.
     Risk(Vec<Risk>),
+    /// How surely the level is right, in hundredths of a percent.
+    Confidence(Range),
     /// Prompt tokens.
     Tokens(Range),
     /// Prompt tokens and the output asked for.
@@ -131,6 +133,8 @@ pub enum Condition {
     Kind(Vec<Kind>),
     /// Content flags.
     Content(SetTest<ContentSet>),
+    /// How likely the large model is needed, in ten-thousandths; what is unknown is more than any number.
+    Difficulty(Range),
     /// How many tools are defined.
     Tools(Range),
     /// How many images there are.
@@ -188,12 +192,14 @@ impl Condition {
     /// Whether the facts answer yes.
     pub fn holds(&self, facts: &Facts) -> bool {
         match self {
-            Condition::Tags(test) => test.holds(facts.tags),
+            Condition::Tags(test) => test.holds(&facts.tags),
             Condition::Risk(levels) => levels.contains(&facts.risk),
+            Condition::Confidence(range) => range.contains(hundredths(facts)),
             Condition::Tokens(range) => range.contains(facts.tokens.expected),
             Condition::Context(range) => range.contains(context(facts)),
             Condition::Kind(kinds) => kinds.contains(&facts.kind),
-            Condition::Content(test) => test.holds(facts.content),
+            Condition::Content(test) => test.holds(&facts.content),
+            Condition::Difficulty(range) => range.contains(facts.difficulty.compared()),
             Condition::Tools(range) => range.contains(facts.tools.into()),
             Condition::Images(range) => range.contains(facts.images.into()),
             Condition::Output(formats) => formats.contains(&facts.output),
@@ -219,10 +225,12 @@ impl Condition {
         let key = match self {
             Condition::Tags(_) => "tags",
             Condition::Risk(_) => "risk",
+            Condition::Confidence(_) => "confidence",
             Condition::Tokens(_) => "tokens",
             Condition::Context(_) => "context",
             Condition::Kind(_) => "kind",
             Condition::Content(_) => "content",
+            Condition::Difficulty(_) => "difficulty",
             Condition::Tools(_) => "tools",
             Condition::Images(_) => "images",
             Condition::Output(_) => "output",
@@ -246,10 +254,12 @@ impl Condition {
         match self {
             Condition::Tags(_) => or_none(facts.tags.to_string()),
             Condition::Risk(_) => facts.risk.to_string(),
+            Condition::Confidence(_) => facts.confidence.to_string(),
             Condition::Tokens(_) => tokens(facts),
             Condition::Context(_) => context(facts).to_string(),
             Condition::Kind(_) => facts.kind.to_string(),
             Condition::Content(_) => or_none(facts.content.to_string()),
+            Condition::Difficulty(_) => facts.difficulty.to_string(),
             Condition::Tools(_) => facts.tools.to_string(),
             Condition::Images(_) => facts.images.to_string(),
             Condition::Output(_) => output_word(facts.output).to_owned(),
@@ -296,11 +306,29 @@ fn tokens(facts: &Facts) -> String {
     format!("{} ({} to {})", count.expected, count.low, count.high)
 }
 
+/// How surely the level is right, as ranges of shares count it.
+fn hundredths(facts: &Facts) -> u64 {
+    u64::from(facts.confidence.percent()) * 100
+}
+
 /// Hundredths of a percent, as people write them.
 fn percent(hundredths: u64) -> String {
     match (hundredths / 100, hundredths % 100) {
         (whole, 0) => format!("{whole}%"),
         (whole, part) => format!("{whole}.{part:02}%"),
+    }
+}
+
+/// A range of difficulties, as rules spell it.
+fn difficulty(range: Range) -> String {
+    let whole = u64::from(Difficulty::WHOLE);
+    let share = |parts: u64| (parts as f64 / whole as f64).to_string();
+    match (range.min, range.max) {
+        (u64::MAX, _) => "unknown".to_owned(),
+        (0, max) if max == whole => "known".to_owned(),
+        (min, u64::MAX) => format!(">= {}", share(min)),
+        (0, max) => format!("<= {}", share(max)),
+        (min, max) => format!(">= {}, <= {}", share(min), share(max)),
     }
 }
 
@@ -363,6 +391,7 @@ impl fmt::Display for Condition {
             Condition::Risk(levels) => list(f, levels.iter(), " or "),
             Condition::Kind(kinds) => list(f, kinds.iter(), " or "),
             Condition::Tokens(range) | Condition::Context(range) => range.fmt(f),
+            Condition::Difficulty(range) => f.write_str(&difficulty(*range)),
             Condition::Tools(range) | Condition::Images(range) => range.fmt(f),
             Condition::Output(formats) => list(f, formats.iter().map(|format| output_word(*format)), " or "),
             Condition::Stream(wanted) => wanted.fmt(f),
@@ -373,7 +402,7 @@ impl fmt::Display for Condition {
             Condition::Named(_, patterns) => list(f, patterns.iter(), " or "),
             Condition::Present(_, true) => f.write_str("present"),
             Condition::Present(_, false) => f.write_str("absent"),
-            Condition::BudgetUsed(range) => match (range.min, range.max) {
+            Condition::BudgetUsed(range) | Condition::Confidence(range) => match (range.min, range.max) {
                 (min, u64::MAX) => write!(f, ">= {}", percent(min)),
                 (0, max) => write!(f, "<= {}", percent(max)),
                 (min, max) => write!(f, ">= {}, <= {}", percent(min), percent(max)),
@@ -406,7 +435,7 @@ pub mod words {
     pub const CONVERSATIONS: [Conversation; 2] = [Conversation::New, Conversation::Ongoing];
 }
 
-/// A set of every tag, and of every content flag.
-pub(super) fn full_sets() -> (TagSet, ContentSet) {
-    (Tag::ALL.iter().copied().collect(), Content::ALL.iter().copied().collect())
+/// A set of every content flag.
+pub(super) fn every_content() -> ContentSet {
+    Content::ALL.iter().copied().collect()
 }

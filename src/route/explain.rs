@@ -9,7 +9,9 @@ use super::choose::{ExpectedCost, expected_cost, gate};
 use super::condition::Condition;
 use super::rule::{Conditional, Rules, Tier};
 use super::{Situation, decide};
-use crate::domain::{Decision, EndpointName, Facts, Gate, Outcome, Pico, Reason, RuleName, TierName};
+use crate::domain::{
+    Bill, Decision, EndpointName, Facts, Gate, Moving, Outcome, Pico, Reason, RuleName, Staying, TierName, Weighed,
+};
 
 /// Why a request goes where it goes.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -133,7 +135,7 @@ impl fmt::Display for Explanation {
         }
         writeln!(f, "decision")?;
         match (&self.decision, &self.refusal) {
-            (Some(decision), _) => write_decision(f, decision)?,
+            (Some(decision), _) => InWords(decision).fmt(f)?,
             (None, refusal) => writeln!(f, "  refused: {}", refusal.as_deref().unwrap_or_default())?,
         }
         writeln!(f, "expected cost")?;
@@ -165,11 +167,22 @@ impl fmt::Display for TierCost {
     }
 }
 
+/// A decision in words, each on a line of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct InWords<'d>(pub &'d Decision);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_decision(f, self.0)
+    }
+}
+
 fn write_decision(f: &mut fmt::Formatter<'_>, decision: &Decision) -> fmt::Result {
     match &decision.outcome {
         Outcome::Forward => {}
         Outcome::Deny(words) => writeln!(f, "  refused by rule: {words}")?,
         Outcome::NoneFits => writeln!(f, "  refused: no endpoint can take it")?,
+        Outcome::Stuck { repeats } => writeln!(f, "  refused: the agent made the same call {repeats} times")?,
     }
     for (place, candidate) in decision.candidates.iter().enumerate() {
         let tier = candidate.tier.as_ref().map_or(String::new(), |tier| format!(" (tier {tier})"));
@@ -190,7 +203,8 @@ fn write_decision(f: &mut fmt::Formatter<'_>, decision: &Decision) -> fmt::Resul
     Ok(())
 }
 
-fn gate_text(gate: Gate) -> String {
+/// Why an endpoint is left out, in words.
+pub fn gate_text(gate: Gate) -> String {
     match gate {
         Gate::ContextWindow { needed, window } => format!("{needed} tokens do not fit into its window of {window}"),
         Gate::Images => "it takes no images".to_owned(),
@@ -202,7 +216,8 @@ fn gate_text(gate: Gate) -> String {
     }
 }
 
-fn reason_text(reason: &Reason) -> String {
+/// A reason in words.
+pub fn reason_text(reason: &Reason) -> String {
     match reason {
         Reason::Rule { rule, why } => format!("rule {rule} matched: {why}"),
         Reason::RequestedByName { name } => format!("the client asked for {name} by name"),
@@ -212,5 +227,42 @@ fn reason_text(reason: &Reason) -> String {
         Reason::HeldBy { endpoint } => format!("{endpoint} holds what the request goes on from"),
         Reason::ServedBy => "no rule is about it, so whoever serves it answers".to_owned(),
         Reason::Escalated { from, to } => format!("tier {from} cannot take it, so it goes to {to}"),
+        Reason::Stays { endpoint, why } => staying(endpoint, why),
+        Reason::Moves { from, why } => moving(from, why),
     }
+}
+
+fn staying(endpoint: &EndpointName, why: &Staying) -> String {
+    match why {
+        Staying::ToolLoop => format!("a tool spoke last, so the conversation stays with {endpoint}"),
+        Staying::SameTier => format!("the conversation stays with {endpoint}, which is of the same tier"),
+        Staying::Escalated => format!("a smaller model failed in this conversation, so it stays with {endpoint}"),
+        Staying::Unpriced => format!("a price is not known, so the conversation stays with {endpoint}"),
+        Staying::Cheaper(weighed) => format!("the conversation stays with {endpoint}: {}", sums(endpoint, weighed)),
+    }
+}
+
+fn moving(from: &EndpointName, why: &Moving) -> String {
+    let because = match why {
+        Moving::Asked => "the client asked for another place".to_owned(),
+        Moving::Gone => "it is not there any more".to_owned(),
+        Moving::Unfit { gate } => gate_text(*gate),
+        Moving::Larger => "the rules ask for a larger model".to_owned(),
+        Moving::Stuck { repeats } => format!("the agent made the same call {repeats} times with the same result"),
+        Moving::Cheaper(weighed) => sums(from, weighed),
+    };
+    format!("the conversation leaves {from}: {because}")
+}
+
+/// The arithmetic, on one line.
+fn sums(here: &EndpointName, weighed: &Weighed) -> String {
+    let Weighed { other, prompt, warm, cold, new, output, left, stay, go } = weighed;
+    let cold = if *cold > 0 { format!(" ({cold} were, until it was over)") } else { String::new() };
+    let bill = |bill: &Bill| format!("${} now and {left} times ${}, ${} in all", bill.now, bill.each, bill.total);
+    format!(
+        "of {prompt} tokens {warm} are in its cache{cold}, {new} are new, {output} are expected out; staying with {here} \
+         costs {}; moving to {other} {}",
+        bill(stay),
+        bill(go)
+    )
 }

@@ -29,10 +29,12 @@ pub fn facts(
         max_output: prompt.max_output.map(|each| each.saturating_mul(answers.into())),
         answers,
         dear_tier: prompt.dear_tier,
-        tags: assessment.tags,
+        tags: assessment.tags.clone(),
         risk: assessment.risk,
+        confidence: assessment.confidence,
         kind: assessment.kind,
         content: assessment.content,
+        difficulty: assessment.difficulty,
         tools: prompt.tool_count,
         images: assessment.images,
         audio: prompt.has_audio(),
@@ -40,9 +42,24 @@ pub fn facts(
         stream: prompt.stream,
         turn: last_turn(prompt),
         conversation: if spoken { Conversation::Ongoing } else { Conversation::New },
+        session: None,
+        thread: None,
+        human_turns: count(prompt, Role::User),
+        replies: count(prompt, Role::Assistant),
+        repeats: prompt.repeated().times,
+        cache_life: prompt.cache_life,
         budget_used: None,
         headers,
     }
+}
+
+/// How often this role spoke; what it said in several pieces in a row is said once.
+fn count(prompt: &Prompt, role: Role) -> u32 {
+    // Instructions between two of its pieces do not part them.
+    let spoken = prompt.turns.iter().map(|turn| turn.role).filter(|role| !matches!(role, Role::System | Role::Other));
+    let mut before = None;
+    let begins = spoken.filter(|now| before.replace(*now) != Some(*now) && *now == role);
+    u32::try_from(begins.count()).unwrap_or(u32::MAX)
 }
 
 /// Who spoke last. Instructions that a client appends after its tools' output do not make it the human's turn.

@@ -3,7 +3,7 @@
 //! Both answers err on the safe side: a `true` is certain, a `false` means "not seen". Conditions of different kinds
 //! are taken as independent of each other.
 
-use super::condition::{Condition, Range, SetTest, When, full_sets};
+use super::condition::{Condition, Range, SetTest, When, every_content};
 use super::pattern::Pattern;
 
 /// Why no request can meet these conditions, or `None` if none was found.
@@ -33,8 +33,9 @@ fn within(given: &Condition, wanted: &Condition) -> bool {
         (C::All(givens), _) => givens.iter().any(|given| follows(given, wanted)),
         // What is ruled out by the wider is ruled out by the narrower.
         (C::Not(given), C::Not(wanted)) => implies(wanted, given),
-        (C::Tags(given), C::Tags(wanted)) => set_within(given, wanted, full_sets().0),
-        (C::Content(given), C::Content(wanted)) => set_within(given, wanted, full_sets().1),
+        // There is no set of all tags: a company may have its own.
+        (C::Tags(given), C::Tags(wanted)) => set_within(given, wanted, None),
+        (C::Content(given), C::Content(wanted)) => set_within(given, wanted, Some(every_content())),
         (C::Risk(given), C::Risk(wanted)) => subset(given, wanted),
         (C::Kind(given), C::Kind(wanted)) => subset(given, wanted),
         (C::Output(given), C::Output(wanted)) => subset(given, wanted),
@@ -42,9 +43,11 @@ fn within(given: &Condition, wanted: &Condition) -> bool {
         (C::Doors(given), C::Doors(wanted)) => subset(given, wanted),
         (C::Tokens(given), C::Tokens(wanted))
         | (C::Context(given), C::Context(wanted))
+        | (C::Difficulty(given), C::Difficulty(wanted))
         | (C::Tools(given), C::Tools(wanted))
         | (C::Images(given), C::Images(wanted))
-        | (C::BudgetUsed(given), C::BudgetUsed(wanted)) => inside(*given, *wanted),
+        | (C::BudgetUsed(given), C::BudgetUsed(wanted))
+        | (C::Confidence(given), C::Confidence(wanted)) => inside(*given, *wanted),
         (C::Named(name, given), C::Named(other, wanted)) => name == other && covered(given, wanted),
         (C::Named(name, _), C::Present(other, true)) => name == other,
         _ => given == wanted,
@@ -64,46 +67,46 @@ fn covered(given: &[Pattern], wanted: &[Pattern]) -> bool {
 }
 
 /// The operations on sets that are needed here; `TagSet` and `ContentSet` have them.
-trait Words: Copy + PartialEq {
-    fn both(self, other: Self) -> Self;
-    fn holds_none(self) -> bool;
+trait Words: PartialEq + Sized {
+    fn both(&self, other: &Self) -> Self;
+    fn holds_none(&self) -> bool;
     /// Whether each of these words is in `other`.
-    fn within(self, other: Self) -> bool {
-        self.both(other) == self
+    fn within(&self, other: &Self) -> bool {
+        self.both(other) == *self
     }
 }
 
 impl Words for crate::domain::TagSet {
-    fn both(self, other: Self) -> Self {
+    fn both(&self, other: &Self) -> Self {
         self.intersection(other)
     }
-    fn holds_none(self) -> bool {
+    fn holds_none(&self) -> bool {
         self.is_empty()
     }
 }
 
 impl Words for crate::domain::ContentSet {
-    fn both(self, other: Self) -> Self {
+    fn both(&self, other: &Self) -> Self {
         self.intersection(other)
     }
-    fn holds_none(self) -> bool {
+    fn holds_none(&self) -> bool {
         self.is_empty()
     }
 }
 
-fn set_within<S: Words>(given: &SetTest<S>, wanted: &SetTest<S>, full: S) -> bool {
+fn set_within<S: Words>(given: &SetTest<S>, wanted: &SetTest<S>, full: Option<S>) -> bool {
     let any = wanted.any.holds_none()
-        || (!given.any.holds_none() && given.any.within(wanted.any))
-        || !given.all.both(wanted.any).holds_none();
-    let forbids_everything = given.none == full;
-    any && wanted.all.within(given.all) && (wanted.none.within(given.none) || forbids_everything)
+        || (!given.any.holds_none() && given.any.within(&wanted.any))
+        || !given.all.both(&wanted.any).holds_none();
+    let forbids_everything = full.is_some_and(|full| given.none == full);
+    any && wanted.all.within(&given.all) && (wanted.none.within(&given.none) || forbids_everything)
 }
 
 fn set_contradiction<S: Words + std::fmt::Display>(key: &str, test: &SetTest<S>) -> Option<String> {
-    if !test.all.both(test.none).holds_none() {
-        return Some(format!("`{key}` asks for `{}` in `all` and forbids it in `none`", test.all.both(test.none)));
+    if !test.all.both(&test.none).holds_none() {
+        return Some(format!("`{key}` asks for `{}` in `all` and forbids it in `none`", test.all.both(&test.none)));
     }
-    let forbidden = !test.any.holds_none() && test.any.within(test.none);
+    let forbidden = !test.any.holds_none() && test.any.within(&test.none);
     forbidden.then(|| format!("`{key}` forbids in `none` everything that it asks for in `any`"))
 }
 
@@ -114,9 +117,11 @@ fn impossible(condition: &Condition) -> Option<String> {
         Condition::Content(test) => set_contradiction("content", test),
         Condition::Tokens(range)
         | Condition::Context(range)
+        | Condition::Difficulty(range)
         | Condition::Tools(range)
         | Condition::Images(range)
-        | Condition::BudgetUsed(range) => range.is_empty().then(|| format!("no number meets `{}`", condition.key())),
+        | Condition::BudgetUsed(range)
+        | Condition::Confidence(range) => range.is_empty().then(|| format!("no number meets `{}`", condition.key())),
         Condition::Risk(levels) => levels.is_empty().then(|| "no risk level meets `risk`".to_owned()),
         Condition::Any(whens) => {
             let reasons: Option<Vec<String>> = whens.iter().map(contradiction).collect();
@@ -157,7 +162,9 @@ fn apart(first: &Condition, second: &Condition) -> bool {
     use Condition as C;
     match (first, second) {
         (C::Not(out), given) | (given, C::Not(out)) => implies(&When(vec![given.clone()]), out),
-        (C::Tokens(a), C::Tokens(b)) | (C::Context(a), C::Context(b)) => disjoint(*a, *b),
+        (C::Tokens(a), C::Tokens(b)) | (C::Context(a), C::Context(b)) | (C::Difficulty(a), C::Difficulty(b)) => {
+            disjoint(*a, *b)
+        }
         // The context holds the prompt, so it cannot be smaller.
         (C::Tokens(prompt), C::Context(whole)) | (C::Context(whole), C::Tokens(prompt)) => whole.max < prompt.min,
         (C::Tools(a), C::Tools(b)) | (C::Images(a), C::Images(b)) | (C::BudgetUsed(a), C::BudgetUsed(b)) => {
@@ -183,7 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Facts, Kind, Risk, Tag, TagSet, TokenCount};
+    use crate::domain::{Difficulty, Facts, Kind, Risk, Tag, TagSet, TokenCount};
     use crate::route::sample::facts;
 
     fn some_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = Vec<T>> {
@@ -205,6 +212,7 @@ mod tests {
             some_of(&Kind::ALL[..3]).prop_map(Condition::Kind),
             range().prop_map(Condition::Tokens),
             range().prop_map(Condition::Context),
+            range().prop_map(Condition::Difficulty),
             any::<bool>().prop_map(Condition::Stream),
         ];
         let conditions = leaf.prop_recursive(2, 8, 2, |inner| {
@@ -227,6 +235,7 @@ mod tests {
             tokens: TokenCount::exact(tokens),
             max_output: Some(output),
             stream,
+            difficulty: if stream { Difficulty::UNKNOWN } else { Difficulty::of(output as f64 / 1e4) },
             ..facts()
         })
     }

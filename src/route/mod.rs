@@ -14,6 +14,7 @@ mod pattern;
 mod rule;
 #[cfg(test)]
 mod sample;
+mod stay;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -23,16 +24,19 @@ use std::time::Duration;
 
 pub use choose::ExpectedCost;
 pub use condition::{Condition, Name, Range, SetTest, When, conversation_word, output_word, turn_word, words};
-pub use explain::{Explanation, RuleVerdict, TierCost, Verdict, explain};
+pub use explain::{Explanation, InWords, RuleVerdict, TierCost, Verdict, explain, gate_text, reason_text};
 pub use facts::facts;
 pub use pattern::Pattern;
 pub use rule::{
     Abilities, Action, Balance, Ceilings, Conditional, Destination, Expiry, Member, Rule, Rules, Served, Split, Target,
     Tier,
 };
+pub use stay::{Policy, weigh};
 pub use time::{TimeWindow, WEEKDAYS};
 
-use crate::domain::{Decision, EndpointName, Facts, Failure, FailureKind, Gate, Outcome, Pico, Reason, TierName};
+use crate::domain::{
+    Decision, EndpointName, Facts, Failure, FailureKind, Gate, Outcome, Pico, Reason, Standing, TierName,
+};
 use choose::{Choice, choose, output_each, serving};
 use rule::Room;
 
@@ -51,6 +55,10 @@ pub struct Situation {
     pub may_choose: bool,
     /// The endpoint that holds what the request goes on from.
     pub held_by: Option<EndpointName>,
+    /// Whether nobody else can serve it: it goes on from what a provider keeps, and not from reasoning that can be left out.
+    pub is_pinned: bool,
+    /// Where the conversation stands; `None`: it is new, or nothing is known of it.
+    pub standing: Option<Arc<Standing>>,
 }
 
 impl Situation {
@@ -67,15 +75,28 @@ impl Situation {
 /// `UnknownModel` if the model is neither routed nor the name of anything, or the wish is no tier; `Forbidden` if the
 /// caller's key does not allow what was asked for by name, or nothing of what the rules chose.
 pub fn decide(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Decision, Failure> {
-    if let Some(holder) = &situation.held_by {
+    if let Some(holder) = situation.held_by.as_ref().filter(|_| situation.is_pinned) {
         return held(rules, facts, situation, holder);
     }
     if !facts.door.is_conversation() {
         return beside(rules, facts, situation);
     }
-    if !rules.routes(&facts.requested_model) {
-        return by_name(rules, facts, situation);
+    if let Some(decision) = stay::in_tool_loop(rules, facts, situation) {
+        return decision;
     }
+    if let Some(holder) = &situation.held_by {
+        return held(rules, facts, situation, holder);
+    }
+    let fresh = if rules.routes(&facts.requested_model) {
+        by_rule(rules, facts, situation)
+    } else {
+        by_name(rules, facts, situation)
+    };
+    fresh.map(|fresh| stay::at_human_turn(rules, facts, situation, fresh))
+}
+
+/// A request that names a model which the rules route.
+fn by_rule(rules: &Rules, facts: &Facts, situation: &Situation) -> Result<Decision, Failure> {
     let rule = winner(rules, facts);
     let mut reasons = vec![Reason::Rule { rule: rule.name.clone(), why: rule.why.clone() }];
     let destination = match follow(rule, facts, situation, &mut reasons) {

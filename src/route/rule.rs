@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::condition::{Condition, Name, Range, When};
 use super::pattern::Pattern;
-use crate::domain::{Ceiling, Door, EndpointName, Price, Rates, RuleName, TierName};
+use super::stay::Policy;
+use crate::domain::{Ceiling, Dialect, Door, EndpointName, Price, Rates, RuleName, TierName};
 
 /// What deciding needs to know of an endpoint.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Target {
     pub name: EndpointName,
     /// The model it is asked for.
     pub model: Arc<str>,
+    /// The wire format it speaks, which tells how its provider keeps prompts.
+    pub dialect: Dialect,
     /// Tokens of prompt and answer that it holds; `None`: not known, so no gate.
     pub context_window: Option<u64>,
     /// The most tokens it answers with; `None`: not known.
@@ -203,6 +206,8 @@ pub struct Rule {
     pub why: Arc<str>,
     /// Who answers for it.
     pub owner: Arc<str>,
+    /// When somebody is to have looked at it (milliseconds since 1970 UTC); `None`: never.
+    pub review_by_millis: Option<u64>,
     /// When it gives way to its fallback; `None`: never.
     pub expires: Option<Expiry>,
     /// Whether a human is to look at the answer before it is used.
@@ -241,6 +246,7 @@ pub struct Rules {
     last: Rule,
     headers: BTreeSet<Arc<str>>,
     thresholds: Vec<Threshold>,
+    staying: Policy,
 }
 
 /// A bound that decides something: whether prompt tokens and the room for output reach `tokens`.
@@ -279,7 +285,27 @@ impl Rules {
             .extend(windows.map(|window| Threshold { tokens: window.saturating_add(1), room: Room::OneAnswer }));
         asked.thresholds.sort_unstable();
         asked.thresholds.dedup();
-        Self { routed, endpoints, tiers, conditional, last, headers: asked.headers, thresholds: asked.thresholds }
+        Self {
+            routed,
+            endpoints,
+            tiers,
+            conditional,
+            last,
+            headers: asked.headers,
+            thresholds: asked.thresholds,
+            staying: Policy::default(),
+        }
+    }
+
+    /// The same, by which conversations keep their place as this says.
+    #[must_use]
+    pub fn with_policy(self, staying: Policy) -> Self {
+        Self { staying, ..self }
+    }
+
+    /// How conversations keep their place.
+    pub fn policy(&self) -> &Policy {
+        &self.staying
     }
 
     /// The rules that have conditions, in the order in which they are asked.
@@ -290,6 +316,22 @@ impl Rules {
     /// The rule for all other requests.
     pub fn last(&self) -> &Rule {
         &self.last
+    }
+
+    /// Rules whose day of review is over.
+    pub fn overdue(&self, at_millis: u64) -> impl Iterator<Item = &Rule> {
+        let all = self.conditional.iter().map(|one| &one.rule).chain([&self.last]);
+        all.filter(move |rule| rule.review_by_millis.is_some_and(|by| by <= at_millis))
+    }
+
+    /// Rules that have expired: their fallback counts, or they are skipped.
+    pub fn expired(&self, at_millis: u64) -> impl Iterator<Item = &Rule> {
+        let all = self.conditional.iter().map(|one| (&one.rule, one.until_millis)).chain([(&self.last, None)]);
+        let is_over = move |rule: &Rule, until: Option<u64>| {
+            let fallback = rule.expires.as_ref().map(|expiry| expiry.at_millis);
+            fallback.or(until).is_some_and(|at| at <= at_millis)
+        };
+        all.filter(move |(rule, until)| is_over(rule, *until)).map(|(rule, _)| rule)
     }
 
     /// The tiers, in the order of their names.
@@ -305,6 +347,12 @@ impl Rules {
     /// The tier of this name.
     pub fn tier(&self, name: &str) -> Option<&Arc<Tier>> {
         self.tiers.iter().find(|tier| tier.name().as_str() == name)
+    }
+
+    /// The rule of this name.
+    pub fn rule(&self, name: &RuleName) -> Option<&Rule> {
+        let mut all = self.conditional.iter().map(|conditional| &conditional.rule).chain([&self.last]);
+        all.find(|rule| rule.name == *name)
     }
 
     /// The endpoint of this name.

@@ -7,8 +7,8 @@ use super::{
     Tier, When,
 };
 use crate::domain::{
-    App, Ceiling, ContentSet, Conversation, Dialect, Door, EndpointName, Facts, HeaderFacts, Kind, OutputFormat, Price,
-    Rates, Risk, RuleName, TagSet, TierName, TokenCount, TurnKind,
+    App, Ceiling, ContentSet, Conversation, Dialect, Difficulty, Door, EndpointName, Facts, HeaderFacts, Kind,
+    OutputFormat, Price, Rates, Risk, RuleName, TagSet, TierName, TokenCount, TurnKind,
 };
 
 /// A plain request for `auto`.
@@ -30,8 +30,10 @@ pub fn facts() -> Facts {
         dear_tier: false,
         tags: TagSet::EMPTY,
         risk: Risk::Low,
+        confidence: Default::default(),
         kind: Kind::Other,
         content: ContentSet::EMPTY,
+        difficulty: Difficulty::of(0.3),
         tools: 0,
         images: 0,
         audio: false,
@@ -41,6 +43,7 @@ pub fn facts() -> Facts {
         conversation: Conversation::New,
         budget_used: None,
         headers: HeaderFacts::new(),
+        ..Facts::default()
     }
 }
 
@@ -50,6 +53,7 @@ pub fn target(name: &str, window: u64, rate: u64) -> Target {
     Target {
         name: EndpointName::parse(name).expect("a name"),
         model: format!("{name}-model").into(),
+        dialect: Dialect::OpenaiChat,
         context_window: Some(window),
         max_output: Some(200),
         abilities: Abilities::default(),
@@ -74,6 +78,7 @@ pub fn rule(name: &str, action: Action) -> Rule {
         action,
         why: format!("why {name}").into(),
         owner: "platform".into(),
+        review_by_millis: None,
         expires: None,
         human_review: false,
     }

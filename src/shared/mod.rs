@@ -16,6 +16,7 @@ mod recalled;
 mod replica;
 mod revoked;
 mod settings;
+mod standings;
 mod word;
 
 pub use amount::MOST_USD;
@@ -26,6 +27,7 @@ pub use recalled::{Recalled, Told};
 pub use replica::{Replica, ReplicaError};
 pub use revoked::Revocations;
 pub use settings::{Settings, SettingsError, Stance};
+pub use standings::Standings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,8 @@ pub struct Shared {
     pub revocations: Revocations,
     /// Who holds what later requests go on from.
     pub recalled: Recalled,
+    /// Where conversations stand.
+    pub standings: Standings,
     link: Arc<Link>,
 }
 
@@ -77,6 +81,7 @@ impl Shared {
             paces: Paces::new(settings, Arc::clone(&link)),
             revocations: Revocations::new(settings, Arc::clone(&link)),
             recalled,
+            standings: Standings::new(settings, Arc::clone(&link)),
             link,
         })
     }
@@ -87,6 +92,7 @@ impl Shared {
         clerk::begin(self.leases.clone(), self.revocations.clone());
         self.paces.begin();
         self.recalled.begin();
+        self.standings.begin();
         // A server that is new grants nothing before its grace is over. One that cannot be reached is not waited for.
         let patience = GRACE + Duration::from_secs(1);
         let ready = async {

@@ -14,8 +14,8 @@ use crate::domain::{EndpointName, KeyName, Mark};
 /// only where it was answered.
 const MOST_WAITING: usize = 4096;
 
-/// For how long nobody else tells the usage of an answer, after a replica has asked for it.
-const CLAIMED: Duration = Duration::from_secs(60);
+/// For how long it is known who told the usage of an answer: longer than any provider keeps one.
+const CLAIMED: Duration = Duration::from_secs(45 * 24 * 3600);
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/claim.lua")));
 
@@ -79,8 +79,8 @@ impl Recalled {
         Ok(found.into_iter().map(|text| read(&text?)).collect())
     }
 
-    /// Whether this replica tells the usage of an answer that was made in the background; no other does while this one
-    /// keeps asking, and nobody once it was told.
+    /// Whether this replica tells the usage of an answer that was made in the background, which it has in hand; from now
+    /// on no other does.
     ///
     /// # Errors
     /// If the server is gone.
@@ -88,6 +88,19 @@ impl Recalled {
         let mut call = CLAIM.key(self.name(mark));
         call.key(format!("{}:teller", self.name(mark))).arg(&*self.replica).arg(CLAIMED.as_millis() as u64);
         self.link.invoke::<i64>("recall", &call).await.map(|mine| mine == 1)
+    }
+
+    /// Of which of these another replica has told the usage.
+    ///
+    /// # Errors
+    /// If the server is gone.
+    pub async fn are_told_elsewhere(&self, marks: &[Mark]) -> Result<Vec<bool>, Gone> {
+        let mut commands = redis::pipe();
+        for mark in marks {
+            commands.cmd("GET").arg(format!("{}:teller", self.name(*mark)));
+        }
+        let tellers: Vec<Option<String>> = self.link.query("recall", &commands).await?;
+        Ok(tellers.into_iter().map(|teller| teller.is_some_and(|name| *name != *self.replica)).collect())
     }
 
     pub(super) fn begin(&self) {

@@ -12,7 +12,7 @@
 //! counted as such. Where none does, it is unjoined. A question is never passed on because its answer was no outcome: a
 //! pull request that has not been merged has cost what it has cost, and nothing else has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::outcome::Outcome;
 use super::pull_request::{PullRequest, is_same_repository};
@@ -42,6 +42,32 @@ pub enum Verdict {
     /// To none that is known.
     Unjoined,
 }
+
+/// What spend may name that several outcomes go by, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Work<'o> {
+    /// A branch, in any repository.
+    Branch(&'o str),
+    /// What an engineer does for a feature, on no branch that is told.
+    Feature {
+        /// The feature.
+        feature: &'o str,
+        /// The engineer.
+        engineer: &'o str,
+    },
+}
+
+/// A stretch of time in which rows of one work have the same verdict: that of a row of `hour_millis`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stage {
+    /// The first hour; it lasts until that of the next.
+    pub since_millis: i64,
+    /// The hour that stands for it.
+    pub hour_millis: i64,
+}
+
+/// The hour of rows after which nothing ships.
+pub const NEVER: i64 = i64::MAX;
 
 /// Outcomes, by what spend names.
 #[derive(Debug)]
@@ -91,6 +117,32 @@ impl<'o> Outcomes<'o> {
             return one_of(&self.next(all, row.hour_millis, REACH_MILLIS), By::Feature);
         }
         Verdict::Unjoined
+    }
+
+    /// Where verdicts change in time: the stages of each work, in their order, from the beginning of time to its end. Rows
+    /// that name no such work have the same verdict whenever they are.
+    pub fn stages(&self) -> impl Iterator<Item = (Work<'o>, Vec<Stage>)> {
+        let branches = self.by_branch.iter().map(|(branch, all)| (Work::Branch(branch), self.stages_of(all, None)));
+        let features = self.by_work.iter().map(|((feature, engineer), all)| {
+            (Work::Feature { feature, engineer }, self.stages_of(all, Some(REACH_MILLIS)))
+        });
+        branches.chain(features)
+    }
+
+    fn stages_of(&self, all: &[usize], reach: Option<i64>) -> Vec<Stage> {
+        let hours: BTreeSet<i64> = all.iter().map(|place| hour_of(self.all[*place].at_millis)).collect();
+        let (mut stages, mut next) = (Vec::new(), i64::MIN);
+        for hour in hours {
+            let reached = reach.map_or(i64::MIN, |reach| hour.saturating_sub(reach));
+            if reached > next {
+                stages.push(Stage { since_millis: next, hour_millis: NEVER });
+                next = reached;
+            }
+            stages.push(Stage { since_millis: next, hour_millis: hour });
+            next = hour.saturating_add(HOUR_MILLIS);
+        }
+        stages.push(Stage { since_millis: next, hour_millis: NEVER });
+        stages
     }
 
     /// The outcomes that a name may mean: an id word for word, or else a pull request.

@@ -1,5 +1,5 @@
-//! Spend, as rows of a ledger's report: requests of one hour that have everything in common that can join them to an
-//! outcome.
+//! Spend, as rows of a ledger's report: requests that have everything in common that can join them to an outcome, their
+//! hour included where it makes a difference.
 
 use std::ops::AddAssign;
 
@@ -49,10 +49,11 @@ fn sum(one: Option<Pico>, other: Option<Pico>) -> Option<Pico> {
     }
 }
 
-/// Requests of one hour, alike in everything that counts here.
+/// Requests that are alike in everything that counts here.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Spend {
-    /// The first moment of the hour, in milliseconds since 1970 UTC.
+    /// The first moment of their hour, in milliseconds since 1970 UTC, or of the one that stands for it: the verdict is the
+    /// same for both (see [`Outcomes::stages`](super::join::Outcomes::stages)).
     pub hour_millis: i64,
     /// The person.
     pub engineer: Option<String>,

@@ -14,7 +14,8 @@ from pathlib import Path
 import install
 
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
-WORD = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.)|[A-Za-z]+")
+# What the proxy knows stays: words that agents put around what was said.
+WORD = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.|</?system-reminder>|\bWall time\b|\bChunk ID\b)|[A-Za-z]+")
 LONG = 30
 FILLER = "loremipsumdolorsitametconsecteturadipiscingelitseddoeiusmodtempor"
 

@@ -393,3 +393,77 @@ async fn a_process_that_is_killed_knows_what_was_spent_and_holds_nothing() {
     assert_eq!((&line["budget"], &line["settled_usd"]), (&json!("everybody"), &json!("0.015")), "{told}");
     assert_eq!(line["forecast"], Value::Null, "it never ends");
 }
+
+/// An answer that is made in the background: its id, and whether the model has worked.
+fn background(id: &str, is_done: bool) -> Reply {
+    let (status, usage) = match is_done {
+        true => ("completed", json!({"input_tokens": 10, "output_tokens": 5, "total_tokens": 15})),
+        false => ("queued", Value::Null),
+    };
+    let body =
+        json!({"id": id, "object": "response", "status": status, "background": true, "output": [], "usage": usage});
+    Reply::json(200, &[], &body.to_string())
+}
+
+/// A proxy before a model that works in the background and is done when it is asked for the answer.
+async fn in_background(hold: &str) -> (Upstream, Proxy) {
+    let begun = AtomicU64::new(0);
+    let upstream = Upstream::start_answering_each(move |seen| match seen.head.starts_with("GET ") {
+        true => {
+            background(seen.head.split_whitespace().nth(1).and_then(|path| path.rsplit('/').next()).expect("id"), true)
+        }
+        false => background(&format!("resp_{}", begun.fetch_add(1, Ordering::Relaxed)), false),
+    })
+    .await;
+    let text = routes(&upstream.url(), &BUDGET.replace("3.75", "0.25"))
+        .replace("model = \"far-model\"", "model = \"far-model\"\ndialect = \"openai-responses\"")
+        .replace("drain_timeout", &format!("background_hold = \"{hold}\"\ndrain_timeout"));
+    let proxy = Proxy::start(&text).await;
+    (upstream, proxy)
+}
+
+async fn begin_in_background(proxy: &Proxy) -> u16 {
+    let body = json!({"model": "auto", "input": "hello", "background": true, "max_output_tokens": 100}).to_string();
+    proxy.client().send(hyper::Method::POST, "/v1/responses", body).await.status.as_u16()
+}
+
+async fn used(proxy: &Proxy) -> (i128, i128) {
+    let account = account(proxy, "everybody").await;
+    (pico(&account["settled_usd"]), pico(&account["reserved_usd"]))
+}
+
+/// What one of them reserves.
+const TEN_CENTS: i128 = 100_000_000_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_in_the_background_stays_reserved_until_its_usage_is_told() {
+    let (_upstream, proxy) = in_background("1h").await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(begin_in_background(&proxy).await);
+    }
+    assert_eq!(statuses, [200, 200, 429, 429], "the budget holds two");
+    assert_eq!(used(&proxy).await, (0, 2 * TEN_CENTS));
+    assert_eq!(proxy.client().get("/v1/responses/resp_0").await.status, 200);
+    assert_eq!(used(&proxy).await, (5_000_000_000, TEN_CENTS), "one is told");
+    assert_eq!(begin_in_background(&proxy).await, 200, "and there is room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_in_the_background_and_never_fetched_costs_what_was_reserved() {
+    let (_upstream, proxy) = in_background("1s").await;
+    assert_eq!(begin_in_background(&proxy).await, 200);
+    crate::support::upstream::within(async {
+        while used(&proxy).await != (TEN_CENTS, 0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(proxy.metric("weighbridge_budget_untold_total").await, 1.0);
+    assert_eq!(proxy.client().get("/v1/responses/resp_0").await.status, 200);
+    assert_eq!(used(&proxy).await, (TEN_CENTS, 0), "it is closed: fetched too late it costs nothing more");
+    let entries = proxy.entries(3, "cost_pico, usage_source, reserved_pico").await;
+    let settled = ["100000000000", "estimated", "-"];
+    assert_eq!(entries.iter().filter(|row| **row == settled).count(), 1, "{entries:?}");
+    assert_eq!(entries[0], ["-", "-", "100000000000"], "as it began");
+}

@@ -250,7 +250,7 @@ fn what_we_ship_is_accepted_without_any_credential_there() {
 
 #[test]
 fn the_tests_in_what_we_ship_pass() {
-    let assessor = Assessor::new();
+    let assessor = Assessor::default();
     for path in shipped() {
         let millis = u64::try_from(now().duration_since(SystemTime::UNIX_EPOCH).expect("later").as_millis());
         let results = rule_tests::run(&loaded(&path), &|prompt| assessor.assess(prompt), millis.expect("fits"));

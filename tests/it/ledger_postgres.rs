@@ -166,7 +166,7 @@ async fn both_databases_give_the_same_answers() {
     assert_same_answers(&from_file, &from_database).await;
 
     let restated = |number: usize| Restated {
-                place: None,
+        place: None,
         id: entries[number].id,
         cost: (!number.is_multiple_of(3)).then(|| Pico::new(number as i128 * 5)),
         price_version: "later".into(),

@@ -4,9 +4,11 @@
 
 use weighbridge::domain; // where the entries of the ledger's own tests look for it
 
+mod backtest;
 mod budgets;
 mod config;
 mod connect;
+mod conversations;
 mod dialects;
 mod doors;
 mod faults;

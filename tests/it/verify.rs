@@ -103,10 +103,14 @@ async fn what_passes_stays_and_what_is_lawful_passes() {
         (schema(), whole(says(" {\"n\": 1}\n"), "stop")),
         (tools(), whole(call("read", "{\"path\": \"a\"}"), "tool_calls")),
         (json!({"n": 2}), whole(says(""), "stop")),
-        (json!({"messages": [{"role": "user", "content": "go"}, {"role": "tool", "tool_call_id": "t", "content": "ok"}]}),
-         whole(says(""), "stop")),
-        (json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "strnig"}}}}),
-         whole(says("1"), "stop")),
+        (
+            json!({"messages": [{"role": "user", "content": "go"}, {"role": "tool", "tool_call_id": "t", "content": "ok"}]}),
+            whole(says(""), "stop"),
+        ),
+        (
+            json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "strnig"}}}}),
+            whole(says("1"), "stop"),
+        ),
     ];
     for (fields, reply) in cases {
         let (_small, big, proxy) = start(vec![reply], vec![Reply::chat("other")], "").await;
@@ -204,7 +208,8 @@ async fn a_callers_arguments_are_held_until_the_call_is_whole_and_pings_come_mea
     let rest = delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": "\"path\": \"a\"}"}}]}));
     let called = finish("tool_calls");
     let reply = Reply::events(&[ROLE, &text, &begin]).then(Step::Pause(std::time::Duration::from_millis(700)));
-    let reply = [&rest, &called, USAGE, DONE].into_iter().fold(reply, |reply, event| reply.then(Step::Send(chunk(event))));
+    let reply =
+        [&rest, &called, USAGE, DONE].into_iter().fold(reply, |reply, event| reply.then(Step::Send(chunk(event))));
     let reply = reply.then(Step::Send(b"0\r\n\r\n".to_vec()));
     let small = Upstream::start([reply]).await;
     let big = Upstream::start([Reply::stream(&["rescued"])]).await;
@@ -315,7 +320,9 @@ fn check_refuses_patterns_and_bounds_that_cannot_be_used() {
         "{}\n[verify]\nchecks = [\"json\"]\nhold = {{ bytes = \"1B\", thoughts = \"1h\" }}\n",
         toml.replacen("why = \"Most traffic is simple.\"", own, 1)
     ));
-    for words in ["a pattern of rule `everything-else` cannot be used", "`verify.hold.bytes` cannot be `1B`", "`thoughts`"] {
+    for words in
+        ["a pattern of rule `everything-else` cannot be used", "`verify.hold.bytes` cannot be `1B`", "`thoughts`"]
+    {
         assert!(told.contains(words), "{words}: {told}");
     }
     let own = "verify = [\"json\"]\nwhy = \"A wrong answer here costs an outage.\"";

@@ -6,7 +6,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "wording",
         &[(CALM, 1.3)],
-        "typo | typos | spelling | grammar | docstring | docstrings | doc comment | javadoc | code comment | comments only | add comments | add a comment | fix the comment | reword | wording | rephrase | translate | footer | getter | missing @override | annotation | proofread | \
+        "typo | typos | spelling | grammar | docstring | docstrings | doc comment | javadoc | code comment | comments only | add comments | add a comment | fix the comment | reword | wording | rephrase | translate | footer | getter | missing @override | proofread | \
         readme | changelog | release notes | contributing.md | markdown table | documentation page | docs page | docs badge | docs for | translate the | translate this | translation of | übersetze | tippfehler | rechtschreib* | kommentar* | traduce | ortografía | comentario* | 错别字 | 注释 | 翻译 | 文档 | 誤字 | コメント | 翻訳",
     ),
     group(
@@ -31,7 +31,7 @@ pub(super) const GROUPS: &[Group] = &[
         "test-work",
         &[(CALM, 0.7), (RELIABILITY, -0.5), (CONCURRENCY, -0.5)],
         "flaky | flake | unit test | unit tests | test case | test cases | test failure | test fails | tests fail | failing test | test timeout | test suite | integration test | itest* | testcase | pytest | jest | junit | parametrize | mock | mocking | test coverage | \
-        assertionerror | tests run: | snapshot test | e2e test | precommit | pre-commit | ci job | ci build | jenkins build | github action | test data | fixture | intermittent test | transient failure of | test env* | schreib tests | prueba unitaria | 单元测试 | 测试用例 | ユニットテスト | テストを書*",
+        assertionerror | tests run: | snapshot test | e2e test | precommit | pre-commit | ci job | ci build | jenkins build | test data | fixture | intermittent test | transient failure of | test env* | schreib tests | prueba unitaria | 单元测试 | 测试用例 | ユニットテスト | テストを書*",
     ),
     group(
         "tooling",

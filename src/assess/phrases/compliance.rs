@@ -27,12 +27,12 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "personal",
         &[],
-        "email | emails | e-mail | names | phone | address | ssn | birthday | date of birth | ip address | ip addresses | customer data | user data | user's data | users' data | personal | patient | health | lab | medical | passport | gender | location data | browsing | ip-adressen | kundendaten | correo | teléfono | 手机号 | 身份证 | 邮箱 | 电话 | メール | 住所",
+        "email | emails | e-mail | phone | address | ssn | birthday | date of birth | ip address | ip addresses | customer data | user data | user's data | users' data | personal | patient | health | medical | passport | gender | location data | browsing | ip-adressen | kundendaten | correo | teléfono | 手机号 | 身份证 | 邮箱 | 电话 | メール | 住所",
     ),
     group(
         "leaking-out",
         &[],
-        "log | logs | logged | logging | sentry | analytics | third party | third-party | vendor | ad platform | datadog | mixpanel | google analytics | tracking | upload | share with | sent to | send to | export | crash report | leak | leaks | print* | training data | marketing | newsletter | protokoll* | 日志 | 第三方 | ログ | 外部",
+        "log | logs | logged | logging | sentry | analytics | third party | third-party | vendor | ad platform | datadog | mixpanel | google analytics | tracking | upload | share with | sent to | send to | export | crash report | leak | leaks | training data | marketing | newsletter | protokoll* | 日志 | 第三方 | ログ | 外部",
     ),
     group(
         "permitted",

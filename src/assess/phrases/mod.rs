@@ -15,16 +15,32 @@ mod performance;
 mod production_infra;
 mod reliability;
 mod security;
+mod situations;
 mod stakes;
 
-use crate::domain::{Kind, Risk, Signal, Tag};
+use crate::domain::{Kind, Tag};
+
+/// What a group of phrases speaks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Says {
+    /// A tag that is built in.
+    Tag(Tag),
+    /// A tag of a company's own, by its number in the settings.
+    Own(u16),
+    /// Against every tag: the work cannot change what the product does.
+    Calm,
+    /// For damage, whatever the tag.
+    Stakes,
+    /// A sort of work.
+    Kind(Kind),
+}
 
 /// Phrases that mean much the same.
 pub(super) struct Group {
     /// The name by which pairs call it.
     pub(super) name: &'static str,
     /// What it speaks for and how much; a tag needs 1. Empty: it counts only in pairs.
-    pub(super) speaks: &'static [(Signal, f32)],
+    pub(super) speaks: &'static [(Says, f32)],
     /// How much it counts in code, logs and quotations, where prose is 1.
     pub(super) in_code: f32,
     /// The phrases.
@@ -40,40 +56,38 @@ pub(super) struct Pair {
     /// How many bytes may lie between them.
     pub(super) within: usize,
     /// What they speak for together.
-    pub(super) speaks: &'static [(Signal, f32)],
+    pub(super) speaks: &'static [(Says, f32)],
 }
 
-const SECURITY: Signal = Signal::Tag(Tag::Security);
-const DATA: Signal = Signal::Tag(Tag::DataIntegrity);
-const RELIABILITY: Signal = Signal::Tag(Tag::Reliability);
-const CONCURRENCY: Signal = Signal::Tag(Tag::Concurrency);
-const PERFORMANCE: Signal = Signal::Tag(Tag::Performance);
-const ARCHITECTURE: Signal = Signal::Tag(Tag::Architecture);
-const MONEY: Signal = Signal::Tag(Tag::Money);
-const COMPLIANCE: Signal = Signal::Tag(Tag::Compliance);
-const INFRA: Signal = Signal::Tag(Tag::ProductionInfra);
-/// Speaks against every tag: the work cannot change what the product does.
-const CALM: Signal = Signal::Risk(Risk::Low);
-/// Speaks for damage, whatever the tag.
-const STAKES: Signal = Signal::Risk(Risk::High);
+const SECURITY: Says = Says::Tag(Tag::Security);
+const DATA: Says = Says::Tag(Tag::DataIntegrity);
+const RELIABILITY: Says = Says::Tag(Tag::Reliability);
+const CONCURRENCY: Says = Says::Tag(Tag::Concurrency);
+const PERFORMANCE: Says = Says::Tag(Tag::Performance);
+const ARCHITECTURE: Says = Says::Tag(Tag::Architecture);
+const MONEY: Says = Says::Tag(Tag::Money);
+const COMPLIANCE: Says = Says::Tag(Tag::Compliance);
+const INFRA: Says = Says::Tag(Tag::ProductionInfra);
+const CALM: Says = Says::Calm;
+const STAKES: Says = Says::Stakes;
 
 /// A group as the lists below write it.
-const fn group(name: &'static str, speaks: &'static [(Signal, f32)], phrases: &'static str) -> Group {
+const fn group(name: &'static str, speaks: &'static [(Says, f32)], phrases: &'static str) -> Group {
     Group { name, speaks, in_code: 0.3, phrases }
 }
 
 /// A group whose phrases are code, so that code is where they count.
-const fn code(name: &'static str, speaks: &'static [(Signal, f32)], phrases: &'static str) -> Group {
+const fn code(name: &'static str, speaks: &'static [(Says, f32)], phrases: &'static str) -> Group {
     Group { name, speaks, in_code: 0.9, phrases }
 }
 
 /// A pair as the lists below write it.
-const fn pair(first: &'static str, second: &'static str, within: usize, speaks: &'static [(Signal, f32)]) -> Pair {
+const fn pair(first: &'static str, second: &'static str, within: usize, speaks: &'static [(Says, f32)]) -> Pair {
     Pair { first, second, within, speaks }
 }
 
-const fn kind(kind: Kind) -> Signal {
-    Signal::Kind(kind)
+const fn kind(kind: Kind) -> Says {
+    Says::Kind(kind)
 }
 
 /// Every group.
@@ -88,6 +102,7 @@ pub(super) fn groups() -> impl Iterator<Item = &'static Group> {
         money::GROUPS,
         compliance::GROUPS,
         production_infra::GROUPS,
+        situations::GROUPS,
         stakes::GROUPS,
         calm::GROUPS,
         kinds::GROUPS,
@@ -108,6 +123,7 @@ pub(super) fn pairs() -> impl Iterator<Item = &'static Pair> {
         money::PAIRS,
         compliance::PAIRS,
         production_infra::PAIRS,
+        situations::PAIRS,
         calm::PAIRS,
     ]
     .into_iter()

@@ -15,7 +15,7 @@ use crate::record::report::{Filter, GroupBy, Report, Totals};
 
 mod csv;
 mod per_outcome;
-mod table;
+pub(super) mod table;
 
 /// What `report` is called with.
 #[derive(clap::Args, Clone, Debug)]

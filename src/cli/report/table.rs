@@ -10,7 +10,7 @@ use crate::record::report::{Filter, GroupBy, Report, Totals};
 const MAX_DECIMALS: usize = 6;
 
 /// What stands where the entries say nothing.
-pub(super) const NOTHING: &str = "-";
+pub(in crate::cli) const NOTHING: &str = "-";
 
 /// Prints the lines, their total, and what a reader should know about them.
 pub fn print(report: &Report, by: &[GroupBy], filter: &Filter, ledger: &str, mut out: impl Write) -> io::Result<()> {
@@ -170,14 +170,14 @@ fn rows(report: &Report, by: &[GroupBy]) -> Vec<Vec<String>> {
     rows
 }
 
-pub(super) fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+pub(in crate::cli) fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let columns = rows.first().map_or(0, Vec::len);
     let widest = |place: usize| rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count()).max();
     (0..columns).map(|place| widest(place).unwrap_or(0)).collect()
 }
 
 /// Keys to the left, numbers to the right.
-pub(super) fn print_row(row: &[String], widths: &[usize], keys: usize, mut out: impl Write) -> io::Result<()> {
+pub(in crate::cli) fn print_row(row: &[String], widths: &[usize], keys: usize, mut out: impl Write) -> io::Result<()> {
     let cells =
         row.iter().zip(widths).enumerate().map(|(place, (cell, width))| {
             if place < keys { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
@@ -186,7 +186,7 @@ pub(super) fn print_row(row: &[String], widths: &[usize], keys: usize, mut out: 
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn grouped(number: u128) -> String {
+pub(in crate::cli) fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.char_indices() {
@@ -204,7 +204,7 @@ fn decimals(report: &Report, amount: impl Fn(&Totals) -> Option<Pico>) -> usize 
 }
 
 /// The same of a column's amounts.
-pub(super) fn decimals_of(amounts: impl Iterator<Item = Pico>) -> usize {
+pub(in crate::cli) fn decimals_of(amounts: impl Iterator<Item = Pico>) -> usize {
     let amounts = amounts.map(|amount| amount.get().unsigned_abs());
     let smallest = amounts.filter(|amount| *amount > 0).min().unwrap_or(u128::MAX);
     // An amount of n digits in pico-dollars begins at decimal place 13 - n.
@@ -213,7 +213,7 @@ pub(super) fn decimals_of(amounts: impl Iterator<Item = Pico>) -> usize {
 }
 
 /// The amount, rounded to so many decimals; never 0 where there is something, or where nobody knows.
-pub(super) fn dollars(amount: Option<Pico>, decimals: usize) -> String {
+pub(in crate::cli) fn dollars(amount: Option<Pico>, decimals: usize) -> String {
     let Some(amount) = amount else { return NOTHING.to_owned() };
     let unit = 10_u128.pow(12 - decimals as u32);
     let (sign, pico) = (if amount.get() < 0 { "-" } else { "" }, amount.get().unsigned_abs());

@@ -64,6 +64,7 @@ impl Checker<'_, '_> {
         let target = Target {
             name: name.clone(),
             model: model.clone(),
+            dialect,
             context_window: context_window.or(context_known),
             max_output,
             abilities: abilities(raw),

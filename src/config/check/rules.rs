@@ -84,7 +84,7 @@ impl Checker<'_, '_> {
         let why = self.words_of(raw.why.as_ref(), &table, "why", &subject);
         let owner = self.words_of(raw.owner.as_ref(), &table, "owner", &subject);
         let fallback = self.expiry(raw, &subject, declared);
-        self.review_date(raw, &subject);
+        let review_by_millis = self.review_date(raw, &subject);
         let human_review = raw.review == Some(ReviewWord::Human);
         let place = written.map_or(table, Located::span);
         let until_millis = fallback.as_ref().and_then(|fallback| fallback.until_millis);
@@ -94,6 +94,7 @@ impl Checker<'_, '_> {
             action,
             why,
             owner,
+            review_by_millis,
             expires: fallback.expires,
             human_review,
         });
@@ -207,14 +208,15 @@ impl Checker<'_, '_> {
         fallback
     }
 
-    fn review_date(&mut self, raw: &RawRule, subject: &str) {
-        let Some(written) = &raw.review_by else { return };
-        let past = self.moment(written, "review_by").is_some_and(|by| by <= self.surroundings.now_millis());
-        if past {
+    fn review_date(&mut self, raw: &RawRule, subject: &str) -> Option<u64> {
+        let written = raw.review_by.as_ref()?;
+        let by = self.moment(written, "review_by")?;
+        if by <= self.surroundings.now_millis() {
             let owner = raw.owner.as_ref().map_or(String::new(), |owner| format!(" by {}", owner.value()));
             let message = format!("{subject} should have been looked at{owner} by {}", written.value());
             self.findings.warning(written.span(), message).hint("look at it and set a new `review_by`");
         }
+        Some(by)
     }
 
     /// Rules that an earlier one leaves nothing for.

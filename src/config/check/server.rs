@@ -15,6 +15,9 @@ use crate::{listen, read};
 /// Below the half minute after which the strictest of what stands between ends a silent connection.
 const PING_INTERVAL: Duration = Duration::from_secs(12);
 
+/// Long enough for what models work on in the background; providers keep an answer for less long once it is there.
+const BACKGROUND_HOLD: Duration = Duration::from_secs(3600);
+
 /// The shortest limit that leaves an honest client a chance.
 const LEAST: Duration = Duration::from_millis(100);
 
@@ -107,6 +110,11 @@ impl Checker<'_, '_> {
     /// How often a caller is told that a silent upstream is waited for.
     pub(super) fn ping_interval(&mut self, raw: &RawServer) -> Duration {
         self.duration(raw.ping_interval.as_ref(), "ping_interval", LEAST, PING_INTERVAL)
+    }
+
+    /// For how long what is reserved for an answer made in the background waits for its usage.
+    pub(super) fn background_hold(&mut self, raw: &RawServer) -> Duration {
+        self.duration(raw.background_hold.as_ref(), "background_hold", LEAST, BACKGROUND_HOLD)
     }
 
     /// The origins whose pages may ask, as browsers name them.

@@ -128,7 +128,7 @@ impl Checker<'_, '_> {
             rule: raw.rule.as_ref().map(|name| name.value().clone()),
             tier: raw.tier.as_ref().map(|name| name.value().clone()),
             endpoint: raw.endpoint.as_ref().map(|name| name.value().clone()),
-            tags: raw.tags.clone().unwrap_or_default(),
+            tags: raw.tags.iter().flatten().filter_map(|tag| self.tag(tag, raw.span())).collect(),
             risk: raw.risk,
             kind: raw.kind,
             content: raw.content.clone().unwrap_or_default(),

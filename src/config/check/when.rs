@@ -8,21 +8,30 @@ use super::Checker;
 use crate::config::located::Located;
 use crate::config::raw::{
     Amount, ConversationWord, DayWord, DialectWord, DoorWord, HeaderTest, OneOrMany, OutputWord, RawTime, RawWhen,
-    RawWords, RiskTest, TurnWord,
+    RawWords, RiskTest, Share, TagText, TurnWord,
 };
 use crate::config::text;
-use crate::domain::{Conversation, Dialect, Door, OutputFormat, TurnKind};
+use crate::domain::{Conversation, Dialect, Door, OutputFormat, TagSet, TurnKind};
 use crate::route::{Condition, Name, Pattern, Range, SetTest, TimeWindow, WEEKDAYS, When};
 
 impl Checker<'_, '_> {
     pub(super) fn when(&mut self, raw: &RawWhen) -> When {
         let mut all = Vec::new();
-        all.extend(raw.tags.as_ref().and_then(|tags| self.set(tags, "tags")).map(Condition::Tags));
+        all.extend(raw.tags.as_ref().and_then(|tags| self.tags(tags)).map(Condition::Tags));
         all.extend(raw.risk.as_ref().and_then(|risk| self.risk(risk)));
+        all.extend(
+            raw.confidence.as_ref().and_then(|share| self.share(share, "confidence")).map(Condition::Confidence),
+        );
         all.extend(self.amount(raw.tokens.as_ref(), "tokens").map(Condition::Tokens));
         all.extend(self.amount(raw.context.as_ref(), "context").map(Condition::Context));
         all.extend(raw.kind.as_ref().and_then(|kinds| self.words(kinds, "kind")).map(Condition::Kind));
-        all.extend(raw.content.as_ref().and_then(|content| self.set(content, "content")).map(Condition::Content));
+        all.extend(self.difficulty(raw));
+        all.extend(
+            raw.content
+                .as_ref()
+                .and_then(|content| self.set(content, content.span(), "content"))
+                .map(Condition::Content),
+        );
         all.extend(self.amount(raw.tools.as_ref(), "tools").map(Condition::Tools));
         all.extend(self.amount(raw.images.as_ref(), "images").map(Condition::Images));
         all.extend(self.output(raw));
@@ -32,24 +41,39 @@ impl Checker<'_, '_> {
         all.extend(self.dialects(raw));
         all.extend(self.doors(raw));
         all.extend(self.names(raw));
-        all.extend(self.budget_used(raw));
+        all.extend(
+            raw.budget_used.as_ref().and_then(|share| self.share(share, "budget_used")).map(Condition::BudgetUsed),
+        );
         all.extend(raw.time.as_ref().and_then(|time| self.time(time)).map(Condition::Time));
         all.extend(self.nested(raw));
         When(all)
     }
 
-    fn set<T, S>(&mut self, written: &Located<RawWords<T>>, key: &str) -> Option<SetTest<S>>
+    fn tags(&mut self, written: &Located<RawWords<TagText>>) -> Option<SetTest<TagSet>> {
+        let mut unknown = false;
+        let named = written.value().map(|tag| {
+            let tag = self.tag(tag, written.span());
+            unknown |= tag.is_none();
+            tag
+        });
+        if unknown {
+            return None;
+        }
+        self.set(&named, written.span(), "tags")
+    }
+
+    fn set<T, S>(&mut self, words: &RawWords<T>, span: std::ops::Range<usize>, key: &str) -> Option<SetTest<S>>
     where
-        T: Copy,
+        T: Clone,
         S: FromIterator<T> + Default + PartialEq,
     {
-        let test = set_test(written);
-        if self.taken_out.touched(&written.span()) {
+        let test = set_test(words);
+        if self.taken_out.touched(&span) {
             return Some(test);
         }
         if test == SetTest::default() {
             let message = format!("`{key}` asks for nothing, so every request meets it");
-            self.findings.error(written.span(), message).hint("name words in `any`, `all` or `none`");
+            self.findings.error(span, message).hint("name words in `any`, `all` or `none`");
             return None;
         }
         Some(test)
@@ -149,14 +173,23 @@ impl Checker<'_, '_> {
         range
     }
 
-    fn budget_used(&mut self, raw: &RawWhen) -> Option<Condition> {
-        let written = raw.budget_used.as_ref()?;
+    fn share(&mut self, written: &Located<Share>, key: &str) -> Option<Range> {
         let range = text::shares(&written.0);
         if range.is_none() {
-            let message = format!("`budget_used` cannot be `{}`", written.0);
+            let message = format!("`{key}` cannot be `{}`", written.0);
             self.findings.error(written.span(), message).hint("such as `>= 80%` or `>= 80%, < 100%`");
         }
-        range.map(Condition::BudgetUsed)
+        range
+    }
+
+    fn difficulty(&mut self, raw: &RawWhen) -> Option<Condition> {
+        let written = raw.difficulty.as_ref()?;
+        let range = text::difficulty(&written.0);
+        if range.is_none() {
+            let message = format!("`difficulty` cannot be `{}`", written.0);
+            self.findings.error(written.span(), message).hint("such as `< 0.4`, `>= 0.2, < 0.6` or `unknown`");
+        }
+        range.map(Condition::Difficulty)
     }
 
     fn words<T: Clone>(&mut self, written: &Located<OneOrMany<T>>, key: &str) -> Option<Vec<T>> {
@@ -212,11 +245,11 @@ impl Checker<'_, '_> {
     }
 }
 
-fn set_test<T: Copy, S: FromIterator<T>>(words: &RawWords<T>) -> SetTest<S> {
-    let set = |words: &[T]| words.iter().copied().collect();
+fn set_test<T: Clone, S: FromIterator<T>>(words: &RawWords<T>) -> SetTest<S> {
+    let set = |words: &[T]| words.iter().cloned().collect();
     let given = |words: &Option<Vec<T>>| set(words.as_deref().unwrap_or_default());
     match words {
-        RawWords::One(word) => SetTest { any: set(&[*word]), all: set(&[]), none: set(&[]) },
+        RawWords::One(word) => SetTest { any: set(std::slice::from_ref(word)), all: set(&[]), none: set(&[]) },
         RawWords::Any(words) => SetTest { any: set(words), all: set(&[]), none: set(&[]) },
         RawWords::Sets(sets) => SetTest { any: given(&sets.any), all: given(&sets.all), none: given(&sets.none) },
     }

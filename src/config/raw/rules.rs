@@ -6,12 +6,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use super::words::{
-    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, OutputWord, ReviewWord, RiskText, TurnWord,
-};
 use super::RawRuleVerify;
+use super::assess::TagText;
+use super::words::{
+    AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, OutputWord, ReviewWord,
+    RiskText, TurnWord,
+};
 use crate::config::located::Located;
-use crate::domain::{Content, Kind, Risk, Tag};
+use crate::domain::{Content, Kind, Risk};
 
 /// When these facts hold, route there.
 #[derive(Deserialize, JsonSchema, Default, Debug)]
@@ -51,9 +53,11 @@ pub struct RawRule {
 #[serde(default, deny_unknown_fields)]
 pub struct RawWhen {
     /// Risk tags: one, a list of which one must be there, or `any`, `all` and `none`.
-    pub tags: Option<Located<RawWords<Tag>>>,
+    pub tags: Option<Located<RawWords<TagText>>>,
     /// Risk level: `"low"`, `">= medium"`, or a list.
     pub risk: Option<Located<RiskTest>>,
+    /// How surely the risk level is right: `"< 60%"`. What cannot be judged (no text, an unknown language) is 50 % at most.
+    pub confidence: Option<Located<Share>>,
     /// Prompt tokens: `"< 8000"`, `">= 1000, < 8000"`, or a number.
     pub tokens: Option<Located<Amount>>,
     /// Prompt tokens and the output asked for, compared likewise.
@@ -62,6 +66,9 @@ pub struct RawWhen {
     pub kind: Option<Located<OneOrMany<Kind>>>,
     /// Content flags: one, a list of which one must be there, or `any`, `all` and `none`.
     pub content: Option<Located<RawWords<Content>>>,
+    /// How likely the large model is needed: `"< 0.4"`, or `"unknown"` for prompts unlike all that the model has seen.
+    /// What is unknown meets `>= 0.4` and never `< 0.4`.
+    pub difficulty: Option<Located<DifficultyText>>,
     /// Tools: `true` if any are defined, `false` if none, or how many.
     pub tools: Option<Located<Amount>>,
     /// Images: `true` if there are any, `false` if none, or how many.
@@ -145,6 +152,22 @@ pub enum RawWords<T> {
     Any(Vec<T>),
     /// Quantities.
     Sets(RawSets<T>),
+}
+
+impl<T> RawWords<T> {
+    /// The words that `meant` makes of them; those of which it makes nothing are left out.
+    pub fn map<U: Clone>(&self, mut meant: impl FnMut(&T) -> Option<U>) -> RawWords<U> {
+        let mut each = |words: &[T]| words.iter().filter_map(&mut meant).collect::<Vec<U>>();
+        match self {
+            RawWords::One(word) => RawWords::Any(each(std::slice::from_ref(word))),
+            RawWords::Any(words) => RawWords::Any(each(words)),
+            RawWords::Sets(sets) => RawWords::Sets(RawSets {
+                any: sets.any.as_deref().map(&mut each),
+                all: sets.all.as_deref().map(&mut each),
+                none: sets.none.as_deref().map(&mut each),
+            }),
+        }
+    }
 }
 
 /// Words that must or must not be there.
@@ -262,7 +285,7 @@ pub struct RawExpectation {
     /// The endpoint that is tried first.
     pub endpoint: Option<Located<String>>,
     /// Risk tags that must be found; others may be too.
-    pub tags: Option<Vec<Tag>>,
+    pub tags: Option<Vec<TagText>>,
     /// The risk level.
     pub risk: Option<Risk>,
     /// The kind of work.

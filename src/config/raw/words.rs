@@ -23,6 +23,8 @@ texts! {
     RiskText { "pattern": "^(>=|<=|>|<|=)? *(low|medium|high)$" }
     /// Comparisons with commas between them, such as `>= 1000, < 8000`.
     AmountText { "pattern": "^ *(>=|<=|>|<|=)? *[0-9][0-9_]*( *, *(>=|<=|>|<|=)? *[0-9][0-9_]*)* *$" }
+    /// Comparisons with a share from 0 to 1, such as `< 0.4` or `>= 0.2, < 0.6`, or `known` or `unknown`.
+    DifficultyText { "pattern": "^(known|unknown)$|^ *(>=|<=|>|<) *[01]([.][0-9]{1,4})?( *, *(>=|<=|>|<) *[01]([.][0-9]{1,4})?)* *$" }
     /// A time of day, such as `09:30`.
     ClockText { "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" }
 }

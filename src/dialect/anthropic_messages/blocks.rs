@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::UNSIGNED;
 use crate::dialect::body::{malformed, read, reason, wrong_type};
 use crate::dialect::json::span_in;
-use crate::domain::{Failure, Image, ImageDetail, ImageSource, Mark, Piece, Span, Text};
+use crate::domain::{CacheLife, Call, Failure, Image, ImageDetail, ImageSource, Mark, Piece, Span, Text};
 
 /// How Claude Code begins what it says in the human's place.
 const REMINDER: &str = "<system-reminder>";
@@ -38,6 +38,12 @@ pub(super) struct Block<'a> {
     signature: Option<&'a RawValue>,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    cache_control: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -68,10 +74,33 @@ impl<'a> Block<'a> {
         self.signed().is_some_and(|signed| signed == UNSIGNED)
     }
 
+    /// For how long the client asks that everything up to here be kept.
+    pub(super) fn cache_life(&self) -> Option<CacheLife> {
+        cache_life(self.cache_control?)
+    }
+
+    /// The call of a tool that it is, in the turn of this number.
+    pub(super) fn call(&self, body: &[u8], turn: usize) -> Option<Call> {
+        let name = self.name.filter(|name| self.kind == "tool_use" && name.get().starts_with('"'))?;
+        let arguments = self.input.map_or(Span::default(), |input| span_in(body, input.get()));
+        Some(Call { turn: u32::try_from(turn).unwrap_or(u32::MAX), name: span_in(body, name.get()), arguments })
+    }
+
     /// Whether it is text that a client put into the human's mouth.
     pub(super) fn is_reminder(&self) -> bool {
         self.kind == "text" && self.text.is_some_and(is_reminder)
     }
+}
+
+/// What a `cache_control` asks for.
+pub(super) fn cache_life(control: &RawValue) -> Option<CacheLife> {
+    #[derive(Deserialize)]
+    struct Control<'a> {
+        #[serde(borrow, default)]
+        ttl: Option<Cow<'a, str>>,
+    }
+    let control: Control<'_> = read(control)?;
+    Some(if control.ttl.as_deref() == Some("1h") { CacheLife::Hour } else { CacheLife::FiveMinutes })
 }
 
 /// Whether a message's words are a client's in the human's place.

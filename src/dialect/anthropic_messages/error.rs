@@ -18,6 +18,7 @@ fn kind_of(kind: FailureKind) -> &'static str {
         | FailureKind::Unsupported
         | FailureKind::ContextTooLong
         | FailureKind::NoneCapable
+        | FailureKind::Stuck
         | FailureKind::Untranslatable => "invalid_request_error",
         FailureKind::TooLarge => "request_too_large",
         FailureKind::RateLimited | FailureKind::BudgetExceeded => "rate_limit_error",

@@ -7,15 +7,25 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::blocks::{Message, blocks, is_reminder, piece, text, tool_result};
+use super::blocks::{Message, blocks, cache_life, is_reminder, piece, text, tool_result};
 use crate::dialect::Limits;
 use crate::dialect::body::{Fields, malformed, read, reason, wrong_type};
 use crate::dialect::json::span_in;
-use crate::domain::{Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Signed, Turn};
+use crate::domain::{CacheLife, Call, Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Signed, Turn};
 
 /// The fields we act on.
-const NAMES: [&str; 8] =
-    ["model", "messages", "system", "stream", "tools", "max_tokens", "output_config", "output_format"];
+const NAMES: [&str; 10] = [
+    "model",
+    "messages",
+    "system",
+    "stream",
+    "tools",
+    "max_tokens",
+    "output_config",
+    "output_format",
+    "metadata",
+    "cache_control",
+];
 
 /// Reads a request's body.
 pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
@@ -35,6 +45,7 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
     let tools = fields.set("tools");
     let (output, response_format) = output_format(&fields)?;
     let mut conversation = Conversation::new(&body);
+    conversation.cache_life = fields.set("cache_control").and_then(cache_life);
     if let Some(system) = fields.set("system") {
         conversation.system(system)?;
     }
@@ -59,8 +70,12 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
         answers: 1,
         // What this dialect can name is a tier that was paid for ahead.
         dear_tier: false,
+        background: false,
         pins: Vec::new(),
         signed,
+        calls: conversation.calls,
+        named: fields.set("metadata").map(at),
+        cache_life: conversation.cache_life,
         turns: conversation.turns,
         body: body.clone(),
     })
@@ -103,11 +118,22 @@ struct Conversation<'a> {
     last_human: Option<usize>,
     /// Whether the last message that is not the model's brings what tools returned, and no word of the human's.
     in_tool_loop: bool,
+    calls: Vec<Call>,
+    /// What the last place asks for up to which the prompt is to be kept.
+    cache_life: Option<CacheLife>,
 }
 
 impl<'a> Conversation<'a> {
     fn new(body: &'a [u8]) -> Self {
-        Self { body, turns: Vec::new(), marks: Vec::new(), last_human: None, in_tool_loop: false }
+        Self {
+            body,
+            turns: Vec::new(),
+            marks: Vec::new(),
+            last_human: None,
+            in_tool_loop: false,
+            calls: Vec::new(),
+            cache_life: None,
+        }
     }
 
     fn turn(&mut self, role: Role, pieces: Vec<Piece>) {
@@ -120,7 +146,11 @@ impl<'a> Conversation<'a> {
         let pieces = match system.get().as_bytes()[0] {
             b'"' => vec![text(self.body, system)],
             b'[' => blocks("system", system)
-                .map(|item| item.and_then(|(raw, block)| piece(self.body, raw, &block)))
+                .map(|item| {
+                    let (raw, block) = item?;
+                    self.cache_life = block.cache_life().or(self.cache_life);
+                    piece(self.body, raw, &block)
+                })
                 .collect::<Result<_, _>>()?,
             _ => return Err(wrong_type("system", "a string or an array of blocks of text")),
         };
@@ -168,6 +198,8 @@ impl<'a> Conversation<'a> {
                 for item in blocks("messages", content) {
                     let (raw, block) = item?;
                     self.marks.extend(block.mark().map(|mark| (number, mark)));
+                    self.calls.extend(block.call(self.body, self.turns.len()));
+                    self.cache_life = block.cache_life().or(self.cache_life);
                     pieces.push(piece(self.body, raw, &block)?);
                 }
                 self.turn(role, pieces);
@@ -184,6 +216,7 @@ impl<'a> Conversation<'a> {
         let mut has_results = false;
         for item in blocks("messages", content) {
             let (raw, block) = item?;
+            self.cache_life = block.cache_life().or(self.cache_life);
             if block.kind == "tool_result" {
                 has_results = true;
                 tool.extend(tool_result(self.body, &block)?);

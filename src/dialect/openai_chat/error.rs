@@ -24,6 +24,7 @@ fn type_and_code(kind: FailureKind) -> (&'static str, &'static str) {
         FailureKind::Untranslatable => ("invalid_request_error", "unsupported_by_endpoint"),
         FailureKind::NotHeld => ("invalid_request_error", "previous_response_not_found"),
         FailureKind::Denied => ("permission_denied", "denied_by_rule"),
+        FailureKind::Stuck => ("invalid_request_error", "agent_stuck"),
         FailureKind::RateLimited => ("rate_limit_error", "rate_limit_exceeded"),
         // The code on which clients stop instead of asking again.
         FailureKind::BudgetExceeded => ("insufficient_quota", "insufficient_quota"),

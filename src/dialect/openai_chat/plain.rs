@@ -80,8 +80,12 @@ pub fn parse_plain(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, F
         },
         answers: answers.max(1),
         dear_tier: false,
+        background: false,
         pins: Vec::new(),
         signed: Vec::new(),
+        calls: Vec::new(),
+        named: None,
+        cache_life: None,
         body: body.clone(),
     })
 }

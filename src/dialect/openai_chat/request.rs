@@ -11,7 +11,7 @@ use crate::dialect::Limits;
 use crate::dialect::body::{Fields, malformed, read, reason, splice, wrong_type};
 use crate::dialect::json::{raw, span_in};
 use crate::domain::{
-    Dialect, Door, Failure, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span, Text, Turn,
+    Call, Dialect, Door, Failure, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Span, Text, Turn,
 };
 
 /// The fields we act on; of `input` only whether it is there.
@@ -27,6 +27,8 @@ const NAMES: &[&str] = &[
     "max_completion_tokens",
     "n",
     "service_tier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
     "input",
 ];
 
@@ -103,6 +105,7 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
     }
     let max_tokens: Option<u64> = fields.typed("max_tokens", "a whole number from 0 on")?;
     let max_completion: Option<u64> = fields.typed("max_completion_tokens", "a whole number from 0 on")?;
+    let messages = read_messages(messages)?;
 
     Ok(Prompt {
         dialect: Dialect::OpenaiChat,
@@ -113,7 +116,6 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
         stream_span: fields.value("stream").map(at),
         wants_usage,
         stream_options,
-        turns: turns(&body, messages)?,
         tools: tools.map(at),
         tool_count: tools.map_or(Ok(0), tool_count)?,
         response_format: response_format.map(at),
@@ -121,8 +123,13 @@ pub fn parse(body: Bytes, limits: &Limits) -> Result<Prompt, Failure> {
         max_output: max_completion.or(max_tokens),
         answers: answers.unwrap_or(1),
         dear_tier: fields.names_dear_tier(),
+        background: false,
         pins: Vec::new(),
         signed: Vec::new(),
+        calls: calls(&body, &messages),
+        named: fields.set("prompt_cache_key").map(at),
+        cache_life: fields.asks_to_keep(),
+        turns: messages.iter().map(|message| turn(&body, message)).collect::<Result<_, _>>()?,
         body: body.clone(),
     })
 }
@@ -162,7 +169,7 @@ fn tool_count(tools: &RawValue) -> Result<u32, Failure> {
     Ok(u32::try_from(tools.len()).unwrap_or(u32::MAX))
 }
 
-fn turns(body: &[u8], messages: &RawValue) -> Result<Vec<Turn>, Failure> {
+fn read_messages(messages: &RawValue) -> Result<Vec<Message<'_>>, Failure> {
     if !messages.get().starts_with('[') {
         return Err(wrong_type("messages", "an array"));
     }
@@ -172,7 +179,35 @@ fn turns(body: &[u8], messages: &RawValue) -> Result<Vec<Turn>, Failure> {
     if messages.is_empty() {
         return Err(malformed("`messages` is empty: send at least one message").with_param("messages"));
     }
-    messages.iter().map(|message| turn(body, message)).collect()
+    Ok(messages)
+}
+
+/// The calls of tools that the messages hold; a call that is none of those defined is passed over.
+fn calls(body: &[u8], messages: &[Message<'_>]) -> Vec<Call> {
+    #[derive(Deserialize)]
+    struct Called<'a> {
+        #[serde(borrow, default)]
+        name: Option<&'a RawValue>,
+        #[serde(borrow, default, alias = "input")]
+        arguments: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow, default, alias = "custom")]
+        function: Option<Called<'a>>,
+    }
+    let mut calls = Vec::new();
+    for (turn, message) in messages.iter().enumerate() {
+        let items: Vec<Item<'_>> = message.tool_calls.and_then(read).unwrap_or_default();
+        let lone: Option<Called<'_>> = message.function_call.and_then(read);
+        for called in items.into_iter().filter_map(|item| item.function).chain(lone) {
+            let Some(name) = called.name.filter(|name| name.get().starts_with('"')) else { continue };
+            let arguments = called.arguments.map_or(Span::default(), |given| span_in(body, given.get()));
+            let turn = u32::try_from(turn).unwrap_or(u32::MAX);
+            calls.push(Call { turn, name: span_in(body, name.get()), arguments });
+        }
+    }
+    calls
 }
 
 fn turn(body: &[u8], message: &Message<'_>) -> Result<Turn, Failure> {

@@ -7,13 +7,15 @@ use serde_json::value::RawValue;
 
 use crate::dialect::body::{malformed, read, reason, wrong_type};
 use crate::dialect::json::span_in;
-use crate::domain::{Failure, Image, ImageDetail, ImageSource, Mark, Piece, Role, Signed, Span, Text, Turn};
+use crate::domain::{Call, Failure, Image, ImageDetail, ImageSource, Mark, Piece, Role, Signed, Span, Text, Turn};
 
 /// A conversation, and the reasoning in it that only the model which wrote it can read.
 #[derive(Default)]
 pub(super) struct Items {
     pub turns: Vec<Turn>,
     pub signed: Vec<Signed>,
+    /// The calls of tools in it.
+    pub calls: Vec<Call>,
     /// The tools that stand in an item instead of in `tools`.
     pub tools: Option<Span>,
 }
@@ -38,6 +40,14 @@ pub(super) struct Item<'a> {
     encrypted_content: Option<&'a RawValue>,
     #[serde(borrow, default)]
     tools: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    action: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +101,19 @@ impl Item<'_> {
         (!text.is_empty()).then(|| Mark::of(&text))
     }
 
+    /// The call of a tool that it is, in the turn of this number.
+    fn call(&self, body: &[u8], turn: usize) -> Option<Call> {
+        if !self.kind().ends_with("_call") {
+            return None;
+        }
+        let at = |value: &RawValue| span_in(body, value.get());
+        let name = self.name.filter(|name| name.get().starts_with('"')).map_or(Span::default(), at);
+        // Functions have arguments, custom tools an input, and a shell or a screen has actions.
+        let arguments = self.arguments.or(self.input).or(self.action).map_or(Span::default(), at);
+        let turn = u32::try_from(turn).unwrap_or(u32::MAX);
+        (!name.is_empty() || !arguments.is_empty()).then_some(Call { turn, name, arguments })
+    }
+
     fn role(&self) -> Role {
         match (self.kind(), self.role.as_deref()) {
             ("message" | "additional_tools", Some("system" | "developer")) => Role::System,
@@ -126,6 +149,7 @@ impl Items {
                 items.signed.push(Signed { mark, needed: true });
                 is_history.push(!item.is_reasoning());
             }
+            items.calls.extend(item.call(body, items.turns.len()));
             items.turns.push(turn);
         }
         Ok(items)

@@ -11,7 +11,7 @@ use super::items::{Item, Items, OWN_REASONING};
 use crate::dialect::body::{Fields, malformed, read, reason, splice, wrong_type};
 use crate::dialect::json::span_in;
 use crate::dialect::{Limits, Wanted};
-use crate::domain::{Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Span, Text, Turn};
+use crate::domain::{Call, Dialect, Door, Failure, Mark, OutputFormat, Piece, Prompt, Role, Span, Text, Turn};
 
 const NAMES: &[&str] = &[
     "model",
@@ -22,6 +22,9 @@ const NAMES: &[&str] = &[
     "text",
     "max_output_tokens",
     "service_tier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "background",
     "previous_response_id",
     "conversation",
     "prompt",
@@ -44,7 +47,9 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
     let input = input(&body, &fields, !pins.is_empty())?;
     let tools = fields.set("tools").map(at).or(input.tools);
     let mut turns: Vec<Turn> = instructions(&body, &fields)?.into_iter().collect();
+    let before = u32::try_from(turns.len()).unwrap_or(0);
     turns.extend(input.turns);
+    let calls = input.calls.into_iter().map(|call| Call { turn: call.turn + before, ..call });
 
     Ok(Prompt {
         dialect: Dialect::OpenaiResponses,
@@ -64,8 +69,12 @@ pub fn parse(door: Door, body: Bytes, limits: &Limits) -> Result<Prompt, Failure
         max_output,
         answers: 1,
         dear_tier: fields.names_dear_tier(),
+        background: fields.typed("background", "true or false")?.unwrap_or(false),
         pins,
         signed: input.signed,
+        calls: calls.collect(),
+        named: fields.set("prompt_cache_key").map(at),
+        cache_life: fields.asks_to_keep(),
         body: body.clone(),
     })
 }

@@ -59,7 +59,11 @@ fn whole_answers_say_the_same_in_every_dialect() {
     ] {
         let [called, empty, cut, refused, more] =
             answers(dialect).map(|body| said(wire(dialect), body.as_bytes()).unwrap_or_else(|| panic!("{body}")));
-        assert_eq!((called.text.as_str(), called.finish, called.ends_in_call), ("hm", Finish::Done, true), "{dialect:?}");
+        assert_eq!(
+            (called.text.as_str(), called.finish, called.ends_in_call),
+            ("hm", Finish::Done, true),
+            "{dialect:?}"
+        );
         assert_eq!(called.calls[0].name, "read", "{dialect:?}");
         assert_eq!(serde_json::from_str::<Value>(&called.calls[0].arguments).expect("JSON")["a"], 1, "{dialect:?}");
         assert_eq!(empty, Said { finish: Finish::Done, ..Said::default() }, "{dialect:?}");

@@ -6,12 +6,14 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, params_from_iter};
 use uuid::Uuid;
 
-use super::super::cell::{HOUR, discarded_in_file, in_file};
+use super::super::cell::{DAY, HOUR, discarded_in_file, in_file};
 use super::super::file::LedgerError;
 use super::super::meta;
+use super::super::period::Period;
 use super::super::query::Reader;
-use super::gather::{Gathered, Question, Side, Tentative};
+use super::gather::{Gathered, Question, SUMS, Side, Tentative};
 use super::plan::Plan;
+use super::stages::{Staged, Stages};
 use super::{Filter, GroupBy, Report, Spent};
 
 impl Reader {
@@ -28,15 +30,36 @@ impl Reader {
         self.report_without(&spent.filter(), by, Some(spent))
     }
 
+    /// What was spent, put together by the stages of each work and by all of `by`, which begins with what names a work.
+    pub(in crate::record) fn by_stage(
+        &self,
+        filter: &Filter,
+        by: &[GroupBy],
+        stages: &Stages,
+    ) -> Result<Vec<Staged>, LedgerError> {
+        let (gathered, _) = self.gathered(filter.period, Question::by_stage(filter, by, stages), None)?;
+        Ok(gathered.finished_by_stage())
+    }
+
     fn report_without(&self, filter: &Filter, by: &[GroupBy], late: Option<Spent>) -> Result<Report, LedgerError> {
+        let (gathered, widened) = self.gathered(filter.period, Question::of(filter, by), late)?;
+        Ok(Report { widened, ..gathered.finished() })
+    }
+
+    /// What was added up, and of which period if it is another.
+    fn gathered<'q>(
+        &self,
+        period: Period,
+        question: Question<'q>,
+        late: Option<Spent>,
+    ) -> Result<(Gathered<'q>, Option<Period>), LedgerError> {
         // One state of the file for all questions: an entry is in the rollups or beyond them, never both.
         let state = self.connection().unchecked_transaction()?;
-        let question = Question::of(filter, by);
         let kept_since = meta::mark(&state, meta::KEPT_SINCE)?;
-        let plan = Plan::of(filter.period, question.span() == Some(HOUR), kept_since);
+        let plan = Plan::of(period, question.span() == Some(HOUR), kept_since);
+        let mut gathered = question.gathered();
         let asked = Asked { connection: &state, question };
-        let mut gathered = Gathered::by(by);
-        asked.cells("rollup_days", &plan.days, &mut gathered)?;
+        asked.days(&plan.days, &mut gathered)?;
         for hours in &plan.hours {
             asked.cells("rollup_hours", hours, &mut gathered)?;
         }
@@ -44,19 +67,19 @@ impl Reader {
         for edge in &plan.edges {
             let bounds = [edge.start, edge.end];
             asked.entries("at_millis >= ? AND at_millis < ?", &bounds, |row| gathered.entry(row, first_sum))?;
-            asked.moved("entry_millis >= ? AND entry_millis < ?", &bounds, &mut gathered)?;
+            asked.thrown_away("entry_millis >= ? AND entry_millis < ?", &bounds, &mut gathered)?;
         }
         // `+` keeps SQLite from finding the few new entries by their time, which all of them have.
         let new = "+at_millis >= ? AND +at_millis < ? AND seq > ?";
         let bounds = [plan.rolled.start, plan.rolled.end, meta::mark(&state, meta::ROLLED)?];
         asked.entries(new, &bounds, |row| gathered.entry(row, first_sum))?;
-        asked.moved("+entry_millis >= ? AND +entry_millis < ? AND d.entry > ?", &bounds, &mut gathered)?;
+        asked.thrown_away("+entry_millis >= ? AND +entry_millis < ? AND d.entry > ?", &bounds, &mut gathered)?;
         if let Some(spent) = late {
             let bounds = [spent.first_late_millis(), spent.ended_before_micros];
             let late = "at_millis >= ? AND at_millis * 1000 + total_us >= ?";
             asked.entries(late, &bounds, |row| gathered.without(row, first_sum))?;
         }
-        Ok(Report { widened: plan.widened, ..gathered.finished() })
+        Ok((gathered, plan.widened))
     }
 
     /// The entries that count and are not in PostgreSQL yet, as far as this file knows.
@@ -134,6 +157,34 @@ impl Asked<'_> {
         self.each(&sql, params_from_iter(values), |row| gathered.cell(row, first_sum))
     }
 
+    /// By stages a day is added to the one in which it begins. If another begins in it, the hours from then on belong
+    /// there: the cell of the same name in the sums of hours.
+    fn days(&self, days: &Range<i64>, gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
+        if self.question.stages().is_none() {
+            return self.cells("rollup_days", days, gathered);
+        }
+        let (conditions, mut values) = equal(&self.question, |column| column);
+        values.splice(0..0, [days.start.into(), days.end.into()]);
+        let columns = self.question.of_cells();
+        let sql = format!("SELECT {columns}, cell FROM rollup_days WHERE start >= ? AND start < ?{conditions}");
+        let hours = format!("SELECT {columns} FROM rollup_hours WHERE start = ? AND cell = ?");
+        let mut hours = self.connection.prepare(&hours)?;
+        let first_sum = self.question.first_sum();
+        self.each(&sql, params_from_iter(values), |row| {
+            let (start, course): (i64, _) = (row.get(0)?, gathered.course(row)?);
+            let (stage, end) = (course.at(start), start.saturating_add(DAY));
+            gathered.cell_of(stage, row, first_sum)?;
+            let Some(turn) = course.turn_after(start).filter(|turn| *turn < end) else { return Ok(()) };
+            let cell: [u8; 16] = row.get(first_sum + SUMS)?;
+            for hour in (turn..end).step_by(HOUR as usize) {
+                if let Some(row) = hours.query((hour, cell))?.next()? {
+                    gathered.moved(row, first_sum, [stage, course.at(hour)])?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn entries(
         &self,
         condition: &str,
@@ -148,7 +199,7 @@ impl Asked<'_> {
     }
 
     /// Moves what answers cost that were thrown away to the endpoints that gave them.
-    fn moved(&self, condition: &str, bounds: &[i64], gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
+    fn thrown_away(&self, condition: &str, bounds: &[i64], gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
         let first_sum = self.question.first_sum();
         for side in Side::BOTH {
             let expression = side_in_file(side);
@@ -158,7 +209,7 @@ impl Asked<'_> {
                 "SELECT {columns} FROM discarded d JOIN entries e ON e.seq = d.entry WHERE {condition}{conditions}"
             );
             values.splice(0..0, bounds.iter().copied().map(Value::from));
-            self.each(&sql, params_from_iter(values), |row| gathered.moved(row, first_sum, side))?;
+            self.each(&sql, params_from_iter(values), |row| gathered.thrown_away(row, first_sum, side))?;
         }
         Ok(())
     }

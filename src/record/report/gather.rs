@@ -9,7 +9,8 @@ use super::super::cell::{DAY, start_of};
 use super::super::fields::Fields;
 use super::super::file::LedgerError;
 use super::super::latency::Latencies;
-use super::super::sums::{self, ADDED_UP, AMOUNTS, COUNTS, MOVED, Sums};
+use super::super::sums::{self, ADDED_UP, AMOUNTS, COUNTS, MOVED, SPENT, Sums};
+use super::stages::{Course, Staged, Stages};
 use super::{Filter, GroupBy, Line, Report, Totals};
 
 /// What is asked of either database: the columns of each row and the conditions on it.
@@ -19,12 +20,28 @@ use super::{Filter, GroupBy, Line, Report, Totals};
 pub struct Question<'q> {
     by: &'q [GroupBy],
     equal: &'q [(GroupBy, String)],
+    stages: Option<&'q Stages>,
 }
 
 impl<'q> Question<'q> {
     /// What this filter and these groups ask.
     pub fn of(filter: &'q Filter, by: &'q [GroupBy]) -> Self {
-        Self { by, equal: &filter.equal }
+        Self { by, equal: &filter.equal, stages: None }
+    }
+
+    /// What was spent, by stages as well; the groups begin with what names an entry's work.
+    pub fn by_stage(filter: &'q Filter, by: &'q [GroupBy], stages: &'q Stages) -> Self {
+        Self { stages: Some(stages), ..Self::of(filter, by) }
+    }
+
+    /// The stages that lines are put together by.
+    pub fn stages(&self) -> Option<&'q Stages> {
+        self.stages
+    }
+
+    /// No lines yet.
+    pub fn gathered(&self) -> Gathered<'q> {
+        Gathered { by: self.by, stages: self.stages, groups: HashMap::new(), name: Vec::new(), work: String::new() }
     }
 
     /// The columns of lines that are no times.
@@ -61,8 +78,47 @@ impl<'q> Question<'q> {
 
     /// The columns of cells that are read.
     pub fn of_cells(&self) -> String {
-        let columns = self.dimensions().chain(COUNTS).chain(AMOUNTS);
-        std::iter::once("start").chain(columns).chain(["latency"]).collect::<Vec<_>>().join(", ")
+        let sums = self.sums(|part| part.column().to_owned());
+        let columns = self.dimensions().map(str::to_owned).chain(sums);
+        std::iter::once("start".to_owned()).chain(columns).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The columns of sums, each as `expression` has it. By stages only money is added up: the rest is NULL.
+    pub fn sums<'e>(&self, expression: impl Fn(Part) -> String + 'e) -> impl Iterator<Item = String> + 'e {
+        let is_money = self.stages.is_some();
+        let counts = COUNTS.into_iter().map(Part::Count);
+        let parts = counts.chain(AMOUNTS.into_iter().map(Part::Amount)).chain([Part::Latency]);
+        parts.map(move |part| {
+            if is_money && !SPENT.contains(&part.column()) { part.nothing().to_owned() } else { expression(part) }
+        })
+    }
+}
+
+/// How many columns of cells are added up.
+pub const SUMS: usize = COUNTS.len() + AMOUNTS.len() + 1;
+
+/// A column of cells that is added up.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    Count(&'static str),
+    Amount(&'static str),
+    Latency,
+}
+
+impl Part {
+    fn column(self) -> &'static str {
+        match self {
+            Part::Count(column) | Part::Amount(column) => column,
+            Part::Latency => "latency",
+        }
+    }
+
+    fn nothing(self) -> &'static str {
+        match self {
+            Part::Count(_) => "CAST(NULL AS bigint)",
+            Part::Amount(_) => "CAST(NULL AS text)",
+            Part::Latency => "CAST(NULL AS bytea)",
+        }
     }
 }
 
@@ -148,6 +204,7 @@ impl Fields for Tentative {
 
 /// A line that is being added up.
 struct Group {
+    stage: i64,
     keys: Vec<Option<String>>,
     sums: Sums,
 }
@@ -155,16 +212,13 @@ struct Group {
 /// Lines that are being added up.
 pub struct Gathered<'q> {
     by: &'q [GroupBy],
+    stages: Option<&'q Stages>,
     groups: HashMap<Vec<u8>, Group>,
     name: Vec<u8>,
+    work: String,
 }
 
 impl<'q> Gathered<'q> {
-    /// No lines yet.
-    pub fn by(by: &'q [GroupBy]) -> Self {
-        Self { by, groups: HashMap::new(), name: Vec::new() }
-    }
-
     /// Adds an entry.
     pub fn entry(&mut self, row: &impl Fields, first_sum: usize) -> Result<(), LedgerError> {
         self.add(row, &Sums::of(row, first_sum)?)
@@ -178,7 +232,7 @@ impl<'q> Gathered<'q> {
     }
 
     /// Adds one side of what moves with an answer that was thrown away.
-    pub fn moved(&mut self, row: &impl Fields, first_sum: usize, side: Side) -> Result<(), LedgerError> {
+    pub fn thrown_away(&mut self, row: &impl Fields, first_sum: usize, side: Side) -> Result<(), LedgerError> {
         self.add(row, &side.of(sums::moved(row, first_sum)?))
     }
 
@@ -192,20 +246,43 @@ impl<'q> Gathered<'q> {
         self.add(entry, &entry.sums)
     }
 
+    /// Adds a cell to the stage that this moment stands for.
+    pub fn cell_of(&mut self, stage: i64, row: &impl Fields, first_sum: usize) -> Result<(), LedgerError> {
+        self.put(stage, row, &Sums::read(row, first_sum)?)
+    }
+
+    /// Moves cells that were added to one stage into another.
+    pub fn moved(&mut self, row: &impl Fields, first_sum: usize, [from, to]: [i64; 2]) -> Result<(), LedgerError> {
+        let sums = Sums::read(row, first_sum)?;
+        self.put(to, row, &sums)?;
+        self.put(from, row, &sums.negated())
+    }
+
+    /// The stages of a row's work; without stages there is one.
+    pub fn course(&mut self, row: &impl Fields) -> Result<Course<'q>, LedgerError> {
+        self.stages.map_or(Ok(Course::default()), |stages| stages.of(row, &mut self.work))
+    }
+
     fn add(&mut self, row: &impl Fields, sums: &Sums) -> Result<(), LedgerError> {
-        self.name_of(row)?;
+        let stage = if self.stages.is_some() { self.course(row)?.at(row.whole(0)?.unwrap_or(0)) } else { 0 };
+        self.put(stage, row, sums)
+    }
+
+    fn put(&mut self, stage: i64, row: &impl Fields, sums: &Sums) -> Result<(), LedgerError> {
+        self.name_of(stage, row)?;
         if let Some(group) = self.groups.get_mut(self.name.as_slice()) {
             group.sums.merge(sums);
             return Ok(());
         }
         let keys = keys(self.by, row)?;
-        self.groups.insert(self.name.clone(), Group { keys, sums: sums.clone() });
+        self.groups.insert(self.name.clone(), Group { stage, keys, sums: sums.clone() });
         Ok(())
     }
 
-    /// Writes the group's name: its keys, each with its length, so that no two groups share a name.
-    fn name_of(&mut self, row: &impl Fields) -> Result<(), LedgerError> {
+    /// Writes the group's name: its stage and its keys, each with its length, so that no two groups share a name.
+    fn name_of(&mut self, stage: i64, row: &impl Fields) -> Result<(), LedgerError> {
         self.name.clear();
+        self.name.extend(stage.to_le_bytes());
         let mut place = 0;
         for by in self.by {
             if let Some(span) = by.span() {
@@ -219,6 +296,17 @@ impl<'q> Gathered<'q> {
             self.name.extend(key.unwrap_or_default().as_bytes());
         }
         Ok(())
+    }
+
+    /// The lines, by stages, in no order.
+    pub fn finished_by_stage(self) -> Vec<Staged> {
+        // What was moved away has left nothing behind.
+        let left = self.groups.into_values().filter(|group| !group.sums.is_nothing());
+        let staged = |group: Group| Staged {
+            moment: group.stage,
+            line: Line { keys: group.keys, totals: Totals::from(&group.sums) },
+        };
+        left.map(staged).collect()
     }
 
     /// The report.

@@ -15,6 +15,7 @@ pub(super) mod database;
 pub(super) mod file;
 pub(super) mod gather;
 pub(super) mod plan;
+pub mod stages;
 
 /// What entries are put together by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -515,7 +516,9 @@ mod tests {
                 .lines
                 .into_iter()
                 .map(|line| (line.keys[0].clone().unwrap(), line.totals))
-                .map(|(name, t)| (name, t.requests, t.discarded, t.cost.unwrap().get(), t.tokens_in, t.savings.unwrap().get()))
+                .map(|(name, t)| {
+                    (name, t.requests, t.discarded, t.cost.unwrap().get(), t.tokens_in, t.savings.unwrap().get())
+                })
                 .collect();
             let saved = 4_400_000_000 - cost;
             assert_eq!(lines[0], ("mini".to_owned(), 10, 0, 10 * (cost - 1_000), 10 * 1_993, 10 * (saved + 1_000)));
@@ -530,15 +533,22 @@ mod tests {
             assert_eq!((tiny.requests, tiny.cost), (0, Some(Pico::new(10_000))));
         }
         let kept = reader.by_id(sample::id(3)).unwrap().unwrap();
-        assert_eq!((kept["attempts"][0]["verdict"].clone(), kept["attempts"][0]["failed_check"].clone()), ("failed".into(), "json".into()));
-        assert_eq!((kept["discarded"][0]["of_endpoint"].clone(), kept["discarded"][0]["cost_pico"].clone()), ("tiny".into(), 1_000.into()));
+        assert_eq!(
+            (kept["attempts"][0]["verdict"].clone(), kept["attempts"][0]["failed_check"].clone()),
+            ("failed".into(), "json".into())
+        );
+        assert_eq!(
+            (kept["discarded"][0]["of_endpoint"].clone(), kept["discarded"][0]["cost_pico"].clone()),
+            ("tiny".into(), 1_000.into())
+        );
     }
 
     #[test]
     fn the_parts_of_a_request_are_priced_again_each_by_itself() {
         let unpriced = |number| Entry { cost: None, ..sample::escalated(number, None) };
-        let entries: Vec<Entry> =
-            (0..6).map(|number| if number == 5 { unpriced(5) } else { sample::escalated(number, Some(1_000)) }).collect();
+        let entries: Vec<Entry> = (0..6)
+            .map(|number| if number == 5 { unpriced(5) } else { sample::escalated(number, Some(1_000)) })
+            .collect();
         let (folder, reader) = reader(&entries);
         roll(&folder, &[4]);
         let used = reader.used(Period::default(), None, None, 100).unwrap();

@@ -33,7 +33,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { webhook: None, every: Duration::from_secs(60), cost_per_outcome: Vec::new(), escalations: Some(EscalationAlert::default()) }
+        Self {
+            webhook: None,
+            every: Duration::from_secs(60),
+            cost_per_outcome: Vec::new(),
+            escalations: Some(EscalationAlert::default()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Args, ReportError, moment};
-use crate::app::spend::{Detail, spend};
+use crate::app::spend::{Detail, spend, stages};
 use crate::config::{Config, STORE};
 use crate::domain::Label;
 use crate::record::archive::Archive;
@@ -101,15 +101,19 @@ pub(super) fn print(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut outcomes = runtime.block_on(shelf.shipped(asked.first_millis())).map_err(PerOutcomeError::Store)?;
     outcomes.retain(|outcome| of_kind.as_ref().is_none_or(|kind| outcome.kind == *kind));
-    let rows = |period: Option<Range<Option<i64>>>| {
+    let stages = stages(&outcomes);
+    let rows = |period: Option<Range<Option<i64>>>, detail| {
         let Some(Range { start, end }) = period else { return Ok(Vec::new()) };
         let period = Period { since_millis: start, until_millis: end };
-        runtime.block_on(spend(ledger, period, asked.equal.clone(), Detail::Drivers))
+        runtime.block_on(spend(ledger, period, asked.equal.clone(), &stages, detail))
     };
+    let (earlier, before) = (asked.earlier(), asked.before());
+    let is_same = earlier == before;
+    let (earlier, before) = (rows(earlier, Detail::Whose)?, rows(before.filter(|_| !is_same), Detail::Whose)?);
     let known = Known {
-        spend: &rows(Some(filter.period.since_millis..filter.period.until_millis))?,
-        earlier: &rows(asked.earlier())?,
-        before: &rows(asked.question.before.clone().map(|before| Some(before.start)..Some(before.end)))?,
+        spend: &rows(Some(filter.period.since_millis..filter.period.until_millis), Detail::Drivers)?,
+        earlier: &earlier,
+        before: if is_same { &earlier } else { &before },
         outcomes: &outcomes,
         mapping: &shelf.mapping,
     };
@@ -156,6 +160,11 @@ impl Asked {
     fn earlier(&self) -> Option<Range<Option<i64>>> {
         let since = self.since_millis?;
         Some(Some(since.saturating_sub(LOOK_BACK_MILLIS))..Some(since))
+    }
+
+    /// The time of equal length before the period.
+    fn before(&self) -> Option<Range<Option<i64>>> {
+        self.question.before.as_ref().map(|before| Some(before.start)..Some(before.end))
     }
 
     /// The earliest outcome that matters: what was spent before the period may belong to one from before it.
