@@ -212,7 +212,9 @@ fn saying(delta: Delta) -> Option<Saying> {
         Delta::CallStart { name, .. } => Saying::Call(name),
         Delta::Arguments { call, piece } => Saying::Arguments { call, piece },
         Delta::Stop(stop) => Saying::Finish(finish(&stop)),
-        Delta::Start { .. } | Delta::Usage(_) | Delta::ServiceTier(_) | Delta::Error { .. } | Delta::Ping => return None,
+        Delta::Start { .. } | Delta::Usage(_) | Delta::ServiceTier(_) | Delta::Error { .. } | Delta::Ping => {
+            return None;
+        }
     })
 }
 

@@ -7,11 +7,11 @@ use hyper::body::Incoming;
 use hyper::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
+use super::scrutiny::Hearing;
 use crate::dialect::framing::Framing;
 use crate::dialect::sse::Frame;
 use crate::dialect::{Answer, Wire, translate};
 use crate::domain::Verdict;
-use super::scrutiny::Hearing;
 
 /// An answer that is the caller's now.
 #[derive(Debug)]

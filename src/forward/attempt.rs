@@ -77,7 +77,8 @@ pub async fn attempt(client: &HttpClient, endpoint: &Arc<Endpoint>, call: &Call)
             Ok(pass::raw(response, call.wire, deadline))
         }
         (asked, None) if !asked || call.wire.is_plain() => {
-            let how = Reading { translation: call.translation.as_ref(), scrutiny: call.scrutiny.as_ref(), is_passed: false };
+            let how =
+                Reading { translation: call.translation.as_ref(), scrutiny: call.scrutiny.as_ref(), is_passed: false };
             whole(response, call.wire, how, endpoint, deadline).await
         }
         (_, None) => Err(Problem::not_an_answer("not_a_stream", "a stream was asked for and none came")),
@@ -316,7 +317,8 @@ impl Begun {
                 };
                 let mut step = hearing.hear(&frame);
                 self.hold(frame);
-                if is_last && !has_content && !scrutiny.holds {
+                // Not even that it is done does the model say: that is a fault, and no answer.
+                if is_last && !has_content {
                     return Err(empty());
                 }
                 if is_last && hearing.verdict().is_none() {
@@ -338,7 +340,8 @@ impl Begun {
                 // The model did not say that it was done, and nothing has gone out.
                 return Err(if has_content { Problem::cut() } else { empty() });
             }
-            let release_by = thinking_since.map(|since| since + if scrutiny.holds { hearing.bounds().thoughts } else { MAX_HOLD });
+            let release_by =
+                thinking_since.map(|since| since + if scrutiny.holds { hearing.bounds().thoughts } else { MAX_HOLD });
             let release_by = release_by.filter(|_| hearing.hears_thoughts_only());
             let patience = if has_content { limits.deadline } else { limits.head_by };
             if !self.more(release_by.unwrap_or(patience).min(patience)).await? {

@@ -41,8 +41,8 @@ use problem::Problem;
 pub use quota::Needs;
 use quota::Pause;
 use retry::Next;
-use scrutiny::{Progress, Scrutiny};
 pub use scrutiny::{Hearing, Mended, Used, Verification};
+use scrutiny::{Progress, Scrutiny};
 pub use sign::{AwsCredentials, region_of};
 pub use upload::Upload;
 
@@ -94,7 +94,8 @@ impl Tried {
 
     /// What it used that goes to nobody: its answer was thrown away, or its caller hung up while it was judged.
     pub fn used_in_vain(&self) -> Option<Used> {
-        let progress = self.progress.as_ref().filter(|_| !self.is_answer && matches!(self.outcome, "ok" | "abandoned"))?;
+        let progress =
+            self.progress.as_ref().filter(|_| !self.is_answer && matches!(self.outcome, "ok" | "abandoned"))?;
         let used = progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Some(used).filter(|used| !used.is_nothing())
     }
@@ -255,7 +256,9 @@ pub async fn send(pool: &Pool, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> R
     for (one, pause) in used_up {
         if !pause.least.is_zero() {
             left_alone.busy = Busy::sooner(left_alone.busy, Busy::of_provider(&one.endpoint.name, pause.least));
-        } else if let Step::Done(result) = (One { has_other_tier: false, ..one }).send(errand, &mut left_alone, tried).await {
+        } else if let Step::Done(result) =
+            (One { has_other_tier: false, ..one }).send(errand, &mut left_alone, tried).await
+        {
             return answered(*result, tried);
         }
     }
@@ -397,7 +400,8 @@ impl One<'_> {
                 Next::Elsewhere => *is_last && !matches!(problem, Problem::Timeout(_)),
                 Next::Stop => false,
             };
-            let pause = problem.retry_after().unwrap_or_else(|| retry::backoff(&endpoint.retries, retries, errand.draw));
+            let pause =
+                problem.retry_after().unwrap_or_else(|| retry::backoff(&endpoint.retries, retries, errand.draw));
             let is_worth_it = pause <= endpoint.retries.cap && Instant::now() + pause < give_up;
             if !here || retries >= endpoint.retries.max || !is_worth_it {
                 return Err(problem);

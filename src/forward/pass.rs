@@ -147,6 +147,15 @@ impl AnswerStream {
     /// A stream of which nothing was held back.
     fn new(wire: Wire, framing: Framing, rest: hyper::body::Incoming, limits: Limits) -> Self {
         let Limits { head_by, deadline } = limits;
-        Self { wire, translator: None, held: VecDeque::new(), framing, rest, first_by: head_by, deadline, hearing: None }
+        Self {
+            wire,
+            translator: None,
+            held: VecDeque::new(),
+            framing,
+            rest,
+            first_by: head_by,
+            deadline,
+            hearing: None,
+        }
     }
 }

@@ -153,3 +153,126 @@ pub enum Mended {
     /// No other answer was to be had: the caller gets it, flawed as it is.
     Flawed(Check),
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::dialect::framing::Framing;
+    use crate::domain::{Dialect, Door};
+
+    fn verification() -> Arc<Verification> {
+        let body = json!({"model": "auto", "stream": true, "messages": [{"role": "user", "content": "x"}],
+            "tools": [{"type": "function", "function": {"name": "read",
+                "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}}}]});
+        let limits = dialect::Limits { max_depth: 64 };
+        let prompt = dialect::parse(Door::Chat, body.to_string().into(), &limits).expect("a request");
+        let tier = TierName::parse("cheap").ok();
+        Arc::new(Verification { checks: Checks::default(), demand: dialect::demand(&prompt), tier, may_escalate: true })
+    }
+
+    /// A stream that says "日本: look" and calls `read` with these arguments.
+    fn stream(dialect: Dialect, arguments: &str) -> String {
+        let (begin, rest) = arguments.split_at(3);
+        let name = |name: &str, data: serde_json::Value| format!("event: {name}\ndata: {data}\n\n");
+        let data = |data: serde_json::Value| format!("data: {data}\n\n");
+        match dialect {
+            Dialect::OpenaiChat => [
+                data(json!({"choices": [{"index": 0, "delta": {"content": "日本: look"}}]})),
+                data(json!({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "t", "function": {"name": "read", "arguments": begin}}]}}]})),
+                data(json!({"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": rest}}]}}]})),
+                data(json!({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]})),
+                "data: [DONE]\n\n".to_owned(),
+            ]
+            .concat(),
+            Dialect::OpenaiResponses => [
+                name("response.created", json!({"type": "response.created", "response": {"id": "r"}})),
+                name("x", json!({"type": "response.output_text.delta", "output_index": 0, "delta": "日本: look"})),
+                name("x", json!({"type": "response.output_item.added", "output_index": 1, "item": {"type": "function_call", "name": "read", "call_id": "t"}})),
+                name("x", json!({"type": "response.function_call_arguments.delta", "output_index": 1, "delta": begin})),
+                name("x", json!({"type": "response.function_call_arguments.delta", "output_index": 1, "delta": rest})),
+                name("x", json!({"type": "response.output_item.done", "output_index": 1, "item": {"type": "function_call", "name": "read", "call_id": "t", "arguments": arguments}})),
+                name("x", json!({"type": "response.completed", "response": {"object": "response", "status": "completed", "output": []}})),
+            ]
+            .concat(),
+            Dialect::AnthropicMessages => [
+                name("message_start", json!({"type": "message_start", "message": {"id": "m"}})),
+                name("x", json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})),
+                name("x", json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "日本: look"}})),
+                name("x", json!({"type": "content_block_stop", "index": 0})),
+                name("x", json!({"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "t", "name": "read", "input": {}}})),
+                name("x", json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": begin}})),
+                name("x", json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": rest}})),
+                name("x", json!({"type": "content_block_stop", "index": 1})),
+                name("x", json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}})),
+                name("message_stop", json!({"type": "message_stop"})),
+            ]
+            .concat(),
+            Dialect::Gemini => {
+                let args: serde_json::Value = serde_json::from_str(arguments).expect("JSON");
+                [
+                    data(json!({"candidates": [{"content": {"parts": [{"text": "日本: look"}]}}]})),
+                    data(json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": "read", "args": args}}]}}]})),
+                    data(json!({"candidates": [{"finishReason": "STOP"}]})),
+                ]
+                .concat()
+            }
+            // Its binary events come out of the framing like this.
+            Dialect::BedrockConverse => [
+                data(json!({"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "日本: look"}}})),
+                data(json!({"contentBlockStart": {"contentBlockIndex": 1, "start": {"toolUse": {"toolUseId": "t", "name": "read"}}}})),
+                data(json!({"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"toolUse": {"input": begin}}}})),
+                data(json!({"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"toolUse": {"input": rest}}}})),
+                data(json!({"contentBlockStop": {"contentBlockIndex": 1}})),
+                data(json!({"messageStop": {"stopReason": "tool_use"}})),
+            ]
+            .concat(),
+        }
+    }
+
+    /// What went out at each moment at which something did, and what was found.
+    fn heard(dialect: Dialect, pieces: [&[u8]; 2]) -> (Vec<usize>, Option<Verdict>) {
+        let candidate = Candidate {
+            endpoint: crate::domain::EndpointName::parse("e").expect("a name"),
+            tier: verification().tier.clone(),
+        };
+        let mut hearing = Scrutiny::new(&verification(), &candidate, true).hearing(Wire { dialect, door: Door::Chat });
+        let mut framing = Framing::of(Some(b"text/event-stream")).expect("a stream");
+        let (mut flowed, mut held) = (Vec::new(), 0);
+        for piece in pieces {
+            framing.push(&bytes::Bytes::copy_from_slice(piece));
+            while let Some(frame) = framing.next_frame() {
+                held += frame.bytes.len();
+                if hearing.hear(&frame) != Step::Hold {
+                    flowed.push(std::mem::take(&mut held));
+                }
+            }
+        }
+        (flowed, hearing.verdict())
+    }
+
+    #[test]
+    fn streams_are_judged_alike_in_every_dialect_wherever_their_bytes_are_cut() {
+        for dialect in [
+            Dialect::OpenaiChat,
+            Dialect::OpenaiResponses,
+            Dialect::AnthropicMessages,
+            Dialect::Gemini,
+            Dialect::BedrockConverse,
+        ] {
+            for (arguments, expected) in
+                [("{\"a\": 1}", Verdict::Passed), ("{\"b\": \"日\"}", Verdict::Late(Check::Tools))]
+            {
+                let stream = stream(dialect, arguments);
+                let whole = heard(dialect, [stream.as_bytes(), b""]);
+                assert_eq!(whole.1, Some(expected), "{dialect:?} {arguments}");
+                assert_eq!(whole.0.iter().sum::<usize>(), stream.len(), "{dialect:?}: nothing stays behind");
+                for cut in 0..stream.len() {
+                    let (begin, end) = stream.as_bytes().split_at(cut);
+                    assert_eq!(heard(dialect, [begin, end]), whole, "{dialect:?} cut at {cut}");
+                }
+            }
+        }
+    }
+}

@@ -247,7 +247,13 @@ impl Closing {
     }
 }
 
-fn metered(stream: AnswerStream, whose: Whose, mut trail: Trail, status: StatusCode, mut lifecycle: Lifecycle) -> Metered {
+fn metered(
+    stream: AnswerStream,
+    whose: Whose,
+    mut trail: Trail,
+    status: StatusCode,
+    mut lifecycle: Lifecycle,
+) -> Metered {
     let (dialect, id) = (trail.dialect, trail.id);
     let Whose { endpoint, tier, state } = whose;
     let AnswerStream { wire, translator, held, framing, rest, first_by, deadline, hearing } = stream;

@@ -238,6 +238,15 @@ async fn by_id(pool: &Pool, id: RequestId) -> Result<Option<Value>, LedgerError>
         Ok(attempt.into())
     });
     let attempts: Vec<Value> = attempts.collect::<Result<_, tokio_postgres::Error>>()?;
+    let discarded = "SELECT row_to_json(d) FROM discarded d WHERE entry = $1 ORDER BY place";
+    let rows = connection.query(discarded, &[&uuid]).await?;
+    let discarded = rows.iter().map(|row| {
+        let Json(mut discarded): Json<Map<String, Value>> = row.try_get(0)?;
+        discarded.remove("entry");
+        discarded.remove("entry_day");
+        Ok(discarded.into())
+    });
+    let discarded: Vec<Value> = discarded.collect::<Result<_, tokio_postgres::Error>>()?;
     for words in ["tags", "content"] {
         let split = entry.get(words).and_then(Value::as_str).map(query::words);
         entry.insert(words.into(), split.unwrap_or(Value::Null));
@@ -245,5 +254,8 @@ async fn by_id(pool: &Pool, id: RequestId) -> Result<Option<Value>, LedgerError>
     query::add_dollars(&mut entry);
     entry.remove("seq");
     entry.insert("attempts".into(), json!(attempts));
+    if !discarded.is_empty() {
+        entry.insert("discarded".into(), json!(discarded));
+    }
     Ok(Some(entry.into()))
 }

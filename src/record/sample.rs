@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::entry::{Attempt, Ending, Entry};
+use super::entry::{Attempt, Charge, Ending, Entry};
 use crate::domain::{
-    App, Candidate, Confidence, Content, Conversation, Decision, Dialect, Difficulty, Door, EndpointName, Evidence,
-    Facts, HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName,
-    RulesVersion, Signal, Tag, TierName, TokenCount, TurnKind, Usage, UsageSource,
+    App, Candidate, Check, Confidence, Content, Conversation, Decision, Dialect, Difficulty, Door, EndpointName,
+    Evidence, Facts, HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk,
+    RuleName, RulesVersion, Signal, Tag, TierName, TokenCount, TurnKind, Usage, UsageSource, Verdict,
 };
 
 /// 2026-11-22 00:00:00 UTC.
@@ -75,6 +75,31 @@ pub fn full(number: u64) -> Entry {
         held: vec![Mark::of("resp_1")],
         closes: None,
         response_bytes: 2_048,
+    }
+}
+
+/// One whose first answer failed its verification and was thrown away at this cost, which the entry's cost holds.
+pub fn escalated(number: u64, thrown: Option<i128>) -> Entry {
+    let tiny = EndpointName::parse("tiny").expect("letters make a name");
+    let charge = Charge {
+        usage: Usage { input: 7, output: 3, ..Usage::default() },
+        source: UsageSource::Provider,
+        service_tier: None,
+        price_version: "genai-prices 0.2.1".into(),
+        cost: thrown.map(Pico::new),
+        provider_cost: None,
+    };
+    let first = Attempt {
+        verdict: Some(Verdict::Failed(Check::Json)),
+        charge: Some(charge),
+        ..attempt(&tiny, TierName::parse("cheap").ok(), &"tiny-model".into(), Some(200), "ok")
+    };
+    let full = full(number);
+    Entry {
+        attempts: vec![first, full.attempts[1].clone()],
+        tier: TierName::parse("large").ok(),
+        straight: Some(Pico::new(900_000_000)),
+        ..full
     }
 }
 

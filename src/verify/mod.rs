@@ -121,8 +121,7 @@ fn refused(checks: &Checks, _: &Demand, said: &Said) -> Option<Check> {
 }
 
 fn empty(checks: &Checks, demand: &Demand, said: &Said) -> Option<Check> {
-    let is_there =
-        !said.text.trim().is_empty() || !said.refusal.is_empty() || !said.calls.is_empty() || said.has_more;
+    let is_there = !said.text.trim().is_empty() || !said.refusal.is_empty() || !said.calls.is_empty() || said.has_more;
     let is_lawful = match said.finish {
         // After a tool's result a model may have nothing to add.
         Finish::Done => demand.follows_tool,

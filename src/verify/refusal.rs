@@ -191,7 +191,10 @@ mod tests {
         ] {
             assert!(!is_refusal(answer), "{answer}");
         }
-        let long = format!("I'm sorry, but I can't assist with your own schema. {}", "Assuming it has an id: SELECT 1. ".repeat(20));
+        let long = format!(
+            "I'm sorry, but I can't assist with your own schema. {}",
+            "Assuming it has an id: SELECT 1. ".repeat(20)
+        );
         assert!(!is_refusal(&long));
     }
 

@@ -189,7 +189,9 @@ impl<'s> Judge<'s> {
     }
 
     fn object(&mut self, schema: &'s Map<String, Value>, fields: &Map<String, Value>) -> Judged {
-        if !is_within(schema, "minProperties", "maxProperties", fields.len()) || !self.has(schema, "required", fields)? {
+        if !is_within(schema, "minProperties", "maxProperties", fields.len())
+            || !self.has(schema, "required", fields)?
+        {
             return Ok(false);
         }
         let properties = map_of(schema, "properties")?;

@@ -92,6 +92,7 @@ fn entry(number: u64, facts: Facts) -> Entry {
         gated_out: Vec::new(),
         reasons: vec![Reason::Rule { rule, why: "w".into() }],
         ceiling: None,
+        escalated_ceiling: None,
         human_review: false,
     };
     Entry {
@@ -122,6 +123,7 @@ fn entry(number: u64, facts: Facts) -> Entry {
         reserved: None,
         provider_cost: None,
         baseline: None,
+        straight: None,
         status: 200,
         ending: Ending::Complete,
         failure: None,

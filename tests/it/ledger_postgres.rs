@@ -239,6 +239,7 @@ async fn both_databases_give_the_same_answers() {
     assert_joined_as_by_hour(&from_database).await;
 
     let restated = |number: usize| Restated {
+        place: None,
         id: entries[number].id,
         cost: (!number.is_multiple_of(3)).then(|| Pico::new(number as i128 * 5)),
         price_version: "later".into(),

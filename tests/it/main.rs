@@ -35,4 +35,5 @@ mod shares;
 mod support;
 mod upstream_protocols;
 mod value;
+mod verify;
 mod way;

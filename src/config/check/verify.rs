@@ -7,8 +7,8 @@ use regex::{Regex, RegexBuilder};
 
 use super::{Checker, Declared};
 use crate::config::located::Located;
-use crate::config::text;
 use crate::config::raw::{CheckWord, RawBounds, RawRule, RawRuleVerify, RawVerify, RawVerifyTable};
+use crate::config::text;
 use crate::domain::{Check, RuleName};
 use crate::verify::{Bounds, Checks, Settings};
 
@@ -78,7 +78,8 @@ impl Checker<'_, '_> {
             match RegexBuilder::new(written).size_limit(MOST_REGEX_BYTES).build() {
                 Ok(pattern) => patterns.iter_mut().for_each(|patterns| patterns.push(pattern.clone())),
                 Err(error) => {
-                    let message = format!("a pattern of rule `{name}` cannot be used: {}", last_line(&error.to_string()));
+                    let message =
+                        format!("a pattern of rule `{name}` cannot be used: {}", last_line(&error.to_string()));
                     let hint = "a regular expression without look-around and back-references; `(?i)` ignores case";
                     self.findings.error(written.span(), message).hint(hint);
                     patterns = None;
@@ -95,7 +96,9 @@ impl Checker<'_, '_> {
         }
         let Some(route) = &rule.route else { return };
         let escalates = declared.tiers.get(route.as_str()).is_some_and(|tier| tier.escalate().is_some());
-        if !escalates && (declared.tiers.contains_key(route.as_str()) || declared.endpoints.contains_key(route.as_str())) {
+        if !escalates
+            && (declared.tiers.contains_key(route.as_str()) || declared.endpoints.contains_key(route.as_str()))
+        {
             let message = format!("rule `{name}` verifies answers, and `{}` escalates to no tier", route.value());
             let hint = "there is nobody to ask instead, so nothing is verified: let the tier `escalate`";
             self.findings.warning(verify.span(), message).hint(hint);

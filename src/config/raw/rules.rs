@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::value::Datetime;
 
+use super::RawRuleVerify;
 use super::assess::TagText;
 use super::words::{
     AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, MetricWord, OutputWord,
     ReviewWord, RiskText, TurnWord,
 };
-use super::RawRuleVerify;
 use crate::config::located::Located;
 use crate::domain::{Content, Kind, Risk};
 
