@@ -224,3 +224,71 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::entry::Entry;
+    use super::super::insert::{Scratch, insert};
+    use super::super::{file, sample, settings::Settings};
+    use super::*;
+    use crate::domain::{ArmName, Decision, Facts, Mark, Over, Reason, Session};
+
+    fn entry(number: u64, reason: Option<Reason>) -> Entry {
+        let full = sample::full(number);
+        let mut decision = Decision::clone(full.decision.as_ref().unwrap());
+        decision.reasons.extend(reason);
+        let session = Some(Session(Mark::from_u64(number % 2)));
+        let facts = Facts { session, ..Facts::clone(full.facts.as_ref().unwrap()) };
+        Entry { decision: Some(Arc::new(decision)), facts: Some(Arc::new(facts)), ..full }
+    }
+
+    fn drawn_for(experiment: &str, arm: &str) -> Option<Reason> {
+        let (experiment, arm) = (ExperimentName::parse(experiment).unwrap(), ArmName::parse(arm).unwrap());
+        Some(Reason::Experiment { experiment, arm, to: "cheap".into() })
+    }
+
+    #[tokio::test]
+    async fn arms_are_found_by_their_reason_and_by_nothing_that_looks_like_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::at(folder.path().join("ledger.db"));
+        file::create(&settings.path).unwrap();
+        let connection = file::connect(&settings).unwrap();
+        let over = Reason::ExperimentOver {
+            experiment: ExperimentName::parse("try").unwrap(),
+            why: Over::Date,
+            to: "large".into(),
+        };
+        let quoted = Reason::RequestedByName { name: format!("{REASON}try\",\"arm\":\"evil\"}}") };
+        let escalated =
+            Entry { tier: crate::domain::TierName::parse("large").ok(), ..entry(3, drawn_for("try", "small")) };
+        let counting = Entry { door: "/v1/messages/count_tokens", ..entry(6, drawn_for("try", "small")) };
+        let entries = [
+            entry(1, drawn_for("try", "small")),
+            entry(2, drawn_for("try-again", "small")),
+            escalated,
+            entry(4, Some(over)),
+            entry(5, Some(quoted)),
+            counting,
+            entry(7, None),
+        ];
+        for entry in &entries {
+            assert!(insert(&connection, entry, &mut Scratch::default()).unwrap());
+        }
+        let archive = Archive::in_file(&settings.path);
+        let name = ExperimentName::parse("try").unwrap();
+        let found: Vec<Drawn> = archive
+            .drawn_in(&name, (0, i64::MAX), Vec::new(), |all: &mut Vec<Drawn>, one| all.push(one))
+            .await
+            .unwrap();
+        let told: Vec<_> = found.iter().map(|one| (one.id, &*one.arm, one.escalated)).collect();
+        assert_eq!(told, [(sample::id(1), "small", false), (sample::id(3), "small", true)]);
+        assert_eq!((found[0].cost, found[0].usage), (entries[0].cost, entries[0].usage));
+        assert_eq!(found[0].session.as_deref(), Some("0000000000000001"));
+        let since = archive.drawn_since(1).await.unwrap();
+        let names: Vec<_> = since.drawn.iter().map(|one| &*one.experiment).collect();
+        assert_eq!((names, since.last_seq), (vec!["try-again", "try"], 7));
+        assert_eq!(archive.drawn_since(7).await.unwrap(), Since { last_seq: 7, drawn: Vec::new() });
+    }
+}

@@ -200,7 +200,7 @@ async fn a_session_keeps_its_arm_and_the_verdict_is_what_one_reckons_by_hand() {
     })
     .await;
     assert_eq!(standing[0]["state"], "running");
-    assert_eq!(standing[0]["extra_usd"], "0", "an arm that saves costs nothing beyond control");
+    assert_eq!(standing[0]["extra_usd"], "0.00", "an arm that saves costs nothing beyond control");
     let gauge = proxy.metric("weighbridge_experiment_arm_requests{experiment=\"try\",arm=\"small\"}").await;
     assert_eq!(gauge, f64::from(requests[1]));
 }
