@@ -89,7 +89,7 @@ pub struct App {
     sums: Arc<Sums>,
     /// What goes on beside requests, for as long as these live.
     #[expect(dead_code, reason = "they are held, not read")]
-    tasks: [AbortOnDropHandle<()>; 3],
+    tasks: [AbortOnDropHandle<()>; 4],
     drain_timeout: Duration,
 }
 
