@@ -12,7 +12,6 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use weighbridge::assess::Assessor;
 use weighbridge::config::{Strictness, Trial, load};
 use weighbridge::dialect::{Limits, parse};
 use weighbridge::domain::{App, Caller, Door, HeaderFacts};
@@ -21,7 +20,6 @@ use weighbridge::route::decide;
 fn main() {
     let path = std::env::args().nth(1).unwrap_or_else(|| "routes.toml".to_owned());
     let config = load(Path::new(&path), SystemTime::now(), &|_| None, Strictness::Check).unwrap();
-    let assessor = Assessor::new();
     for line in std::io::stdin().lines() {
         let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let body = json!({"model": "auto", "messages": [{"role": "user", "content": line["prompt"]}]});
@@ -38,8 +36,7 @@ fn main() {
         };
         let headers = HeaderFacts::new();
         let trial = Trial { prompt, caller, may_choose: true, requested_tier: None, headers, budget_used: None };
-        let assess = |prompt: &_, settings: &_| assessor.assess(prompt, settings);
-        let (facts, _) = trial.facts(&config, &assess, 0);
+        let (facts, _) = trial.facts(&config.rules, &|prompt| config.assessor.assess(prompt), 0);
         let decision = decide(&config.rules, &facts, &trial.situation()).unwrap();
         let tier = decision.tier.as_ref().map_or("large", |tier| tier.as_str());
         let rule = decision.rule.as_ref().map(|rule| rule.as_str());
