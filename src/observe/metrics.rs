@@ -11,8 +11,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{
-    BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, TriedEvent, ValueMetrics, process,
-    shipping, trace,
+    BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, TriedEvent, ValueMetrics,
+    process, shipping, trace,
 };
 use crate::domain::{Check, EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 

@@ -112,7 +112,9 @@ impl Kind {
 
     /// The word's meaning; `None` if it is none of them.
     pub fn parse(word: &str) -> Option<Self> {
-        [Kind::CostPerOutcome, Kind::Budget, Kind::Experiment, Kind::Escalations].into_iter().find(|kind| kind.as_str() == word)
+        [Kind::CostPerOutcome, Kind::Budget, Kind::Experiment, Kind::Escalations]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
     }
 }
 
