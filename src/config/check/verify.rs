@@ -1,5 +1,6 @@
 //! What answers must be, and which rules say otherwise.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,14 +58,20 @@ impl Checker<'_, '_> {
         match raw.value() {
             RawRuleVerify::Off(_) => Some(Checks { on: Vec::new(), ..default.clone() }),
             RawRuleVerify::Checks(words) => Some(Checks { on: checks(words), ..default.clone() }),
-            RawRuleVerify::Table(table) => self.with_patterns(table, name, default),
+            RawRuleVerify::Table(table) => self.with_patterns(table, raw.span(), name, default),
         }
     }
 
-    fn with_patterns(&mut self, table: &RawVerifyTable, name: &str, default: &Checks) -> Option<Checks> {
+    fn with_patterns(
+        &mut self,
+        table: &RawVerifyTable,
+        place: Range<usize>,
+        name: &str,
+        default: &Checks,
+    ) -> Option<Checks> {
         let mut on = table.checks.as_deref().map_or_else(|| default.on.clone(), checks);
-        let must_match = self.regexes(&table.must_match, name);
-        let must_not_match = self.regexes(&table.must_not_match, name);
+        let must_match = self.regexes(&table.must_match, &place, name);
+        let must_not_match = self.regexes(&table.must_not_match, &place, name);
         let (must_match, must_not_match) = (must_match?, must_not_match?);
         if !must_match.is_empty() || !must_not_match.is_empty() {
             on.push(Check::Pattern);
@@ -72,16 +79,18 @@ impl Checker<'_, '_> {
         Some(Checks { on, must_match, must_not_match, bounds: default.bounds })
     }
 
-    fn regexes(&mut self, written: &[Located<String>], name: &str) -> Option<Arc<[Regex]>> {
+    fn regexes(&mut self, written: &[String], place: &Range<usize>, name: &str) -> Option<Arc<[Regex]>> {
         let mut patterns = Some(Vec::with_capacity(written.len()));
         for written in written {
             match RegexBuilder::new(written).size_limit(MOST_REGEX_BYTES).build() {
                 Ok(pattern) => patterns.iter_mut().for_each(|patterns| patterns.push(pattern.clone())),
                 Err(error) => {
-                    let message =
-                        format!("a pattern of rule `{name}` cannot be used: {}", last_line(&error.to_string()));
+                    let message = format!(
+                        "the pattern `{written}` of rule `{name}` cannot be used: {}",
+                        last_line(&error.to_string())
+                    );
                     let hint = "a regular expression without look-around and back-references; `(?i)` ignores case";
-                    self.findings.error(written.span(), message).hint(hint);
+                    self.findings.error(place.clone(), message).hint(hint);
                     patterns = None;
                 }
             }

@@ -71,7 +71,7 @@ pub struct RawVerifyTable {
     /// The checks. Default: those of `[verify]`.
     pub checks: Option<Vec<CheckWord>>,
     /// Patterns that the answer's text must match, each of them.
-    pub must_match: Vec<Located<String>>,
+    pub must_match: Vec<String>,
     /// Patterns that it must not match.
-    pub must_not_match: Vec<Located<String>>,
+    pub must_not_match: Vec<String>,
 }
