@@ -2,7 +2,7 @@
 
 MODELS ?= .run/models
 
-.PHONY: help run test models bench overhead clients fuzz fill-ledger backtest-bench migrate-bench ledger-faults
+.PHONY: help run test models bench overhead clients fuzz policy difficulty fill-ledger backtest-bench migrate-bench ledger-faults
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,23 @@ clients: ## real clients in front of the proxy; writes docs/clients.md (20 minut
 
 fuzz: ## look for inputs that break the readers and translations, TIME seconds each (60 unless told)
 	@scripts/fuzz.sh $(or $(TIME),60) $(ARGS)
+
+difficulty: ## make data/difficulty.model, the model that is built in, from outcomes in DATA whose licences allow it
+	@cargo run --release --locked -- train --data $(DATA) --out data/difficulty.model \
+	  --sources zeroeval_gsm,zeroeval_crux,zeroeval_math_l5,routellm_mmlu,routellm_gsm8k,routellm_mtbench,routerarena,llmrouter_mix \
+	  --pair zeroeval_gsm=claude-3-haiku-20240307:claude-3-5-sonnet-20241022:12 \
+	  --pair zeroeval_crux=gpt-4o-mini-2024-07-18:gpt-4o-2024-08-06:16.7 \
+	  --pair zeroeval_math_l5=gpt-4o-mini-2024-07-18:o1-mini-2024-09-12:20 \
+	  --pair routellm_mmlu=mixtral-8x7b-instruct-v0.1:gpt-4-1106-preview:103 \
+	  --pair routellm_gsm8k=mixtral-8x7b-instruct-v0.1:gpt-4-1106-preview:103 \
+	  --pair routellm_mtbench=mixtral-8x7b-instruct-v0.1:gpt-4-1106-preview:103 \
+	  --pair routerarena=claude-3-haiku-20240307:gemini-2.0-flash-001 \
+	  --pair llmrouter_mix=mistral-7b-instruct-v0.3:llama-3.1-nemotron-51b-instruct:5
+
+policy: ## what the rules and a trained router cost and are worth on outcomes in DATA: a table and a picture in OUT (needs matplotlib)
+	@cargo build --release --locked --example policy --bin weighbridge
+	@$(or $(PYTHON),python3) scripts/policy.py $(DATA) $(or $(OUT),.run/policy) \
+	  --rules "target/release/examples/policy routes.toml" --train "target/release/weighbridge train"
 
 fill-ledger: ## fill a PostgreSQL ledger with synthetic traffic and time reports of it: ADDRESS=postgres://… ENTRIES=10000000 DAYS=90
 	@cargo run --release --locked --example fill_ledger -- $(ADDRESS) $(or $(ENTRIES),10000000) $(or $(DAYS),90)

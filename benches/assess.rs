@@ -6,6 +6,7 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use serde_json::json;
 use weighbridge::assess::Assessor;
+use weighbridge::assess::difficulty::{self, Asked};
 use weighbridge::assess::tokens::{Encoding, count_exact, estimate, estimate_text, preload};
 use weighbridge::dialect::{Limits, openai_chat};
 use weighbridge::domain::Prompt;
@@ -94,6 +95,20 @@ fn assess_a_human_turn_of_8_kilobytes(bencher: Bencher<'_, '_>) {
 fn assess_a_megabyte(bencher: Bencher<'_, '_>, sort: &str) {
     let (assessor, prompt) = (Assessor::default(), prompt(0, &megabyte(sort)));
     bencher.counter(BytesCount::new(1_000_000_usize)).bench(|| assessor.assess(&prompt));
+}
+
+/// What the model of difficulty takes of that: 3 KB of a human's text, with and without the definitions of tools.
+#[divan::bench(args = [0, 4])]
+fn judge_the_difficulty_of_3_kilobytes(bencher: Bencher<'_, '_>, tools: usize) {
+    let mut text = WISH.repeat(9);
+    text.truncate(text.floor_char_boundary(3 << 10));
+    let tool = json!({"name": "search_orders", "description": "Finds orders of a customer, the newest first.",
+        "parameters": {"type": "object", "required": ["customer"], "properties": {
+            "customer": {"type": "string", "description": "Its id."},
+            "limit": {"type": "integer", "description": "How many at most.", "default": 20}}}});
+    let tools = if tools == 0 { String::new() } else { json!(vec![tool; tools]).to_string() };
+    let model = difficulty::shipped();
+    bencher.bench(|| model.judge(Asked { text: &text, tools: &tools }));
 }
 
 #[divan::bench]

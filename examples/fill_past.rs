@@ -222,6 +222,8 @@ impl<'c> Traffic<'c> {
             status: Some(200),
             outcome: "ok",
             provider_request_id: Some(format!("req_{:016x}", self.chance.number())),
+            verdict: None,
+            charge: None,
         };
         Entry {
             reserved: decision.ceiling,
@@ -236,6 +238,7 @@ impl<'c> Traffic<'c> {
             price_version: Some(Arc::clone(&self.config.price_version)),
             cost,
             baseline,
+            straight: None,
             status: 200,
             ending: Ending::Complete,
             failure: None,
@@ -282,6 +285,7 @@ impl<'c> Traffic<'c> {
             reserved: None,
             provider_cost: None,
             baseline: None,
+            straight: None,
             status: 200,
             ending: Ending::Refused,
             failure: None,

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::AdminPort;
-use crate::admit::{Issuers, Limits};
+use crate::admit::{Issuers, Limits, Seldom};
 use crate::budget::Budgets;
 use crate::config::{Config, Live, ReloadEvent};
 use crate::domain::Prompt;
@@ -41,6 +41,7 @@ use crate::shared::{Shared, SharedError};
 use crate::store::StoreError;
 use crate::store::postgres::AddressError;
 use crate::value::book::Book;
+use budgets::Sums;
 use people::{People, Rules};
 
 /// How long the ledger may take to write what waits when the process ends.
@@ -88,12 +89,13 @@ pub struct App {
     serving: JoinHandle<()>,
     people: People,
     watch: value::Watch,
+    sums: Arc<Sums>,
     /// Watches over experiments, for as long as it lives.
     #[expect(dead_code, reason = "it is held, not read")]
     experiments: experiments::Watch,
     /// What goes on beside requests, for as long as these live.
     #[expect(dead_code, reason = "they are held, not read")]
-    tasks: [AbortOnDropHandle<()>; 3],
+    tasks: [AbortOnDropHandle<()>; 4],
     drain_timeout: Duration,
 }
 
@@ -114,7 +116,9 @@ impl App {
             config.shared.as_ref().map(|settings| Shared::new(settings, metrics.shared.clone())).transpose()?;
         let purse = Budgets::new(shared.as_ref().map(|shared| shared.leases.clone()));
         let all: Vec<_> = config.budgets.iter().collect();
-        budgets::restore(&purse, &config, &all, None, SystemTime::now())?;
+        let sums = Arc::new(Sums::default());
+        let incomplete = budgets::restore(&purse, &config, &all, None, SystemTime::now(), &mut sums.alone())?;
+        metrics.budgets.incomplete(incomplete);
         if let Some(shared) = &shared {
             shared.begin().await;
         }
@@ -142,12 +146,14 @@ impl App {
             halted,
             desk: Desk::new(FeedbackBook::new(registry.store().clone()), archive.clone()),
             lifecycle: lifecycle.clone(),
+            strangers: Seldom::default(),
             sequence: AtomicU64::new(0),
         });
         let tasks = [
             AbortOnDropHandle::new(tokio::spawn(keep_issuers_fresh(Arc::clone(&proxy)))),
             AbortOnDropHandle::new(tokio::spawn(dates::watch(Arc::clone(&proxy)))),
             AbortOnDropHandle::new(tokio::spawn(settle_unfinished(Arc::clone(&proxy)))),
+            AbortOnDropHandle::new(tokio::spawn(Arc::clone(&sums).complete(Arc::clone(&proxy)))),
         ];
         let drain_timeout = settings.drain_timeout;
         let data_door = Door::new(data_listener, settings.clone());
@@ -175,6 +181,7 @@ impl App {
             serving,
             people,
             watch,
+            sums,
             experiments,
             tasks,
             drain_timeout,
@@ -193,7 +200,10 @@ impl App {
         let watcher = self.watch();
         loop {
             tokio::select! {
-                _ = hangup.recv() => self.reload(),
+                _ = hangup.recv() => {
+                    // Beside this loop, which must hear that it is to end, however long it takes.
+                    drop(tokio::task::spawn_blocking(self.reloading()));
+                }
                 _ = end.recv() => break,
                 _ = interrupt.recv() => break,
             }
@@ -241,16 +251,20 @@ impl App {
 
     /// Reads `routes.toml` again. A file that does not hold together is refused whole and the old rules stay.
     pub fn reload(&self) {
-        reload(&self.proxy, &self.people.rules, &self.config_path);
+        self.reloading()();
+    }
+
+    fn reloading(&self) -> impl Fn() + Send + Sync + 'static {
+        let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
+        let (rules, sums) = (self.people.rules.clone(), Arc::clone(&self.sums));
+        move || reload(&proxy, &rules, &path, &sums)
     }
 
     /// Reloads when the file changes, for as long as what it returns lives.
     fn watch(&self) -> Option<crate::config::Watcher> {
-        let (proxy, path) = (Arc::clone(&self.proxy), self.config_path.clone());
-        let rules = self.people.rules.clone();
         let catalogue = self.proxy.config.snapshot().catalogue_path.clone();
         let files: Vec<&Path> = std::iter::once(&self.config_path).chain(&catalogue).map(PathBuf::as_path).collect();
-        let watcher = crate::config::watch(&files, move || reload(&proxy, &rules, &path));
+        let watcher = crate::config::watch(&files, self.reloading());
         watcher
             .inspect_err(|error| {
                 tracing::warn!(%error, "changes of routes.toml are not noticed: send SIGHUP to have it read again");
@@ -280,7 +294,9 @@ fn recalled(config: &Config) -> Result<Recall, LedgerError> {
     Ok(recall)
 }
 
-fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
+fn reload(proxy: &Proxy, rules: &Rules, path: &Path, sums: &Sums) {
+    // One at a time, from the first look at what is in use to the last sum.
+    let mut alone = sums.alone();
     let env = |name: &str| std::env::var(name).ok();
     let before = proxy.config.snapshot();
     let objects = |config: &Config| rules.objections(config);
@@ -292,8 +308,9 @@ fn reload(proxy: &Proxy, rules: &Rules, path: &Path) {
             proxy.pool.retain(|name| config.endpoints.contains_key(name));
             let changed = budgets::changed(&before.budgets, &config.budgets);
             let Books { budgets: purse, ledger, .. } = &proxy.books;
-            if let Err(error) = budgets::restore(purse, &config, &changed, Some(ledger), SystemTime::now()) {
-                tracing::error!(%error, "what was spent in new budgets before this moment is not known");
+            match budgets::restore(purse, &config, &changed, Some(ledger), SystemTime::now(), &mut alone) {
+                Ok(incomplete) => proxy.books.metrics.budgets.incomplete(incomplete),
+                Err(error) => tracing::error!(%error, "what was spent in new budgets before this moment is not known"),
             }
             proxy.limits.retain(|name| config.limits.has(name));
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

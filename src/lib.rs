@@ -29,3 +29,4 @@ pub mod sessions;
 pub mod shared;
 pub mod store;
 pub mod value;
+pub mod verify;

@@ -3,6 +3,8 @@
 //! A webhook shows that it is the code host by its signature or token, so it needs no login of ours. Until it has shown
 //! that, it learns nothing, and nothing is stored.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
@@ -10,6 +12,7 @@ use serde_json::json;
 
 use super::AdminPort;
 use super::reply::{Refusal, Reply, json, text};
+use crate::admit::Seldom;
 use crate::store::StoreError;
 use crate::value::book::Kept;
 use crate::value::draft::Draft;
@@ -18,6 +21,9 @@ use crate::value::{Told, Untaken, github, gitlab};
 
 /// The most outcomes that are listed at once.
 const MOST_LISTED: usize = 10_000;
+
+/// How often it is told that a message was not signed.
+static UNSIGNED: LazyLock<Seldom> = LazyLock::new(Seldom::default);
 
 /// Which code host a webhook is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +78,11 @@ impl AdminPort {
             }
             Err(Untaken::Unsigned) => {
                 self.count(host.source(), "refused", 1);
-                tracing::warn!(source = host.source().as_str(), "a webhook's message is not signed with our secret");
+                // Each is counted; anybody can send many.
+                if UNSIGNED.allows() {
+                    let source = host.source().as_str();
+                    tracing::warn!(source, "a webhook's message is not signed with our secret");
+                }
                 text(StatusCode::UNAUTHORIZED, "")
             }
             Err(Untaken::Unreadable(why)) => {

@@ -9,7 +9,9 @@ mod auth;
 mod issued;
 mod issuers;
 mod limits;
+mod seldom;
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,6 +27,8 @@ pub use issuers::{Claims, Issuer, IssuerError, IssuerSettings, Issuers, Path, Re
 pub use limits::{
     Allowance, Amount, Counted, Estimate, Limit, LimitError, LimitList, Limits, OF_KEYS, Pass, Refused, Remainder, What,
 };
+
+pub use seldom::Seldom;
 
 /// Attribution headers that a client may send; they are read here and never forwarded.
 pub const FEATURE_HEADER: &str = "x-weighbridge-feature";
@@ -124,6 +128,7 @@ fn listed(words: &[impl AsRef<str>]) -> String {
 pub fn identify(headers: &HeaderMap, admission: &Admission<'_>, now: SystemTime) -> Result<Admitted, Failure> {
     let app = app(headers);
     let key = if admission.is_open() { None } else { Some(auth::authenticate(headers, admission, now)?) };
+    let is_by_token = matches!(key, Some(Cow::Owned(_)));
     let key = key.as_deref();
     let fixed = |part: fn(&Key) -> &Option<Label>| key.and_then(|key| part(key).clone());
     let engineer = label(headers, ENGINEER_HEADER)?;
@@ -137,6 +142,7 @@ pub fn identify(headers: &HeaderMap, admission: &Admission<'_>, now: SystemTime)
         branch: label(headers, BRANCH_HEADER)?,
         pull_request: label(headers, PULL_REQUEST_HEADER)?,
         app,
+        is_by_token,
         tiers: key.and_then(|key| key.tiers.clone()),
     };
     Ok(Admitted {

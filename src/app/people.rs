@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{AppError, issued, revoked};
+use super::{AppError, revoked};
 use crate::config::Config;
 use crate::domain::RulesVersion;
 use crate::proxy::Proxy;
@@ -77,22 +77,14 @@ pub(super) struct People {
 impl People {
     /// Brings what is known already to the proxy, and from now on every change.
     pub(super) fn begin(proxy: &Arc<Proxy>, registry: &Registry) -> Self {
-        let bring = {
-            let proxy = Arc::clone(proxy);
-            move |snapshot: &Snapshot| {
-                revoked::bring(&proxy, snapshot);
-                proxy.books.budgets.set_overrides(issued::made_later(snapshot));
-            }
-        };
-        let revoked = proxy.books.shared.as_ref().map(|shared| revoked::listen(proxy, registry, shared));
-        if let Some(snapshot) = registry.snapshot() {
-            bring(&snapshot);
-        }
+        let bringer = revoked::Bringer::new(proxy, registry);
+        let revoked = proxy.books.shared.as_ref().map(|shared| revoked::listen(&bringer, shared));
+        bringer.bring();
         let (tell, told) = unbounded_channel();
         let rules = Rules { registry: registry.clone(), tell };
         rules.are(&proxy.config.snapshot().version);
         Self {
-            following: tokio::spawn(registry.clone().follow(bring)),
+            following: tokio::spawn(registry.clone().follow(move |_: &Snapshot| bringer.bring())),
             noting: tokio::spawn(note(registry.clone(), told)),
             _revoked: revoked,
             rules,

@@ -2,7 +2,7 @@
 //! though the registry does not say so.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,8 +16,31 @@ use crate::shared::{Revocations, Shared};
 /// database that all replicas look into.
 const KEY: &str = "key:";
 
+/// Brings what the registry knows to where callers are admitted. Several call it, one at a time: an older picture must not
+/// take the place of a newer one.
+pub(super) struct Bringer {
+    proxy: Arc<Proxy>,
+    registry: Registry,
+    one: Mutex<()>,
+}
+
+impl Bringer {
+    pub(super) fn new(proxy: &Arc<Proxy>, registry: &Registry) -> Arc<Self> {
+        Arc::new(Self { proxy: Arc::clone(proxy), registry: registry.clone(), one: Mutex::default() })
+    }
+
+    /// Brings the newest snapshot, whichever the caller has heard of.
+    pub(super) fn bring(&self) {
+        let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = self.registry.snapshot() {
+            bring(&self.proxy, &snapshot);
+            self.proxy.books.budgets.set_overrides(issued::made_later(&snapshot));
+        }
+    }
+}
+
 /// Brings a snapshot of the registry to where callers are admitted, and what was revoked in it to other replicas.
-pub(super) fn bring(proxy: &Proxy, snapshot: &Snapshot) {
+fn bring(proxy: &Proxy, snapshot: &Snapshot) {
     let shared = proxy.books.shared.as_ref().map(|shared| &shared.revocations);
     if let Some(revocations) = shared {
         revocations.keep(names(snapshot));
@@ -40,14 +63,12 @@ fn elsewhere(revocations: &Revocations) -> HashSet<KeyName> {
 }
 
 /// Refuses here what others revoke, from the moment that they say so.
-pub(super) fn listen(proxy: &Arc<Proxy>, registry: &Registry, shared: &Shared) -> AbortOnDropHandle<()> {
-    let (proxy, registry) = (Arc::clone(proxy), registry.clone());
+pub(super) fn listen(bringer: &Arc<Bringer>, shared: &Shared) -> AbortOnDropHandle<()> {
+    let bringer = Arc::clone(bringer);
     let mut revoked = shared.revocations.subscribe();
     AbortOnDropHandle::new(tokio::spawn(async move {
         while revoked.changed().await.is_ok() {
-            if let Some(snapshot) = registry.snapshot() {
-                bring(&proxy, &snapshot);
-            }
+            bringer.bring();
         }
     }))
 }

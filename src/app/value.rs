@@ -17,12 +17,15 @@ use crate::proxy::Proxy;
 use crate::record::LedgerError;
 use crate::record::archive::Archive;
 use crate::record::period::Period;
+use crate::record::report::{Filter, GroupBy, Line};
 use crate::store::StoreError;
 use crate::value::alerts::delivery::deliver;
-use crate::value::alerts::judge::{BudgetStanding, EarlyEnd, budgets, cost_per_outcome, experiments};
+use crate::value::alerts::judge::{
+    BudgetStanding, EarlyEnd, Verified, budgets, cost_per_outcome, escalations, experiments,
+};
 use crate::value::alerts::post::{Poster, address};
 use crate::value::alerts::register::{Changes, Look, Register};
-use crate::value::alerts::{CostAlert, Finding};
+use crate::value::alerts::{CostAlert, EscalationAlert, Finding};
 use crate::value::book::Book;
 use crate::value::cost::{Known, Per, Question, samples};
 use crate::value::outcome::Outcome;
@@ -110,6 +113,9 @@ impl Looking {
         for alert in &config.alerts.cost_per_outcome {
             findings.extend(self.cost_findings(config, alert, now_millis).await?);
         }
+        if let Some(alert) = config.alerts.escalations {
+            findings.extend(escalations(alert, &self.verified(alert, now_millis).await?));
+        }
         findings.extend(budgets(&self.standings(config)));
         findings.extend(experiments(&self.early_ends(config).await?));
         let stale = STALE_LEAST.max(config.alerts.every * STALE_LOOKS);
@@ -138,6 +144,24 @@ impl Looking {
             })
         };
         Ok(all.into_iter().filter_map(end).collect())
+    }
+
+    /// What the verified requests of each rule came to.
+    async fn verified(&self, alert: EscalationAlert, now_millis: i64) -> Result<Vec<Verified>, LedgerError> {
+        let since_millis = Some(now_millis.saturating_sub(millis(alert.window)));
+        let filter = Filter { period: Period { since_millis, until_millis: None }, equal: Vec::new() };
+        let report = self.archive.report(&filter, &[GroupBy::Rule]).await?;
+        let verified = |line: Line| {
+            let totals = line.totals;
+            Some(Verified {
+                rule: line.keys.into_iter().next().flatten()?,
+                requests: totals.verified,
+                discarded: totals.discarded,
+                cost: totals.verified_cost?,
+                straight: totals.straight?,
+            })
+        };
+        Ok(report.lines.into_iter().filter_map(verified).collect())
     }
 
     /// How it stands with every budget that alerts are wanted of.

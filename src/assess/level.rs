@@ -11,7 +11,7 @@ const WEIGHTS: &str = include_str!("level.txt");
 /// More evidence than this says nothing new.
 const AMPLE: f32 = 2.5;
 /// From which likelihood on a level is called high, and medium, at the dial's ends and in its middle.
-const HIGH: [f32; 3] = [0.25, 0.42, 0.7];
+const HIGH: [f32; 3] = [0.22, 0.37, 0.7];
 const MEDIUM: [f32; 3] = [0.15, 0.35, 0.6];
 /// Where nothing can be judged the level is as sure as a guess: so many of a hundred prompts are low.
 const GUESS: Confidence = Confidence::of_percent(50);

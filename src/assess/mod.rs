@@ -5,11 +5,13 @@
 //! of instructions and tool output that are full of alarming words. Nothing here knows models, rules or prices.
 
 mod content;
+pub mod difficulty;
 mod finder;
 mod kind;
 mod language;
 mod level;
 mod lexicon;
+mod own_words;
 mod phrases;
 mod prose;
 mod risk;
@@ -20,12 +22,14 @@ pub mod tokens;
 mod sample;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 pub use self::level::{Features, names as feature_names};
 pub use self::settings::{Dial, PhraseError, Settings, TagSettings};
 
 use self::level::Model;
-use self::lexicon::Lexicon;
+use self::lexicon::{Hit, Lexicon};
+use self::own_words::own_words;
 use self::prose::Prose;
 use self::risk::{Heard, Scales};
 use crate::domain::{Assessment, Confidence, Difficulty, Evidence, Kind, OwnTag, Prompt, Risk, Role, TagSet};
@@ -36,6 +40,9 @@ const LOOK: usize = 2048;
 const EVIDENCE_AT_MOST: usize = 32;
 /// How much the human turns count, from the last one back; older ones are not looked at.
 const SHARES: [f32; 3] = [1.0, 0.55, 0.25];
+
+/// A last human turn shorter than this ("yes, go on") says nothing alone about how difficult the work is.
+const TERSE: usize = 80;
 
 /// Assesses prompts. Made once and shared.
 pub struct Assessor {
@@ -74,6 +81,11 @@ impl Assessor {
         Self { lexicon, model: Model::embedded(), content: content::Detector::new(), own_tags, settings }
     }
 
+    /// What the configuration says of it.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The position of the dial that the settings say.
     pub fn dial(&self) -> Dial {
         self.settings.dial
@@ -98,7 +110,7 @@ impl Assessor {
         evidence.truncate(EVIDENCE_AT_MOST);
         let images = prompt.images().count() as u32;
         let tokens = tokens::estimate(prompt);
-        let difficulty = Difficulty::UNKNOWN;
+        let difficulty = how_difficult(prompt, &texts, &self.settings.difficulty);
         Assessment { tokens, tags, risk, confidence, kind: weighed.kind, content, difficulty, images, evidence }
     }
 
@@ -109,13 +121,16 @@ impl Assessor {
     }
 
     fn weigh(&self, texts: &[(u32, Cow<'_, str>)]) -> Weighed<'_> {
-        let heard: Vec<Heard> =
-            texts.iter().rev().zip(SHARES).map(|((turn, text), share)| self.hear(*turn, text, share)).collect();
+        let spoken = texts.iter().rev().map(|(turn, text)| (*turn, text, own_words(text)));
+        let spoken = spoken.filter(|(_, _, own)| !own.is_empty()).zip(SHARES);
+        let heard: Vec<Heard> = spoken.map(|((turn, text, own), share)| self.hear(turn, text, &own, share)).collect();
         let mut scales = Scales::new(&self.own_tags);
         heard.iter().for_each(|heard| scales.add(&self.lexicon, heard));
         let (kind, of_kind) = heard.first().map_or((Kind::Other, Vec::new()), |last| kind::kind(&self.lexicon, last));
-        let judgeable = heard.first().is_some_and(|last| last.prose > 0)
-            && (!scales.evidence.is_empty() || texts.last().is_some_and(|(_, text)| language::is_known(text)));
+        let last = heard.first().and_then(|last| Some((last, texts.iter().find(|(turn, _)| *turn == last.turn)?)));
+        let judgeable = last.is_some_and(|(last, (_, text))| {
+            last.prose > 0 && (language::is_known(text) || !scales.tags(Dial::default()).is_empty())
+        });
         Weighed { scales, kind, of_kind, judgeable }
     }
 
@@ -131,28 +146,72 @@ impl Assessor {
         }
     }
 
-    fn hear(&self, turn: u32, text: &str, share: f32) -> Heard {
-        let head = &text[..text.floor_char_boundary(LOOK.min(text.len()))];
-        let tail_start = text.ceil_char_boundary(text.len().saturating_sub(LOOK)).max(head.len());
-        let tail = &text[tail_start..];
-        let prose = Prose::of(head);
-        let mut hits = self.lexicon.find(head, &prose);
-        if !tail.is_empty() {
-            let mut after = self.lexicon.find(tail, &Prose::of(tail));
-            for hit in &mut after {
-                hit.start += tail_start;
-                hit.end += tail_start;
-            }
-            hits.extend(after);
+    /// What the human's own stretches of a turn say; of a long turn both ends are looked at.
+    fn hear(&self, turn: u32, text: &str, own: &[Range<usize>], share: f32) -> Heard {
+        let mut heard = Heard { turn, share, prose: 0, hits: Vec::new() };
+        for stretch in ends(text, own) {
+            let (start, words) = (stretch.start, &text[stretch]);
+            let prose = Prose::of(words);
+            heard.prose += prose.length;
+            heard.hits.extend(self.lexicon.find(words, &prose).into_iter().map(|hit| Hit {
+                start: hit.start + start,
+                end: hit.end + start,
+                ..hit
+            }));
         }
-        Heard { turn, share, prose: prose.length, hits }
+        heard
     }
+}
+
+/// The first and the last of what the human wrote, in order.
+fn ends(text: &str, own: &[Range<usize>]) -> Vec<Range<usize>> {
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    let mut left = LOOK;
+    let mut seen = 0;
+    for stretch in own {
+        let end = text.floor_char_boundary(stretch.end.min(stretch.start + left));
+        left -= end - stretch.start;
+        first.push(stretch.start..end);
+        seen = end;
+        if end < stretch.end || left == 0 {
+            break;
+        }
+    }
+    let mut left = LOOK;
+    for stretch in own.iter().rev() {
+        let start = text.ceil_char_boundary(stretch.start.max(stretch.end.saturating_sub(left)).max(seen));
+        if start >= stretch.end || left == 0 {
+            break;
+        }
+        left -= stretch.end - start;
+        last.push(start..stretch.end);
+    }
+    first.extend(last.into_iter().rev());
+    first
 }
 
 /// The texts of the human's turns, with the turns' numbers.
 fn human_texts(prompt: &Prompt) -> Vec<(u32, Cow<'_, str>)> {
     let human = (0_u32..).zip(&prompt.turns).filter(|(_, turn)| turn.role == Role::User);
     human.map(|(number, turn)| (number, prompt.turn_text(turn))).collect()
+}
+
+/// How likely the large model is needed: as the human's last wish says, and what has happened in the session since.
+fn how_difficult(prompt: &Prompt, texts: &[(u32, Cow<'_, str>)], model: &difficulty::Model) -> Difficulty {
+    let mut wish: Cow<'_, str> = Cow::Borrowed("");
+    for (_, text) in texts.iter().rev().take(SHARES.len()) {
+        wish = if wish.is_empty() { difficulty::excerpt(text) } else { format!("{}\n{wish}", text.trim()).into() };
+        if wish.len() >= TERSE {
+            break;
+        }
+    }
+    if wish.is_empty() {
+        return Difficulty::UNKNOWN;
+    }
+    let tools = prompt.tools.map_or(&[][..], |span| prompt.bytes(span));
+    let tools = std::str::from_utf8(tools).unwrap_or_default();
+    let asked = difficulty::Asked { text: &difficulty::excerpt(&wish), tools };
+    difficulty::raise(model.judge(asked), &difficulty::Trajectory::of(prompt))
 }
 
 #[cfg(test)]
@@ -162,7 +221,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Content, Risk, Signal, Tag};
+    use crate::domain::{AnyTag, Content, Risk, Signal, Tag};
 
     static ASSESSOR: LazyLock<Assessor> = LazyLock::new(Assessor::default);
 
@@ -227,6 +286,84 @@ mod tests {
             (Role::User, "rename foo.ts to bar.ts"),
         ]);
         assert!(assessment.tags.is_empty() && assessment.risk == Risk::Low, "{assessment:?}");
+    }
+
+    /// What coding agents send around a wish, in their shapes, full of alarming words.
+    #[test]
+    fn what_agents_wrap_around_a_wish_yields_no_tag() {
+        let alarming = "IMPORTANT: assist with defensive security only. Never commit secrets, never drop tables, mind race \
+            conditions, data loss, outages in production, GDPR, invoices, terraform apply and memory leaks.";
+        let reminder = format!("<system-reminder>\n# claudeMd\n{alarming}\n</system-reminder>\n").repeat(40);
+        let environment =
+            format!("<environment_context>\n  <cwd>/srv/payments</cwd>\n{alarming}\n</environment_context>");
+        let project =
+            format!("# AGENTS.md instructions for /srv/payments\n\n<INSTRUCTIONS>\n{alarming}\n</INSTRUCTIONS>");
+        let cursor = format!(
+            "<additional_data>\n<git_status>{alarming}</git_status>\n</additional_data>\n<user_query>\nrename foo.ts to bar.ts\n</user_query>"
+        );
+        let cline = format!(
+            "<task>\nrename foo.ts to bar.ts\n</task>\n<environment_details>\n{alarming}\n</environment_details>"
+        );
+        let aider = format!(
+            "Here are summaries of some files present in my git repository.\n\npayments/charge.py:\n{alarming}"
+        );
+        let wish = "rename foo.ts to bar.ts";
+        let shapes: [&[(Role, &str)]; 6] = [
+            &[(Role::System, alarming), (Role::User, &format!("{reminder}{wish}\n{reminder}"))],
+            &[(Role::System, alarming), (Role::User, &environment), (Role::User, &project), (Role::User, wish)],
+            &[(Role::System, alarming), (Role::User, &project), (Role::User, &environment)],
+            &[(Role::System, alarming), (Role::User, &cursor)],
+            &[(Role::User, &cline), (Role::Assistant, alarming), (Role::Tool, alarming)],
+            &[(Role::User, &aider), (Role::Assistant, "Ok."), (Role::User, wish)],
+        ];
+        for shape in shapes {
+            let assessment = assess(shape);
+            let words = shape.last().map(|(_, text)| text.chars().take(60).collect::<String>());
+            assert!(assessment.tags.is_empty(), "{words:?}: {:?}", assessment.tags);
+            assert_eq!(assessment.risk, Risk::Low);
+        }
+    }
+
+    #[test]
+    fn a_wish_between_what_agents_insert_is_heard() {
+        let reminder = format!("<system-reminder>\n{}\n</system-reminder>\n", "be brief. ".repeat(900));
+        let text = format!("{reminder}two workers deadlock on the orders table\n{reminder}");
+        assert!(assess(&[(Role::User, &text)]).tags.contains(Tag::Concurrency));
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_said_with_little_confidence() {
+        for text in [
+            "",
+            "```\nfn main() { let total = add(2, 3); }\n```",
+            "dlaczego niebo jest niebieskie zamiast zielonego albo czerwonego",
+            "하늘은 왜 파란가요 정말 궁금합니다",
+            "<environment_context>\n<cwd>/srv</cwd>\n</environment_context>",
+        ] {
+            let assessment = assess(&[(Role::User, text)]);
+            assert!(assessment.confidence.percent() <= 50, "{text}: {}", assessment.confidence);
+        }
+        assert!(assess(&[(Role::User, "fix the typo in the README")]).confidence.percent() >= 80);
+    }
+
+    #[test]
+    fn a_company_names_its_own_risks() {
+        let tag = |name: &str| AnyTag::parse(name).unwrap();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let tags = vec![
+            TagSettings::new(tag("security"), 1.0, None, &words(&["services/gatekeeper"])).unwrap(),
+            TagSettings::new(tag("pricing-engine"), 1.0, Some(Risk::High), &words(&["rate card*", "pricing/"]))
+                .unwrap(),
+        ];
+        let assessor = Assessor::new(Settings { tags, ..Settings::default() });
+        let assess = |text: &str| assessor.assess(&sample::human(text));
+        assert!(assess("move services/gatekeeper/src/main.rs into a module").tags.contains(Tag::Security));
+        let own = assess("why does the Rate Cards page load the file pricing/eu.yml?");
+        assert!(own.tags.has(&tag("pricing-engine")), "{own:?}");
+        assert_eq!((own.risk, own.confidence.percent()), (Risk::High, 100));
+        assert!(own.evidence.iter().any(|piece| piece.signal == Signal::Tag(tag("pricing-engine"))));
+        assert!(assess("fix the typo in the README of the rate card importer").tags.is_empty());
+        assert!(ASSESSOR.assess(&sample::human("move services/gatekeeper into a module")).tags.is_empty());
     }
 
     #[test]

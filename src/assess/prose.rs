@@ -7,19 +7,6 @@ const CLOSING: usize = 160;
 /// The strength of prose by how much prose came before it.
 const FADING: [(usize, f32); 4] = [(OPENING, 1.3), (700, 1.0), (1600, 0.75), (usize::MAX, 0.5)];
 
-/// Parts that tools put into a human's turn, not the human.
-const INSERTED: [&str; 9] = [
-    "<system-reminder",
-    "<environment_details",
-    "<environment_context",
-    "<file_content",
-    "<file ",
-    "<document",
-    "<context",
-    "<attached_files",
-    "<user_info",
-];
-
 /// What one line is.
 #[derive(Clone, Copy, Debug)]
 struct Line {
@@ -102,8 +89,6 @@ enum Block {
     None,
     /// Between fences of this kind.
     Fenced(&'static str),
-    /// Inside an element that a tool inserted.
-    Inserted(&'static str),
 }
 
 impl Block {
@@ -120,23 +105,10 @@ impl Block {
                     }
                     return true;
                 }
-                let element = INSERTED.into_iter().find(|element| line.starts_with(element));
-                if let Some(element) = element {
-                    if !line.contains("</") {
-                        *self = Block::Inserted(element);
-                    }
-                    return true;
-                }
                 false
             }
             Block::Fenced(fence) => {
                 if line.contains(*fence) {
-                    *self = Block::None;
-                }
-                true
-            }
-            Block::Inserted(element) => {
-                if line.starts_with("</") && line[2..].starts_with(element[1..].trim_end()) {
                     *self = Block::None;
                 }
                 true
@@ -222,12 +194,6 @@ mod tests {
         for word in ["slow", "password", "thanks"] {
             assert!(!is_code(text, word), "{word}");
         }
-    }
-
-    #[test]
-    fn what_a_tool_inserted_is_not_the_humans() {
-        let text = "<system-reminder>\nmind security\n</system-reminder>\nrename it";
-        assert!(is_code(text, "security") && !is_code(text, "rename"));
     }
 
     #[test]

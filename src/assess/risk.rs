@@ -17,6 +17,8 @@ const LONG: f32 = 500.0;
 const REPEATED: f32 = 0.3;
 /// What calm counts that stands elsewhere than where the wish is told.
 const CALM_ASIDE: f32 = 0.25;
+/// What calm counts against a company's own tags: their words are never those of a textbook.
+const CALM_OF_OWN: f32 = 0.5;
 /// How far a tag may stay behind the strongest one.
 const SECONDARY: f32 = 0.6;
 /// A tag this strong asks no more of the others.
@@ -107,7 +109,7 @@ impl<'a> Scales<'a> {
         let needed = self.enough() * dial.between(CAREFUL, 1.0, THRIFTY);
         let least = needed.max(self.strongest().min(STRONG) * SECONDARY);
         let known = Tag::ALL.iter().copied().filter(|tag| self.score(*tag) >= least).map(AnyTag::Known);
-        let own = self.own_tags.iter().zip(&self.own).filter(|(_, weight)| *weight - self.calm >= needed);
+        let own = self.own_tags.iter().zip(&self.own).filter(|(_, weight)| *weight - self.calm * CALM_OF_OWN >= needed);
         known.chain(own.map(|(name, _)| AnyTag::Own(name.clone()))).collect()
     }
 

@@ -18,6 +18,20 @@ pub(super) fn turns(turns: &[(Role, &str)]) -> Prompt {
     prompt(body, turns)
 }
 
+/// A session: what an assistant says as a JSON list are its calls of tools.
+pub(super) fn session(turns: &[(Role, &str)]) -> Prompt {
+    let mut body = String::new();
+    let turns = turns.iter().map(|(role, text)| {
+        let start = body.len() as u32;
+        let is_call = *role == Role::Assistant && text.starts_with('[');
+        body += &if is_call { (*text).to_owned() } else { serde_json::to_string(text).unwrap() };
+        let span = Span { start, end: body.len() as u32 };
+        Turn { role: *role, pieces: vec![if is_call { Piece::ToolCalls(span) } else { Piece::Text(Text(span)) }] }
+    });
+    let turns = turns.collect();
+    prompt(body, turns)
+}
+
 /// A prompt of one human turn.
 pub(super) fn human(text: &str) -> Prompt {
     turns(&[(Role::User, text)])

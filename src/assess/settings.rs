@@ -1,5 +1,8 @@
 //! What a company says of its own: how careful to be, and which words name its risks.
 
+use std::sync::Arc;
+
+use super::difficulty;
 use super::phrases::Says;
 use crate::domain::{AnyTag, OwnTag, Risk};
 
@@ -105,12 +108,20 @@ fn phrase_in(written: &str) -> Result<String, PhraseError> {
 }
 
 /// What the configuration says of assessments.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
     /// How careful they are.
     pub dial: Dial,
+    /// What is known of how difficult prompts are.
+    pub difficulty: Arc<difficulty::Model>,
     /// What is said of tags, built in or a company's own; each tag once.
     pub tags: Vec<TagSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { dial: Dial::default(), difficulty: difficulty::shipped(), tags: Vec::new() }
+    }
 }
 
 impl Settings {

@@ -93,14 +93,17 @@ impl Accounts {
     /// Turns what was reserved into what it cost, in one step.
     pub fn settle(&mut self, parts: &[Part], reserved: Pico, cost: Pico, ended_micros: u64) {
         for part in parts {
-            let summed = self
-                .summing
-                .as_ref()
-                .is_some_and(|(moment, names)| ended_micros < *moment && names.contains(&part.id.budget));
+            let summed = self.is_summed(part, ended_micros);
             let balance = self.balances.entry(part.id.clone()).or_default();
             balance.reserved = balance.reserved - reserved;
             balance.settled = balance.settled + if summed { Pico::ZERO } else { cost };
         }
+    }
+
+    /// Whether what a request cost that ended at this moment is part of a sum of the ledger that is being made.
+    pub fn is_summed(&self, part: &Part, ended_micros: u64) -> bool {
+        let summing = self.summing.as_ref();
+        summing.is_some_and(|(moment, names)| ended_micros < *moment && names.contains(&part.id.budget))
     }
 
     /// From now on requests that ended before this moment are not counted in these budgets: a sum of the ledger will hold

@@ -150,6 +150,24 @@ impl Budgets {
         reserved.map(Some).inspect_err(|failure| self.note_refusal(failure, &parts))
     }
 
+    /// As [`reserve`](Self::reserve), for who has another use for less: a refusal is not counted as one.
+    ///
+    /// # Errors
+    /// `BudgetExceeded`.
+    pub async fn try_reserve(
+        &self,
+        budgets: &[Budget],
+        caller: &Caller,
+        needed: Pico,
+        at_millis: u64,
+    ) -> Result<Option<Reservation>, Failure> {
+        let parts = self.parts(budgets, caller, at_millis);
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        self.reserve_parts(&parts, budgets, needed, at_millis).await.map(Some)
+    }
+
     fn note_refusal(&self, failure: &Failure, parts: &[Part]) {
         let Some(refusal) = &failure.budget else { return };
         let is_meant = |part: &&Part| part.id.budget == refusal.budget && part.id.holder == refusal.holder;
@@ -234,6 +252,9 @@ impl Budgets {
         *self.state.installed.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(all);
         let mut accounts = self.accounts();
         new.iter().for_each(|budget| accounts.clear(&budget.name));
+        if let Some(leases) = &self.leases {
+            leases.sum_again(|window| new.iter().any(|budget| is_of(window, &budget.name)));
+        }
         let names = new.iter().map(|budget| budget.name.clone()).collect();
         accounts.sum_before((!new.is_empty()).then_some((moment_micros, names)));
     }
@@ -265,9 +286,12 @@ impl Budgets {
         if let Some(reservation) = &reservation {
             accounts.settle(&reservation.parts, reservation.amount, cost, ended_micros);
         }
+        let parts = late.iter().chain(reservation.iter().flat_map(|one| &one.parts));
+        let summed = parts.filter(|part| accounts.is_summed(part, ended_micros)).map(|part| window_name(&part.id));
+        let summed: Vec<Arc<str>> = summed.collect();
         drop(accounts);
         let late = Reservation { budgets: self.clone(), parts: late, amount: Pico::ZERO, held: None };
-        [Some(late), reservation].into_iter().flatten().for_each(|one| one.tell(settled.cost));
+        [Some(late), reservation].into_iter().flatten().for_each(|one| one.tell(settled.cost, &summed));
     }
 
     /// Takes over what the ledger says was spent in the current window of a budget, for each holder.
@@ -361,19 +385,22 @@ impl Reservation {
     }
 
     /// Tells the replicas what was settled here: what it held beyond that is given back, and what it cost beyond that is
-    /// spent as well.
-    fn tell(mut self, cost: Pico) {
+    /// spent as well. What a sum of the ledger will hold is not told of the windows that are `summed`.
+    fn tell(mut self, cost: Pico, summed: &[Arc<str>]) {
         let parts = std::mem::take(&mut self.parts);
         let held = self.held.take();
         // What was not taken from the replica's share beforehand is told as spent.
         let untold = |part: &&Part| !part.refuses || held.is_none();
         if let Some(leases) = &self.budgets.leases {
             for part in parts.iter().filter(untold) {
-                leases.spend(&window(&part.id, part.limit), cost);
+                let window = window(&part.id, part.limit);
+                if !summed.contains(&window.id) {
+                    leases.spend(&window, cost);
+                }
             }
         }
         if let Some(held) = held {
-            held.settle(cost);
+            held.settle_but(cost, summed);
         }
     }
 }
@@ -398,6 +425,11 @@ fn window(id: &AccountId, limit: Pico) -> shared::Window {
 /// An account's name on the shared server.
 fn window_name(id: &AccountId) -> Arc<str> {
     format!("b:{}:{}:{}", id.budget, id.stretch.from_millis, id.holder).into()
+}
+
+/// Whether this is the name of an account of that budget.
+fn is_of(window: &str, budget: &BudgetName) -> bool {
+    window.strip_prefix("b:").and_then(|rest| rest.strip_prefix(budget.as_str())?.chars().next()) == Some(':')
 }
 
 /// The share of `limit` that `used` is, in hundredths of a percent, rounded down: 100 % is only told when it is reached.

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::assess::Assessor;
+use crate::assess::difficulty::Model;
+use crate::assess::{Assessor, Settings};
 use crate::domain::{Confidence, ContentSet, Kind, Risk, TagSet};
 
 /// Arguments of `assess`.
@@ -32,6 +33,9 @@ pub struct Args {
     /// How often the prompts are drawn anew for the intervals of `--eval`; 0: no intervals.
     #[arg(long, requires = "eval", value_name = "TIMES", default_value_t = 1000)]
     boot: usize,
+    /// A model of difficulty that `train` made [default: the configuration's].
+    #[arg(long, value_name = "FILE")]
+    difficulty: Option<PathBuf>,
     /// The configuration whose [assess] counts [default: routes.toml if there is one, else what is built in].
     #[arg(long)]
     config: Option<PathBuf>,
@@ -60,6 +64,16 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(assessor) => assessor,
         Err(problems) => return super::cannot_run(&problems),
     };
+    let assessor = match &args.difficulty {
+        Some(path) => match with_difficulty(&assessor, path) {
+            Ok(assessor) => Arc::new(assessor),
+            Err(reason) => {
+                let reason = format!("error: {} cannot be used: {reason}", path.display());
+                return super::cannot_run(&reason);
+            }
+        },
+        None => assessor,
+    };
     if let Some(file) = &args.eval {
         return eval::run(&assessor, file, args.boot, args.json);
     }
@@ -82,6 +96,13 @@ fn assessor(config: Option<&Path>) -> Result<Arc<Assessor>, crate::config::Probl
             Ok(config.map_or_else(Arc::default, |config| config.assessor))
         }
     }
+}
+
+/// The same assessor with another model of difficulty.
+fn with_difficulty(assessor: &Assessor, path: &Path) -> Result<Assessor, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let difficulty = Arc::new(Model::from_bytes(&bytes)?);
+    Ok(Assessor::new(Settings { difficulty, ..assessor.settings().clone() }))
 }
 
 /// Whether every line could be read.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::store::print_columns;
-use crate::app::budgets::restore;
+use crate::app::budgets::{Sums, restore};
 use crate::budget::forecast::{Forecast, LOOK_BACK_MILLIS, forecast};
 use crate::budget::{Budget, Budgets, Status};
 use crate::config::Config;
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn lines(config: &Config) -> Result<Vec<Line>, LedgerError> {
     let budgets = Budgets::default();
     let all: Vec<&Budget> = config.budgets.iter().collect();
-    restore(&budgets, config, &all, None, SystemTime::now())?;
+    restore(&budgets, config, &all, None, SystemTime::now(), &mut Sums::default().alone())?;
     let now = super::now_millis();
     let reader = Reader::open(&config.ledger.path)?;
     let mut lines = Vec::new();

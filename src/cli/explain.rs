@@ -112,6 +112,7 @@ fn trial(args: &Args, request: &Path, config: &Config) -> Result<Trial, String> 
         branch: None,
         pull_request: None,
         app: App::from_user_agent(user_agent),
+        is_by_token: false,
         tiers: key.as_ref().and_then(|key| key.tiers.clone()),
     };
     let may_choose = key.is_none_or(|key| key.may_choose);

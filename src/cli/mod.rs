@@ -23,6 +23,7 @@ pub mod schema;
 pub mod serve;
 mod store;
 pub mod test;
+pub mod train;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -66,6 +67,8 @@ enum Command {
     /// Assess prompts from standard input.
     /// Assess prompts, or measure the assessments on labelled ones.
     Assess(assess::Args),
+    /// Learn which prompts need the large model, from outcomes or from labels of your own.
+    Train(train::Args),
     /// Print the JSON Schema of routes.toml, for editors.
     Schema(schema::Args),
     /// Report spend, savings and counts from the ledger.
@@ -104,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Assess(args) => assess::run(&args),
         Command::Coverage(args) => coverage::run(&args),
+        Command::Train(args) => train::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Prices(args) => prices::run(&args),

@@ -136,7 +136,12 @@ fn restate(config: &Config, ledger: &Pages, period: Period, model: Option<&str>)
     ledger.each(period, model, |page| {
         let other = page.iter().filter_map(|used| {
             let cost = pricing::cost(config, used).filter(|cost| Some(*cost) != used.cost)?;
-            Some(Restated { id: used.id, cost: Some(cost), price_version: config.price_version.to_string() })
+            Some(Restated {
+                id: used.id,
+                place: used.place,
+                cost: Some(cost),
+                price_version: config.price_version.to_string(),
+            })
         });
         let other: Vec<Restated> = other.collect();
         for few in other.chunks(200) {

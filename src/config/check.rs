@@ -5,6 +5,7 @@ mod admin;
 mod alerts;
 mod assess;
 mod budgets;
+mod conversations;
 mod endpoints;
 mod experiments;
 mod issuers;
@@ -20,6 +21,7 @@ mod server;
 mod shared;
 mod tests;
 mod tiers;
+mod verify;
 mod when;
 
 use std::collections::HashMap;
@@ -113,9 +115,11 @@ impl Checker<'_, '_> {
         let assessor = self.assess(&raw.assess);
         self.own_tags = raw.assess.tags.keys().map(|name| name.value().clone()).collect();
         let rules = self.rules(&raw.rules, &declared);
+        let verify = self.verify(&raw.verify, &raw.rules, &declared);
         let ledger = self.ledger(&raw.ledger);
         let limits = self.limits(&raw.limits, &declared);
         let shared = self.shared(&raw.shared, &ledger.path, &raw.ledger);
+        let (sessions, policy) = self.conversations(&raw.conversations);
         let log = self.log(&raw.log);
         let budgets = self.budgets(raw);
         self.unbounded(raw, &declared);
@@ -143,14 +147,15 @@ impl Checker<'_, '_> {
             issuers,
             limits,
             admin_tokens: crate::registry::AdminTokens::new(admin_tokens),
-            rules: Rules::new(routed, targets, tiers, conditional, last),
+            rules: Rules::new(routed, targets, tiers, conditional, last).with_policy(policy),
+            verify,
             endpoints: endpoints.iter().map(|one| (one.target.name.clone(), one.endpoint.clone())).collect(),
             baseline,
             lacks_ledger_address: raw.ledger.url.is_some() && ledger.ship.is_none(),
             ledger,
             shared,
+            sessions,
             assessor,
-            sessions: crate::sessions::Settings::default(),
             budgets: budgets.into(),
             outcomes,
             alerts,

@@ -35,7 +35,9 @@ use crate::assess::Assessor;
 use crate::domain::{Catalogue, EndpointName, RulesVersion};
 use crate::observe::LogFormat;
 use crate::store::postgres::{self, AddressError};
-use crate::{admit, budget, feedback, forward, listen, read, record, registry, route, sessions, shared, store, value};
+use crate::{
+    admit, budget, feedback, forward, listen, read, record, registry, route, sessions, shared, store, value, verify,
+};
 use rule_tests::RuleTest;
 
 /// Everything that `routes.toml` says, checked.
@@ -71,6 +73,8 @@ pub struct Config {
     pub assessor: Arc<Assessor>,
     /// Where requests go.
     pub rules: route::Rules,
+    /// What answers are held against.
+    pub verify: verify::Settings,
     /// Every endpoint.
     pub endpoints: HashMap<EndpointName, Arc<forward::Endpoint>>,
     /// The endpoint that tells what a request would have cost without routing; `None`: no baseline is set.

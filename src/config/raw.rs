@@ -5,9 +5,11 @@
 
 mod assess;
 mod books;
+mod conversations;
 mod money;
 mod people;
 mod rules;
+mod verify;
 mod words;
 
 use std::collections::BTreeMap;
@@ -19,13 +21,18 @@ use toml::value::Datetime;
 use super::located::Located;
 
 pub use assess::{RawAssess, RawTag, TagText};
+pub use conversations::RawConversations;
 pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord};
+pub use books::{
+    RawAlerts, RawBranchOf, RawCostPerOutcome, RawEscalations, RawOutcomes, RawShared, RawUrl, StanceWord,
+};
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
 pub use rules::{
     Amount, HeaderTest, OneOrMany, RawCaller, RawExpectation, RawExperiment, RawGuard, RawRule, RawTest, RawTime,
     RawWhen, RawWords, RiskTest, Share,
 };
+pub use verify::{CheckWord, RawBounds, RawRuleVerify, RawVerify, RawVerifyTable};
 use words::choices;
 pub use words::{
     AuthWord, BalanceWord, ClockText, ConversationWord, DayWord, DialectWord, DoorWord, DurationText, HttpWord,
@@ -48,6 +55,8 @@ pub struct RawFile {
     pub tiers: Named<RawTier>,
     /// Which requests the rules decide on, and what savings are measured against.
     pub routing: RawRouting,
+    /// What answers of a tier that escalates must be.
+    pub verify: RawVerify,
     /// Who may ask. With no keys, everybody on this machine may (the listener must then be on loopback).
     pub keys: Named<RawKey>,
     /// Who signs tokens that callers may show instead of a key, by name.
@@ -62,6 +71,8 @@ pub struct RawFile {
     pub prices: RawPrices,
     /// Where the durable record of each request is kept.
     pub ledger: RawLedger,
+    /// How conversations keep their place.
+    pub conversations: RawConversations,
     /// What several replicas share.
     pub shared: RawShared,
     /// Where it is told what shipped.

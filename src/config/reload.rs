@@ -89,6 +89,7 @@ impl Live {
         // Going back to the text in use after a file that was refused is news: the alarm ends.
         let same = config.version == before.version
             && config.price_version == before.price_version
+            && config.assessor.settings() == before.assessor.settings()
             && same_secrets(&config, &before);
         if same && *last_time == LastTime::Accepted {
             return ReloadEvent::Unchanged;

@@ -34,7 +34,7 @@ impl TakenOut {
 }
 
 /// Keys that a later version brings, by the list they belong to.
-const LATER: &[(&str, &[&str])] = &[("when", &["difficulty"]), ("rules", &["shadow", "verify", "max_output"])];
+const LATER: &[(&str, &[&str])] = &[("rules", &["shadow", "max_output"])];
 
 /// Takes out of `file` what does not fit `schema`.
 pub(super) fn fit(file: &mut Spanned<DeTable<'_>>, schema: &Value, findings: &mut Findings<'_>) -> TakenOut {

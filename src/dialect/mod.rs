@@ -9,6 +9,8 @@ mod answer;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 mod body;
+#[cfg(test)]
+mod calls_tests;
 mod cost;
 mod counts;
 pub mod framing;
@@ -16,6 +18,7 @@ pub mod gemini;
 mod json;
 pub mod openai_chat;
 pub mod openai_responses;
+mod said;
 pub mod sse;
 pub mod translate;
 
@@ -25,6 +28,7 @@ use crate::domain::{Dialect, Door, Failure, Mark, Prompt, RequestId};
 
 pub use answer::{Answer, Event, Piece};
 pub use cost::read_usd;
+pub use said::{Listener, demand, said};
 
 /// What a request's JSON may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -152,6 +152,8 @@ impl ContentSet {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro that makes the list knows no usual word")]
+#[expect(clippy::derivable_impls, reason = "the list of words cannot mark one of them")]
 impl Default for Kind {
     fn default() -> Self {
         Kind::Other

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::text::from_text;
-use super::{KeyName, TierName};
+use super::{KeyName, Mark, TierName};
 
 /// A short word for attribution (an engineer, a team, a feature): 1 to 96 printable ASCII characters without spaces.
 ///
@@ -135,6 +135,8 @@ pub struct Caller {
     pub pull_request: Option<Label>,
     /// The tool that sent the request.
     pub app: App,
+    /// Whether it is the word of an issuer who it is, who speaks for many: then the key alone does not tell callers apart.
+    pub is_by_token: bool,
     /// The tiers this key may use; `None`: all.
     pub tiers: Option<Arc<[TierName]>>,
 }
@@ -150,8 +152,15 @@ impl Caller {
             branch: None,
             pull_request: None,
             app,
+            is_by_token: false,
             tiers: None,
         }
+    }
+
+    /// The mark of what was given to this caller, under which nobody else finds it who has the same key.
+    pub fn own(&self, mark: Mark) -> Mark {
+        let engineer = self.engineer.as_ref().filter(|_| self.is_by_token);
+        engineer.map_or(mark, |engineer| Mark::of(&format!("{:016x} {engineer}", mark.as_u64())))
     }
 
     /// Whether this caller may be served by `tier`.

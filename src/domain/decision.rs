@@ -166,6 +166,10 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// The dearest that one attempt can cost; `None` if a candidate is unpriced.
     pub ceiling: Option<Pico>,
+    /// The dearest that two attempts can cost, the second by another tier in the place of an answer that was thrown away;
+    /// `None` if there is no other tier, or a candidate is unpriced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalated_ceiling: Option<Pico>,
     /// Whether a human is to look at the answer before it is used.
     pub human_review: bool,
 }
@@ -178,7 +182,7 @@ impl Decision {
         }
         self.reasons.iter().find_map(|reason| match reason {
             Reason::Stays { .. } => Some("stayed"),
-            Reason::Moves { why: Moving::Stuck { .. } | Moving::Larger, .. } => Some("escalated"),
+            Reason::Moves { why: Moving::Stuck { .. } | Moving::Larger { .. }, .. } => Some("escalated"),
             Reason::Moves { .. } => Some("moved"),
             _ => None,
         })

@@ -18,6 +18,7 @@ mod money;
 mod name;
 mod price;
 mod prompt;
+mod said;
 mod scope;
 mod secret;
 mod standing;
@@ -47,6 +48,7 @@ pub use name::{
 };
 pub use price::{Price, Rates, Temporary};
 pub use prompt::{Call, Image, ImageDetail, ImageSource, OutputFormat, Piece, Prompt, Role, Signed, Span, Text, Turn};
+pub use said::{Called, Check, Demand, Finish, ReadSchema, ReadTools, Said, Saying, Tool, Tools, Verdict};
 pub use scope::{Dimension, Scope};
 pub use secret::{Digest, Secret, digest, from_hex, hex};
 pub use standing::{CacheLife, Session, Standing};

@@ -11,11 +11,11 @@ use super::{Piece, Prompt, Role, Span};
 /// The longest round of steps that is noticed: one step over and over, or two or three that take turns.
 const LONGEST_ROUND: usize = 3;
 
-/// How many steps are looked at.
-const MOST_STEPS: usize = 128;
+/// How many steps are looked at; of three that take turns, as many as a configuration may ask for.
+const MOST_STEPS: usize = 384;
 
 /// What clients add to results that changes each time and that no tool said: Codex' measures and Claude Code's reminders.
-const CHANGING_LINES: [&[u8]; 3] = [b"Wall time", b"Chunk ID", b"Output tokens"];
+const CHANGING_LINES: [&[u8]; 2] = [b"Wall time", b"Chunk ID"];
 const REMINDER: (&[u8], &[u8]) = (b"<system-reminder>", b"</system-reminder>");
 
 /// What an agent does again and again.

@@ -85,6 +85,26 @@ impl From<Usage> for UsageUpdate {
     }
 }
 
+impl std::ops::Add for Usage {
+    type Output = Self;
+
+    /// Both together; at its bound where that is passed, for an upstream may claim any number.
+    fn add(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write_5m: self.cache_write_5m.saturating_add(other.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            audio_input: self.audio_input.saturating_add(other.audio_input),
+            audio_output: self.audio_output.saturating_add(other.audio_output),
+            image: self.image.saturating_add(other.image),
+            web_searches: self.web_searches.saturating_add(other.web_searches),
+        }
+    }
+}
+
 impl Usage {
     /// Takes in what an event tells.
     pub fn update(&mut self, told: &UsageUpdate) {

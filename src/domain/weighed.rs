@@ -48,13 +48,20 @@ pub enum Staying {
     /// A tool spoke last: nothing is decided before the human speaks again.
     ToolLoop,
     /// The rules chose its tier again.
-    SameTier,
+    SameTier {
+        /// Beside the one whose turn it is there, if that is another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weighed: Option<Box<Weighed>>,
+    },
     /// A smaller model has failed in it before.
     Escalated,
     /// What one of the places costs is not known.
     Unpriced,
     /// To move would cost more, or no less.
-    Cheaper(Box<Weighed>),
+    Cheaper {
+        /// The sum.
+        weighed: Box<Weighed>,
+    },
 }
 
 /// Why a conversation moves.
@@ -72,12 +79,19 @@ pub enum Moving {
         gate: Gate,
     },
     /// The rules chose a larger model.
-    Larger,
+    Larger {
+        /// What that costs, if it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weighed: Option<Box<Weighed>>,
+    },
     /// The agent makes no progress.
     Stuck {
         /// How often its last call was made, with the same result.
         repeats: u32,
     },
     /// To stay would cost more.
-    Cheaper(Box<Weighed>),
+    Cheaper {
+        /// The sum.
+        weighed: Box<Weighed>,
+    },
 }

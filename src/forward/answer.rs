@@ -7,9 +7,11 @@ use hyper::body::Incoming;
 use hyper::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
+use super::scrutiny::Hearing;
 use crate::dialect::framing::Framing;
 use crate::dialect::sse::Frame;
 use crate::dialect::{Answer, Wire, translate};
+use crate::domain::Verdict;
 
 /// An answer that is the caller's now.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Got {
     pub body: AnswerBody,
     /// The hints that the endpoint was not sent because its dialect has no place for them.
     pub left_out: Vec<String>,
+    /// What its verification found, if it is over.
+    pub verdict: Option<Verdict>,
 }
 
 /// An answer's body.
@@ -55,4 +59,6 @@ pub struct AnswerStream {
     pub first_by: Instant,
     /// When the answer must have ended.
     pub deadline: Instant,
+    /// Judges what is still to come; `None`: nothing does, or it is over.
+    pub hearing: Option<Box<Hearing>>,
 }

@@ -17,9 +17,12 @@ use super::answer::{AnswerBody, AnswerStream, Got};
 use super::call::{Call, Translation};
 use super::pool::{HttpClient, UpstreamBody};
 use super::problem::{Problem, Stage, Whose};
+use super::scrutiny::{Hearing, Scrutiny};
 use super::{Auth, Endpoint, headers, pass};
 use crate::dialect::framing::Framing;
+use crate::dialect::sse::Frame;
 use crate::dialect::{self, Event, Wire, sse, translate};
+use crate::verify::Step;
 
 /// The largest whole answer that is taken in.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -29,6 +32,11 @@ const MAX_ERROR_BYTES: usize = 1 << 20;
 
 /// How much of a stream is held back while no content has come.
 const MAX_HELD_BYTES: usize = 64 << 10;
+
+/// How long the end of an answer is waited for that goes to nobody, and how much of it is read: its last events tell what
+/// it used.
+const TO_THE_END: Duration = Duration::from_secs(2);
+const MAX_DRAINED_BYTES: usize = 1 << 20;
 
 /// How long events without content are held back, before callers are let see that the upstream is alive.
 const MAX_HOLD: Duration = Duration::from_secs(5);
@@ -69,7 +77,9 @@ pub async fn attempt(client: &HttpClient, endpoint: &Arc<Endpoint>, call: &Call)
             Ok(pass::raw(response, call.wire, deadline))
         }
         (asked, None) if !asked || call.wire.is_plain() => {
-            whole(response, call.wire, call.translation.as_ref(), endpoint, deadline, false).await
+            let how =
+                Reading { translation: call.translation.as_ref(), scrutiny: call.scrutiny.as_ref(), is_passed: false };
+            whole(response, call.wire, how, endpoint, deadline).await
         }
         (_, None) => Err(Problem::not_an_answer("not_a_stream", "a stream was asked for and none came")),
         (false, Some(_)) => Err(Problem::not_an_answer("unasked_stream", "a stream came although none was asked for")),
@@ -129,13 +139,23 @@ pub(super) async fn provider_error(
     problem
 }
 
+/// How a whole answer is read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reading<'a> {
+    /// What has to be translated of it.
+    pub(super) translation: Option<&'a Translation>,
+    /// How it is judged.
+    pub(super) scrutiny: Option<&'a Scrutiny>,
+    /// Whether it was passed on, so that it is between caller and provider what it says.
+    pub(super) is_passed: bool,
+}
+
 pub(super) async fn whole(
     response: Response<Incoming>,
     wire: Wire,
-    translation: Option<&Translation>,
+    Reading { translation, scrutiny, is_passed }: Reading<'_>,
     endpoint: &Endpoint,
     deadline: Instant,
-    is_passed: bool,
 ) -> Result<Got, Problem> {
     let (head, body) = response.into_parts();
     let bytes = collect(body, MAX_ANSWER_BYTES, deadline, endpoint.limits.idle).await?;
@@ -147,6 +167,7 @@ pub(super) async fn whole(
     if !answer.is_answer && !is_passed {
         return Err(Problem::not_an_answer("garbage", "what came with a status of success is no answer"));
     }
+    let verdict = scrutiny.and_then(|scrutiny| scrutiny.judge(wire, &bytes, &answer));
     let headers = headers::from_upstream(&head.headers);
     let (bytes, headers) = match translation {
         None => (bytes, headers),
@@ -157,7 +178,7 @@ pub(super) async fn whole(
         }
     };
     let body = AnswerBody::Whole { bytes, answer: Some(Box::new(answer)) };
-    Ok(Got { status: head.status, headers, body, left_out: Vec::new() })
+    Ok(Got { status: head.status, headers, body, left_out: Vec::new(), verdict })
 }
 
 async fn collect(mut body: Incoming, most: usize, deadline: Instant, idle: Duration) -> Result<Bytes, Problem> {
@@ -185,54 +206,20 @@ async fn collect(mut body: Incoming, most: usize, deadline: Instant, idle: Durat
 }
 
 /// Holds a stream's events back until one has content, so that an upstream which fails after a status of success can
-/// still be replaced.
+/// still be replaced; where the answer is verified, until it has passed what must be known before any of it flows.
 async fn stream(
     response: Response<Incoming>,
-    mut framing: Framing,
+    framing: Framing,
     endpoint: &Endpoint,
     call: &Call,
     Limits { head_by: first_by, deadline }: Limits,
 ) -> Result<Got, Problem> {
-    let (head, mut rest) = response.into_parts();
-    let (mut held, mut held_bytes) = (VecDeque::new(), 0);
-    let mut release_by: Option<Instant> = None;
-    let mut has_ended = false;
-    'hold: loop {
-        while let Some(frame) = framing.next_frame().or_else(|| has_ended.then(|| framing.finish()).flatten()) {
-            let event = sse::data(&frame.bytes).map(|data| dialect::read_event(call.wire, &data));
-            let has_content = match event {
-                Some(Event::Error(error)) => return Err(Problem::error_inside(error)),
-                Some(Event::Garbage) if frame.whole => {
-                    return Err(Problem::not_an_answer("garbage", "the stream holds what is no event of an answer"));
-                }
-                Some(Event::Done(piece)) if !piece.has_content => {
-                    return Err(Problem::not_an_answer("empty", "the stream ended without content"));
-                }
-                Some(Event::Piece(piece) | Event::Done(piece)) => piece.has_content,
-                Some(Event::Garbage) | None => false,
-            };
-            held_bytes += frame.bytes.len();
-            held.push_back(frame);
-            if has_content || held_bytes > MAX_HELD_BYTES {
-                break 'hold;
-            }
-            release_by.get_or_insert_with(|| Instant::now() + MAX_HOLD);
-        }
-        if has_ended {
-            return Err(Problem::not_an_answer("empty", "the stream ended without content"));
-        }
-        match timeout_at(release_by.unwrap_or(first_by).min(first_by), rest.frame()).await {
-            Err(_) if release_by.is_some_and(|by| by <= Instant::now()) => break,
-            Err(_) => return Err(Problem::timeout(Stage::FirstByte)),
-            Ok(None) => has_ended = true,
-            Ok(Some(Err(_))) => return Err(Problem::cut()),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(piece) = frame.into_data() {
-                    framing.push(&piece);
-                }
-            }
-        }
-    }
+    let (head, rest) = response.into_parts();
+    let mut begun = Begun { framing, rest, held: VecDeque::new(), held_bytes: 0, has_ended: false };
+    let hearing = match &call.scrutiny {
+        None => begun.first_content(call.wire, first_by).await.map(|()| None)?,
+        Some(scrutiny) => Some(begun.verified(call.wire, scrutiny, Limits { head_by: first_by, deadline }).await?),
+    };
     let headers = headers::from_upstream(&head.headers);
     let (translator, headers) = match &call.translation {
         None => (None, headers),
@@ -241,7 +228,166 @@ async fn stream(
             translated(headers, "text/event-stream; charset=utf-8"),
         ),
     };
-    let stream = AnswerStream { wire: call.wire, translator, held, framing, rest, first_by, deadline };
+    let verdict = hearing.as_ref().and_then(|hearing| hearing.verdict());
+    let hearing = hearing.filter(|_| verdict.is_none()).map(Box::new);
+    let Begun { framing, rest, held, .. } = begun;
+    let stream = AnswerStream { wire: call.wire, translator, held, framing, rest, first_by, deadline, hearing };
     let body = AnswerBody::Stream(Box::new(stream));
-    Ok(Got { status: head.status, headers, body, left_out: Vec::new() })
+    Ok(Got { status: head.status, headers, body, left_out: Vec::new(), verdict })
+}
+
+/// A stream that has begun, and of which nothing has gone out.
+struct Begun {
+    framing: Framing,
+    rest: Incoming,
+    held: VecDeque<Frame>,
+    held_bytes: usize,
+    has_ended: bool,
+}
+
+impl Begun {
+    /// The next event that is there.
+    fn next_frame(&mut self) -> Option<Frame> {
+        self.framing.next_frame().or_else(|| self.has_ended.then(|| self.framing.finish()).flatten())
+    }
+
+    fn hold(&mut self, frame: Frame) {
+        self.held_bytes += frame.bytes.len();
+        self.held.push_back(frame);
+    }
+
+    /// Waits for more; `false` if it did not come in time.
+    async fn more(&mut self, by: Instant) -> Result<bool, Problem> {
+        match timeout_at(by, self.rest.frame()).await {
+            Err(_) => return Ok(false),
+            Ok(None) => self.has_ended = true,
+            Ok(Some(Err(_))) => return Err(Problem::cut()),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(piece) = frame.into_data() {
+                    self.framing.push(&piece);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Holds events back until one has content.
+    async fn first_content(&mut self, wire: Wire, first_by: Instant) -> Result<(), Problem> {
+        let mut release_by: Option<Instant> = None;
+        loop {
+            while let Some(frame) = self.next_frame() {
+                let has_content = match read(wire, &frame)? {
+                    Some((piece, true)) if !piece.has_content => return Err(empty()),
+                    Some((piece, _)) => piece.has_content,
+                    None => false,
+                };
+                self.hold(frame);
+                if has_content || self.held_bytes > MAX_HELD_BYTES {
+                    return Ok(());
+                }
+                release_by.get_or_insert_with(|| Instant::now() + MAX_HOLD);
+            }
+            if self.has_ended {
+                return Err(empty());
+            }
+            if !self.more(release_by.unwrap_or(first_by).min(first_by)).await? {
+                return match release_by {
+                    Some(by) if by <= Instant::now() => Ok(()),
+                    _ => Err(Problem::timeout(Stage::FirstByte)),
+                };
+            }
+        }
+    }
+
+    /// Holds events back until what they say may flow, or has failed; then what comes of it is in the hearing. A failed
+    /// answer is read to its end, if that is near: there the provider tells what it used.
+    async fn verified(&mut self, wire: Wire, scrutiny: &Scrutiny, limits: Limits) -> Result<Hearing, Problem> {
+        let mut hearing = scrutiny.hearing(wire);
+        let mut thinking_since: Option<Instant> = None;
+        let mut has_content = false;
+        loop {
+            while let Some(frame) = self.next_frame() {
+                let is_last = match read(wire, &frame)? {
+                    Some((piece, is_last)) => {
+                        scrutiny.note(&piece);
+                        has_content |= piece.has_content;
+                        is_last
+                    }
+                    None => false,
+                };
+                let mut step = hearing.hear(&frame);
+                self.hold(frame);
+                // Not even that it is done does the model say: that is a fault, and no answer.
+                if is_last && !has_content {
+                    return Err(empty());
+                }
+                if is_last && hearing.verdict().is_none() {
+                    step = hearing.end();
+                }
+                match step {
+                    // An answer that is only watched goes on as if it were not.
+                    Step::Flow if has_content || self.held_bytes > MAX_HELD_BYTES => return Ok(hearing),
+                    Step::Fail(_) if scrutiny.holds => {
+                        self.to_the_end(wire, scrutiny, limits.deadline).await;
+                        return Ok(hearing);
+                    }
+                    Step::Fail(_) => return Ok(hearing),
+                    Step::Flow | Step::Hold => {}
+                }
+                thinking_since.get_or_insert_with(Instant::now);
+            }
+            if self.has_ended {
+                // The model did not say that it was done, and nothing has gone out.
+                return Err(if has_content { Problem::cut() } else { empty() });
+            }
+            let release_by =
+                thinking_since.map(|since| since + if scrutiny.holds { hearing.bounds().thoughts } else { MAX_HOLD });
+            let release_by = release_by.filter(|_| hearing.hears_thoughts_only());
+            let patience = if has_content { limits.deadline } else { limits.head_by };
+            if !self.more(release_by.unwrap_or(patience).min(patience)).await? {
+                if release_by.is_some_and(|by| by <= Instant::now()) {
+                    hearing.let_thoughts_flow();
+                    return Ok(hearing);
+                }
+                return Err(Problem::timeout(if has_content { Stage::Body } else { Stage::FirstByte }));
+            }
+        }
+    }
+
+    /// Reads on until the answer has ended, or that takes too long.
+    async fn to_the_end(&mut self, wire: Wire, scrutiny: &Scrutiny, deadline: Instant) {
+        let by = deadline.min(Instant::now() + TO_THE_END);
+        loop {
+            while let Some(frame) = self.next_frame() {
+                let told = read(wire, &frame).ok().flatten();
+                self.hold(frame);
+                if let Some((piece, is_last)) = told {
+                    scrutiny.note(&piece);
+                    if is_last {
+                        return;
+                    }
+                }
+            }
+            if self.has_ended || self.held_bytes > MAX_DRAINED_BYTES || !matches!(self.more(by).await, Ok(true)) {
+                return;
+            }
+        }
+    }
+}
+
+/// What an event tells, and whether it is the last; `None` for one that is none of the dialect's.
+fn read(wire: Wire, frame: &Frame) -> Result<Option<(dialect::Piece, bool)>, Problem> {
+    match sse::data(&frame.bytes).map(|data| dialect::read_event(wire, &data)) {
+        Some(Event::Error(error)) => Err(Problem::error_inside(error)),
+        Some(Event::Garbage) if frame.whole => {
+            Err(Problem::not_an_answer("garbage", "the stream holds what is no event of an answer"))
+        }
+        Some(Event::Done(piece)) => Ok(Some((piece, true))),
+        Some(Event::Piece(piece)) => Ok(Some((piece, false))),
+        Some(Event::Garbage) | None => Ok(None),
+    }
+}
+
+fn empty() -> Problem {
+    Problem::not_an_answer("empty", "the stream ended without content")
 }

@@ -8,6 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Uri};
 
 use super::problem::Problem;
+use super::scrutiny::Scrutiny;
 use super::sign::Unsigned;
 use super::target::{self, target};
 use super::{Auth, Endpoint, Errand, headers, sign};
@@ -30,6 +31,8 @@ pub struct Call {
     pub translation: Option<Translation>,
     /// The hints that the endpoint is not sent, by name.
     pub left_out: Vec<String>,
+    /// How its answer is judged; `None`: it is not.
+    pub scrutiny: Option<Scrutiny>,
     headers: HeaderMap,
 }
 
@@ -85,7 +88,13 @@ impl Call {
         headers.insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(hyper::header::ACCEPT, HeaderValue::from_static(accept));
         let wire = Wire { dialect: endpoint.dialect, door: prompt.door };
-        Ok(Self { uri, body, wire, stream: prompt.stream, translation, left_out, headers })
+        Ok(Self { uri, body, wire, stream: prompt.stream, translation, left_out, scrutiny: None, headers })
+    }
+
+    /// The same, its answer judged so.
+    pub fn judged(mut self, scrutiny: Option<Scrutiny>) -> Self {
+        self.scrutiny = scrutiny;
+        self
     }
 
     /// The headers, signed at this moment where the endpoint wants that.

@@ -16,6 +16,7 @@ mod pool;
 mod problem;
 mod quota;
 mod retry;
+mod scrutiny;
 mod sign;
 mod target;
 mod upload;
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 use hyper::{HeaderMap, StatusCode};
 
 use crate::dialect::translate::Context;
-use crate::domain::{Candidate, EndpointName, Failure, FailureKind, Mark, Prompt, TierName};
+use crate::domain::{Candidate, Check, EndpointName, Failure, FailureKind, Mark, Prompt, TierName, Verdict};
 
 pub use answer::{AnswerBody, AnswerStream, Got};
 pub use breaker::BreakerState;
@@ -40,6 +41,8 @@ use problem::Problem;
 pub use quota::Needs;
 use quota::Pause;
 use retry::Next;
+pub use scrutiny::{Hearing, Mended, Used, Verification};
+use scrutiny::{Progress, Scrutiny};
 pub use sign::{AwsCredentials, region_of};
 pub use upload::Upload;
 
@@ -63,6 +66,12 @@ pub struct Tried {
     pub outcome: &'static str,
     /// The provider's own request id.
     pub provider_request_id: Option<String>,
+    /// What the verification of its answer found.
+    pub verdict: Option<Verdict>,
+    /// What it used, of an answer that is judged before it goes to the caller.
+    progress: Option<Progress>,
+    /// Whether the caller gets its answer.
+    pub is_answer: bool,
 }
 
 impl Tried {
@@ -77,7 +86,18 @@ impl Tried {
             status: None,
             outcome: "abandoned",
             provider_request_id: None,
+            verdict: None,
+            progress: None,
+            is_answer: false,
         }
+    }
+
+    /// What it used that goes to nobody: its answer was thrown away, or its caller hung up while it was judged.
+    pub fn used_in_vain(&self) -> Option<Used> {
+        let progress =
+            self.progress.as_ref().filter(|_| !self.is_answer && matches!(self.outcome, "ok" | "abandoned"))?;
+        let used = progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        Some(used).filter(|used| !used.is_nothing())
     }
 
     /// Takes note of how it ended, now.
@@ -85,6 +105,7 @@ impl Tried {
         self.ended = Some(Instant::now());
         self.outcome = result.as_ref().map_or_else(Problem::word, |_| "ok");
         self.status = result.as_ref().map_or_else(Problem::provider_status, |got| Some(got.status));
+        self.verdict = result.as_ref().ok().and_then(|got| got.verdict);
         self.provider_request_id = match result {
             Ok(got) => request_id(&got.headers),
             Err(Problem::Status(refusal)) => request_id(&refusal.headers),
@@ -113,6 +134,8 @@ pub struct Errand<'a> {
     pub endpoints: &'a HashMap<EndpointName, Arc<Endpoint>>,
     /// What it takes of a provider's limits.
     pub needs: Needs,
+    /// What answers are held against; `None`: nothing.
+    pub verification: Option<&'a Arc<Verification>>,
     /// Who lets it to an endpoint.
     pub gate: &'a dyn Gate,
     /// A random number, for jitter.
@@ -172,9 +195,14 @@ pub struct Upstream {
     pub tier: Option<TierName>,
     /// What is remembered of that endpoint, to be told whether the answer had usage.
     pub state: Arc<EndpointState>,
+    /// What became of an answer that failed its verification; `None`: none did before anything went out.
+    pub mended: Option<Mended>,
 }
 
 /// Gets an answer from one of the candidates. Every try is noted in `tried` as it happens.
+///
+/// An answer that fails its verification is put aside, and the rest of its tier with it: another tier is asked, once. If
+/// that has no answer, the one put aside is better than none.
 ///
 /// # Errors
 /// `UpstreamFailed` or `UpstreamTimeout` when no candidate answered, `RateLimited` when limits kept each of them from
@@ -183,35 +211,74 @@ pub async fn send(pool: &Pool, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> R
     let mut last: Option<(Problem, One<'_>)> = None;
     let mut left_alone = LeftAlone::default();
     let mut used_up: Vec<(One<'_>, Pause)> = Vec::new();
+    let mut aside: Option<Aside> = None;
     for (place, candidate) in errand.candidates.iter().enumerate() {
         // `check` makes sure that every name in a decision has its settings.
         let Some(endpoint) = errand.endpoints.get(&candidate.endpoint) else { continue };
+        if aside.as_ref().is_some_and(|aside| aside.upstream.tier == candidate.tier) {
+            continue;
+        }
         let state = pool.state(&endpoint.name);
-        let one = One { endpoint, candidate, state, is_last: place + 1 == errand.candidates.len() };
+        let others = &errand.candidates[place + 1..];
+        let has_other_tier = aside.is_none() && others.iter().any(|other| other.tier != candidate.tier);
+        let one = One { endpoint, candidate, state, is_last: others.is_empty(), has_other_tier };
         if let Err(pause) = one.state.quota.admit(errand.needs, Instant::now()) {
             errand.gate.left_alone(&endpoint.name);
             used_up.push((one, pause));
             continue;
         }
-        match one.send(errand, &mut left_alone, tried).await {
-            Step::Done(result) => return *result,
-            Step::Next(Some(Problem::Unsendable(_) | Problem::Settings(_))) if last.is_some() => {}
-            Step::Next(Some(problem)) => last = Some((problem, one)),
-            Step::Next(None) => {}
+        match (one.send(errand, &mut left_alone, tried).await, &aside) {
+            (Step::Done(result), None) => match one.has_failed(errand, &result) {
+                None => return answered(*result, tried),
+                Some(check) => aside = result.ok().map(|upstream| Aside { upstream, check, place: tried.len() - 1 }),
+            },
+            (Step::Done(result), Some(aside)) if (*result).as_ref().is_ok_and(|new| new.got.status.is_success()) => {
+                let mended = Some(Mended::Escalated(aside.check));
+                return answered(result.map(|upstream| Upstream { mended, ..upstream }), tried);
+            }
+            // The other tier refuses the request itself: it would say so to whoever comes next.
+            (Step::Done(_), Some(_)) => break,
+            (Step::Next(Some(Problem::Unsendable(_) | Problem::Settings(_))), _) if last.is_some() => {}
+            (Step::Next(Some(problem)), _) => last = Some((problem, one)),
+            (Step::Next(None), _) => {}
         }
     }
+    if let Some(Aside { upstream, check, place }) = aside {
+        if let Some(line) = tried.get_mut(place) {
+            line.is_answer = true;
+        }
+        return Ok(Upstream { mended: Some(Mended::Flawed(check)), ..upstream });
+    }
     if let Some((problem, one)) = last {
-        return one.ending(problem);
+        return answered(one.ending(problem), tried);
     }
     // Nobody else could be asked: then whoever has probably enough again by now.
     for (one, pause) in used_up {
         if !pause.least.is_zero() {
             left_alone.busy = Busy::sooner(left_alone.busy, Busy::of_provider(&one.endpoint.name, pause.least));
-        } else if let Step::Done(result) = one.send(errand, &mut left_alone, tried).await {
-            return *result;
+        } else if let Step::Done(result) =
+            (One { has_other_tier: false, ..one }).send(errand, &mut left_alone, tried).await
+        {
+            return answered(*result, tried);
         }
     }
     Err(left_alone.into_failure())
+}
+
+/// An answer that failed its verification, kept while another is looked for.
+struct Aside {
+    upstream: Upstream,
+    check: Check,
+    /// The place of its try.
+    place: usize,
+}
+
+/// Takes note that the last try's answer is the caller's.
+fn answered(result: Result<Upstream, Failure>, tried: &mut [Tried]) -> Result<Upstream, Failure> {
+    if let (Ok(_), Some(line)) = (&result, tried.last_mut()) {
+        line.is_answer = true;
+    }
+    result
 }
 
 /// Why candidates were not asked.
@@ -244,6 +311,8 @@ struct One<'a> {
     candidate: &'a Candidate,
     state: Arc<EndpointState>,
     is_last: bool,
+    /// Whether another tier may be asked after it.
+    has_other_tier: bool,
 }
 
 /// What comes after a candidate's turn.
@@ -261,7 +330,7 @@ impl One<'_> {
             left_alone.resting = Some(left_alone.resting.map_or(pause, |shortest| shortest.min(pause)));
             return Step::Next(None);
         }
-        match ask(&self.state, self.endpoint, self.candidate, errand, self.is_last, tried).await {
+        match self.ask(errand, tried).await {
             Ok(got) => Step::Done(Box::new(Ok(self.upstream(got)))),
             Err(problem) if problem.next() == Next::Stop => Step::Done(Box::new(self.ending(problem))),
             Err(Problem::Busy(busy)) => {
@@ -278,62 +347,69 @@ impl One<'_> {
 
     fn upstream(&self, got: Got) -> Upstream {
         let (endpoint, tier) = (Arc::clone(self.endpoint), self.candidate.tier.clone());
-        Upstream { got, endpoint, tier, state: Arc::clone(&self.state) }
+        Upstream { got, endpoint, tier, state: Arc::clone(&self.state), mended: None }
     }
-}
 
-/// Asks one endpoint, again where that helps.
-async fn ask(
-    state: &EndpointState,
-    endpoint: &Arc<Endpoint>,
-    candidate: &Candidate,
-    errand: &Errand<'_>,
-    is_last: bool,
-    tried: &mut Vec<Tried>,
-) -> Result<Got, Problem> {
-    let client = state.client(endpoint).map_err(|error| Problem::Settings(error.to_string()))?;
-    let call = match Call::new(endpoint, errand) {
-        Ok(call) => call,
-        Err(problem) => {
-            let now = Instant::now();
-            let outcome = problem.word();
-            tried.push(Tried { ended: Some(now), outcome, ..Tried::begin(endpoint, candidate, now) });
-            return Err(problem);
-        }
-    };
-    let give_up = Instant::now() + endpoint.limits.total;
-    let (mut retries, mut reconnected) = (0, false);
-    let mut last = None;
-    loop {
-        if let Err(busy) = errand.gate.enter(&endpoint.name) {
-            return Err(last.unwrap_or(Problem::Busy(busy)));
-        }
-        if endpoint.auth != Auth::Caller {
-            state.quota.sent(errand.needs);
-        }
-        let problem = match noted(state, &client, (endpoint, &call), candidate, reconnected, tried).await {
-            Ok(got) => return Ok(Got { left_out: call.left_out, ..got }),
-            Err(problem) => problem,
+    /// How its answer is judged.
+    fn scrutiny(&self, errand: &Errand<'_>) -> Option<Scrutiny> {
+        errand.verification.map(|verification| Scrutiny::new(verification, self.candidate, self.has_other_tier))
+    }
+
+    /// What its answer failed, if another tier is to be asked for that.
+    fn has_failed(&self, errand: &Errand<'_>, result: &Result<Upstream, Failure>) -> Option<Check> {
+        let verdict = result.as_ref().ok()?.got.verdict?;
+        let Verdict::Failed(check) = verdict else { return None };
+        self.scrutiny(errand).is_some_and(|scrutiny| scrutiny.holds).then_some(check)
+    }
+
+    /// Asks its endpoint, again where that helps.
+    async fn ask(&self, errand: &Errand<'_>, tried: &mut Vec<Tried>) -> Result<Got, Problem> {
+        let One { endpoint, candidate, state, is_last, .. } = self;
+        let client = state.client(endpoint).map_err(|error| Problem::Settings(error.to_string()))?;
+        let call = match Call::new(endpoint, errand) {
+            Ok(call) => call.judged(self.scrutiny(errand)),
+            Err(problem) => {
+                let now = Instant::now();
+                let outcome = problem.word();
+                tried.push(Tried { ended: Some(now), outcome, ..Tried::begin(endpoint, candidate, now) });
+                return Err(problem);
+            }
         };
-        // A kept connection that the upstream had just given up says nothing about the upstream: once, at once.
-        if matches!(problem, Problem::Closed) && !reconnected {
-            reconnected = true;
+        let give_up = Instant::now() + endpoint.limits.total;
+        let (mut retries, mut reconnected) = (0, false);
+        let mut last = None;
+        loop {
+            if let Err(busy) = errand.gate.enter(&endpoint.name) {
+                return Err(last.unwrap_or(Problem::Busy(busy)));
+            }
+            if endpoint.auth != Auth::Caller {
+                state.quota.sent(errand.needs);
+            }
+            let problem = match noted(state, &client, (endpoint, &call), candidate, reconnected, tried).await {
+                Ok(got) => return Ok(Got { left_out: call.left_out, ..got }),
+                Err(problem) => problem,
+            };
+            // A kept connection that the upstream had just given up says nothing about the upstream: once, at once.
+            if matches!(problem, Problem::Closed) && !reconnected {
+                reconnected = true;
+                last = Some(problem);
+                continue;
+            }
+            let here = match problem.next() {
+                Next::Again => true,
+                Next::Elsewhere => *is_last && !matches!(problem, Problem::Timeout(_)),
+                Next::Stop => false,
+            };
+            let pause =
+                problem.retry_after().unwrap_or_else(|| retry::backoff(&endpoint.retries, retries, errand.draw));
+            let is_worth_it = pause <= endpoint.retries.cap && Instant::now() + pause < give_up;
+            if !here || retries >= endpoint.retries.max || !is_worth_it {
+                return Err(problem);
+            }
+            retries += 1;
             last = Some(problem);
-            continue;
+            tokio::time::sleep(pause).await;
         }
-        let here = match problem.next() {
-            Next::Again => true,
-            Next::Elsewhere => is_last && !matches!(problem, Problem::Timeout(_)),
-            Next::Stop => false,
-        };
-        let pause = problem.retry_after().unwrap_or_else(|| retry::backoff(&endpoint.retries, retries, errand.draw));
-        let is_worth_it = pause <= endpoint.retries.cap && Instant::now() + pause < give_up;
-        if !here || retries >= endpoint.retries.max || !is_worth_it {
-            return Err(problem);
-        }
-        retries += 1;
-        last = Some(problem);
-        tokio::time::sleep(pause).await;
     }
 }
 
@@ -347,7 +423,8 @@ async fn noted(
     tried: &mut Vec<Tried>,
 ) -> Result<Got, Problem> {
     let started = Instant::now();
-    tried.push(Tried::begin(endpoint, candidate, started));
+    let progress = call.scrutiny.as_ref().map(Scrutiny::begin);
+    tried.push(Tried { progress, ..Tried::begin(endpoint, candidate, started) });
     let result = attempt::attempt(client, endpoint, call).await;
     let ended = Instant::now();
     match &result {

@@ -77,7 +77,7 @@ pub async fn pass(pool: &Pool, mut passage: Passage<'_>, tried: &mut Vec<Tried>)
         }
     };
     let got = result.or_else(Problem::into_ending)?;
-    Ok(Upstream { got, endpoint, tier: candidate.tier.clone(), state })
+    Ok(Upstream { got, endpoint, tier: candidate.tier.clone(), state, mended: None })
 }
 
 async fn once(client: &super::pool::HttpClient, passage: &Passage<'_>, body: Option<Upload>) -> Result<Got, Problem> {
@@ -95,7 +95,8 @@ async fn once(client: &super::pool::HttpClient, passage: &Passage<'_>, body: Opt
     match attempt::framing(response.headers()) {
         Some(framing) => Ok(flowing(response, framing, wire, deadline)),
         None if attempt::is_json(response.headers()) && !is_content => {
-            attempt::whole(response, wire, None, endpoint, deadline, true).await
+            let how = attempt::Reading { is_passed: true, ..attempt::Reading::default() };
+            attempt::whole(response, wire, how, endpoint, deadline).await
         }
         None => Ok(raw(response, wire, deadline)),
     }
@@ -130,7 +131,8 @@ fn flowing(
     let limits = Limits { head_by: deadline, deadline };
     let stream = AnswerStream::new(wire, framing, rest, limits);
     let headers = headers::from_upstream(&head.headers);
-    Got { status: head.status, headers, body: AnswerBody::Stream(Box::new(stream)), left_out: Vec::new() }
+    let body = AnswerBody::Stream(Box::new(stream));
+    Got { status: head.status, headers, body, left_out: Vec::new(), verdict: None }
 }
 
 /// An answer of bytes that are not looked at. Its length goes on, so that a caller sees it break off.
@@ -145,6 +147,15 @@ impl AnswerStream {
     /// A stream of which nothing was held back.
     fn new(wire: Wire, framing: Framing, rest: hyper::body::Incoming, limits: Limits) -> Self {
         let Limits { head_by, deadline } = limits;
-        Self { wire, translator: None, held: VecDeque::new(), framing, rest, first_by: head_by, deadline }
+        Self {
+            wire,
+            translator: None,
+            held: VecDeque::new(),
+            framing,
+            rest,
+            first_by: head_by,
+            deadline,
+            hearing: None,
+        }
     }
 }

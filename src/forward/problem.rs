@@ -242,7 +242,7 @@ impl Refusal {
             ),
             status if status.is_client_error() || status.is_server_error() => {
                 let body = AnswerBody::Whole { bytes: body, answer: None };
-                Ok(Got { status, headers, body, left_out: Vec::new() })
+                Ok(Got { status, headers, body, left_out: Vec::new(), verdict: None })
             }
             status if status.is_redirection() => {
                 failed(format!("the endpoint redirects ({status}), which is not followed"))

@@ -10,7 +10,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use crate::domain::{Mark, Pico, Usage};
+use crate::dialect::sse::Frame;
+use crate::domain::{Mark, Pico, Usage, Verdict};
 
 pub use stream::{Metered, Watch};
 
@@ -72,6 +73,20 @@ pub struct Ended {
     pub how: How,
     /// What it used.
     pub tally: Tally,
+    /// What its verification found on the way; `None`: nothing, or it was over before.
+    pub verdict: Option<Verdict>,
+}
+
+/// Hears what an answer says on its way to the caller.
+pub trait Hear: Send {
+    /// Whether an event, and with it what was held back before, may go on.
+    fn lets_pass(&mut self, event: &Frame) -> bool;
+
+    /// The answer is whole.
+    fn end(&mut self);
+
+    /// What was found.
+    fn verdict(&self) -> Option<Verdict>;
 }
 
 /// Records an answer's end, at once; the future is ready when the last bytes may go, and may be dropped.

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming};
 use tokio::time::{Instant, Sleep};
 
-use super::{BrokenOff, Ended, Finish, How, MAX_COUNTED_BYTES, Tally};
+use super::{BrokenOff, Ended, Finish, Hear, How, MAX_COUNTED_BYTES, Tally};
 use crate::dialect::framing::Framing;
 use crate::dialect::sse::{self, Frame as Event};
 use crate::dialect::{self, Event as Meaning, Wire, translate};
@@ -43,6 +43,8 @@ pub struct Watch {
     pub first_by: Instant,
     /// When the answer must have ended.
     pub deadline: Instant,
+    /// Judges what comes after the events that have come already; `None`: nobody does.
+    pub hearing: Option<Box<dyn Hear>>,
     /// Whether usage was asked for by us alone and stays hidden from the caller.
     pub hide_usage: bool,
     /// Ready when the process is ending and answers under way with it.
@@ -62,6 +64,11 @@ pub struct Metered {
     timer: Pin<Box<Sleep>>,
     /// When silence has lasted too long.
     silent_until: Instant,
+    /// When the caller is sent a sign of life, if nothing is before.
+    ping_at: Instant,
+    hearing: Option<Box<dyn Hear>>,
+    /// What may not go on yet.
+    withheld: Vec<Bytes>,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Whether the model said that it is done.
     is_finished: bool,
@@ -104,15 +111,19 @@ impl Metered {
     /// Watches an answer.
     pub fn new(watch: Watch) -> Self {
         let Watch { wire, translator, ping, held, framing, rest, idle, first_by, deadline, .. } = watch;
-        let Watch { hide_usage, stopped, error_event, finish, .. } = watch;
+        let Watch { hearing, hide_usage, stopped, error_event, finish, .. } = watch;
         let is_raw = matches!(framing, Framing::Raw(_));
         let rest = Some(rest);
         let source =
             Source { wire, translator, ping, held, framing, rest, idle, first_by, deadline, hide_usage, error_event };
         let silent_until = source.patience(false);
+        let ping_at = Instant::now() + source.ping.0;
         Self {
-            timer: Box::pin(tokio::time::sleep_until(silent_until.min(Instant::now() + source.ping.0))),
+            timer: Box::pin(tokio::time::sleep_until(silent_until.min(ping_at))),
             silent_until,
+            ping_at,
+            hearing,
+            withheld: Vec::new(),
             watch: source,
             tally: Tally::default(),
             state: State::Flowing(finish),
@@ -212,10 +223,26 @@ impl Metered {
     /// The answer has ended: has it recorded, and then sends `last`.
     fn end(&mut self, how: How, last: Option<Bytes>) {
         if let State::Flowing(finish) = mem::replace(&mut self.state, State::Done) {
+            let last = self.with_withheld(last);
             self.tally.bytes += last.as_ref().map_or(0, |bytes| bytes.len() as u64);
-            let recording = finish(Ended { how, tally: mem::take(&mut self.tally) });
+            let verdict = self.hearing.take().and_then(|mut hearing| {
+                if how == How::Complete {
+                    hearing.end();
+                }
+                hearing.verdict()
+            });
+            let recording = finish(Ended { how, tally: mem::take(&mut self.tally), verdict });
             self.state = State::Recording(recording, last);
         }
+    }
+
+    /// These bytes after those that were held back.
+    fn with_withheld(&mut self, bytes: Option<Bytes>) -> Option<Bytes> {
+        if self.withheld.is_empty() {
+            return bytes;
+        }
+        let all: Vec<Bytes> = self.withheld.drain(..).chain(bytes).collect();
+        Some(Bytes::from(all.concat()))
     }
 
     /// The upstream's body is over. Without the model's own word that it is done, the answer is not whole, however
@@ -248,7 +275,11 @@ impl Metered {
                 Poll::Ready(Some(Ok(frame))) => {
                     let has_content = self.tally.first_content.is_some();
                     self.silent_until = self.watch.patience(has_content);
-                    self.timer.as_mut().reset(self.silent_until.min(Instant::now() + self.watch.ping.0));
+                    // While something is withheld the caller hears nothing, however much comes.
+                    if self.withheld.is_empty() {
+                        self.ping_at = Instant::now() + self.watch.ping.0;
+                    }
+                    self.timer.as_mut().reset(self.silent_until.min(self.ping_at));
                     if let Ok(bytes) = frame.into_data() {
                         self.watch.framing.push(&bytes);
                     }
@@ -260,7 +291,8 @@ impl Metered {
                     ready!(self.timer.as_mut().poll(cx));
                     let now = Instant::now();
                     if now < self.silent_until {
-                        self.timer.as_mut().reset(self.silent_until.min(now + self.watch.ping.0));
+                        self.ping_at = now + self.watch.ping.0;
+                        self.timer.as_mut().reset(self.silent_until.min(self.ping_at));
                         let ping = &self.watch.ping.1;
                         if !ping.is_empty() && self.watch.framing.is_between_events() {
                             self.tally.bytes += ping.len() as u64;
@@ -280,13 +312,24 @@ impl Metered {
         let mut first: Option<Bytes> = None;
         let mut joined = BytesMut::new();
         while matches!(self.state, State::Flowing(_)) && joined.len() < MOST_JOINED_BYTES {
-            let Some(event) = self.watch.held.pop_front().or_else(|| self.watch.framing.next_frame()) else { break };
+            let heard = self.watch.held.pop_front();
+            let is_new = heard.is_none();
+            let Some(event) = heard.or_else(|| self.watch.framing.next_frame()) else { break };
+            let may_pass = match &mut self.hearing {
+                Some(hearing) if is_new => hearing.lets_pass(&event),
+                _ => true,
+            };
             let (bytes, is_last) = self.pass(event);
             if is_last {
                 let how = if self.has_failed { How::Cut } else { How::Complete };
                 self.end(how, bytes);
                 break;
             }
+            if !may_pass {
+                self.withheld.extend(bytes);
+                continue;
+            }
+            let bytes = self.with_withheld(bytes);
             self.tally.bytes += bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
             match (bytes, &first) {
                 (None, _) => {}
@@ -354,7 +397,7 @@ impl Drop for Metered {
     fn drop(&mut self) {
         if let State::Flowing(finish) = mem::replace(&mut self.state, State::Done) {
             // Nobody is left to wait until the entry is written.
-            drop(finish(Ended { how: How::ClientGone, tally: mem::take(&mut self.tally) }));
+            drop(finish(Ended { how: How::ClientGone, tally: mem::take(&mut self.tally), verdict: None }));
         }
     }
 }

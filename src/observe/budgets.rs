@@ -46,6 +46,7 @@ pub struct BudgetMetrics {
     overrun: Counter<f64, AtomicU64>,
     unbounded: Counter,
     untold: Counter,
+    incomplete: Gauge,
 }
 
 impl BudgetMetrics {
@@ -59,6 +60,7 @@ impl BudgetMetrics {
             overrun: Counter::default(),
             unbounded: Counter::default(),
             untold: Counter::default(),
+            incomplete: Gauge::default(),
         };
         registry.register_with_unit(
             "budget_limit",
@@ -95,6 +97,11 @@ impl BudgetMetrics {
             "Answers made in the background that were settled at what was reserved, for nobody fetched their usage",
             metrics.untold.clone(),
         );
+        registry.register(
+            "budget_incomplete",
+            "Budgets that do not know yet all that was spent before the start, for PostgreSQL is away",
+            metrics.incomplete.clone(),
+        );
         metrics
     }
 
@@ -111,6 +118,11 @@ impl BudgetMetrics {
     /// Nothing could be reserved for a request.
     pub fn unbounded(&self) {
         self.unbounded.inc();
+    }
+
+    /// So many budgets do not know all that was spent.
+    pub fn incomplete(&self, count: usize) {
+        self.incomplete.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// What was reserved for an answer is taken for its cost.

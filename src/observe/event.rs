@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{
-    App, EndpointName, Fault, KeyName, Pico, RequestId, Risk, RuleName, TagSet, TierName, Usage, UsageSource,
+    App, EndpointName, Fault, KeyName, Pico, RequestId, Risk, RuleName, TagSet, TierName, Usage, UsageSource, Verdict,
 };
 
 /// One try at an endpoint.
@@ -13,6 +13,10 @@ pub struct TriedEvent {
     pub endpoint: EndpointName,
     /// `ok`, or the word for what went wrong.
     pub outcome: &'static str,
+    /// What the verification of its answer found.
+    pub verdict: Option<Verdict>,
+    /// Whether its answer was thrown away for that.
+    pub is_discarded: bool,
 }
 
 /// A request has ended, one way or another.

@@ -11,10 +11,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{
-    BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, ValueMetrics, process, shipping,
-    trace,
+    BudgetMetrics, Gauges, QualityMetrics, ReloadResult, RequestEnded, SharedMetrics, TriedEvent, ValueMetrics, process,
+    shipping, trace,
 };
-use crate::domain::{EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
+use crate::domain::{Check, EndpointName, IssuerName, LimitName, RuleName, TierName, Usage};
 
 macro_rules! label_value {
     ($($name:ty),+) => {$(
@@ -40,6 +40,19 @@ struct RequestLabels {
 struct FailureLabels {
     kind: &'static str,
     fault: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct VerdictLabels {
+    rule: Option<RuleName>,
+    verdict: &'static str,
+    gate: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+struct EscalationLabels {
+    rule: Option<RuleName>,
+    gate: &'static str,
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
@@ -106,6 +119,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
+    verifications: Family<VerdictLabels, Counter>,
+    escalations: Family<EscalationLabels, Counter>,
     duration: Family<TimeLabels, Histogram>,
     first_byte: Family<TimeLabels, Histogram>,
     overhead: Histogram,
@@ -146,6 +161,7 @@ pub struct Metrics {
     registry_stale: Gauge<f64, AtomicU64>,
     panics: Counter,
     turned_away: Counter,
+    strangers: Counter,
     cpu: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_fds: Gauge,
@@ -189,6 +205,16 @@ impl Default for Metrics {
             requests: register!("requests", "Requests that have ended", Family::default()),
             failures: register!("failures", "Requests that failed, by kind and whose fault", Family::default()),
             attempts: register!("attempts", "Tries at endpoints, by outcome", Family::default()),
+            verifications: register!(
+                "verifications",
+                "Answers that were verified, by what was found: passed, failed, or late, when part of them had gone out",
+                Family::default()
+            ),
+            escalations: register!(
+                "escalations",
+                "Answers that failed a verification and were thrown away for another tier's, by the gate",
+                Family::default()
+            ),
             duration: register!(
                 "request_duration",
                 "From a request's arrival to the end of its answer",
@@ -319,6 +345,11 @@ impl Default for Metrics {
                 "Requests refused without an entry, because the process was ending or its ledger could not keep up",
                 Counter::default()
             ),
+            strangers: register!(
+                "unrecorded_refusals",
+                "Requests without a good key that were refused without an entry, because there were many",
+                Counter::default()
+            ),
             cpu: register!("process_cpu", "Processor time used", Unit::Seconds, Gauge::default()),
             resident: register!("process_resident_memory", "Resident memory", Unit::Bytes, Gauge::default()),
             open_fds: register!("process_open_fds", "Open file descriptors", Gauge::default()),
@@ -337,6 +368,17 @@ impl Metrics {
         self.in_flight.inc();
     }
 
+    /// Counts what the verification of an answer found.
+    fn verified(&self, event: &RequestEnded, tried: &TriedEvent) {
+        let Some(verdict) = tried.verdict else { return };
+        let (rule, gate) = (event.rule.clone(), verdict.check().map_or("none", Check::as_str));
+        let labels = VerdictLabels { rule: rule.clone(), verdict: verdict.as_str(), gate };
+        self.verifications.get_or_create(&labels).inc();
+        if tried.is_discarded {
+            self.escalations.get_or_create(&EscalationLabels { rule, gate }).inc();
+        }
+    }
+
     /// A request has ended: counts it and writes its log line.
     pub fn request_ended(&self, event: &RequestEnded) {
         self.in_flight.dec();
@@ -352,6 +394,7 @@ impl Metrics {
         for tried in &event.tried {
             let labels = AttemptLabels { endpoint: tried.endpoint.clone(), outcome: tried.outcome };
             self.attempts.get_or_create(&labels).inc();
+            self.verified(event, tried);
         }
         // An entry that only settles what an earlier request began has taken no time of anybody.
         if event.endpoint.is_some() && !event.tried.is_empty() {
@@ -428,6 +471,12 @@ impl Metrics {
     /// A request was refused without an entry.
     pub fn turned_away(&self) {
         self.turned_away.inc();
+    }
+
+    /// One of many requests without a good key was refused without an entry.
+    pub fn stranger_left(&self) {
+        self.in_flight.dec();
+        self.strangers.inc();
     }
 
     /// A limit of ours refused a request, or kept an endpoint from being asked.

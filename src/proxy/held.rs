@@ -13,8 +13,9 @@ use crate::shared::{Shared, Told};
 const MOST_ASKED: usize = 64;
 
 /// What a request may go on from: what it names, and reasoning in it.
-pub(super) fn marks(prompt: &Prompt) -> Vec<Mark> {
-    prompt.pins.iter().copied().chain(prompt.signed.iter().rev().map(|signed| signed.mark)).collect()
+pub(super) fn marks(prompt: &Prompt, caller: &Caller) -> Vec<Mark> {
+    let all = prompt.pins.iter().copied().chain(prompt.signed.iter().rev().map(|signed| signed.mark));
+    all.map(|mark| caller.own(mark)).collect()
 }
 
 /// Asks the other replicas for what is not known here. What they cannot be asked is not known.
@@ -60,7 +61,7 @@ pub(super) fn by(
 
 /// Who holds what was given to this caller under an id.
 pub(super) fn of_id(recall: &Recall, id: &str, caller: &Caller) -> Result<Holder, Failure> {
-    let known = recall.holder(Mark::of(id)).filter(|holder| holder.key == caller.key);
+    let known = recall.holder(caller.own(Mark::of(id))).filter(|holder| holder.key == caller.key);
     known.ok_or_else(|| {
         Failure::new(FailureKind::NotHeld, "no response of that id is known here, or it was given to another caller")
     })
@@ -68,18 +69,23 @@ pub(super) fn of_id(recall: &Recall, id: &str, caller: &Caller) -> Result<Holder
 
 /// The signed reasoning of the conversation that this endpoint's model cannot read. What nobody here remembers is taken
 /// for its own.
-pub(super) fn foreign(recall: &Recall, endpoints: &Endpoints, prompt: &Prompt, endpoint: &Endpoint) -> Vec<Mark> {
+pub(super) fn foreign(
+    recall: &Recall,
+    endpoints: &Endpoints,
+    (prompt, caller): (&Prompt, &Caller),
+    endpoint: &Endpoint,
+) -> Vec<Mark> {
     let reads = |holder: &Holder| {
         let is_same_model = || endpoints.get(&holder.endpoint).is_some_and(|other| other.model == endpoint.model);
         // Anthropic's signatures hold for a model, OpenAI's encryption for an account.
         holder.endpoint == endpoint.name || endpoint.dialect == Dialect::AnthropicMessages && is_same_model()
     };
-    let is_foreign = |mark: &Mark| recall.holder(*mark).is_some_and(|holder| !reads(&holder));
+    let is_foreign = |mark: &Mark| recall.holder(caller.own(*mark)).is_some_and(|holder| !reads(&holder));
     prompt.signed.iter().map(|signed| signed.mark).filter(is_foreign).collect()
 }
 
 fn holder(recall: &Recall, mark: Mark, caller: &Caller) -> Option<EndpointName> {
-    recall.holder(mark).filter(|holder| holder.key == caller.key).map(|holder| holder.endpoint)
+    recall.holder(caller.own(mark)).filter(|holder| holder.key == caller.key).map(|holder| holder.endpoint)
 }
 
 /// The one endpoint that can hold what nobody remembers, of a conversation that began elsewhere or long ago; not where

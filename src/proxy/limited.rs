@@ -102,8 +102,14 @@ impl Gatekeeper<'_> {
     fn pass(&self, endpoint: &EndpointName) -> Result<Pass, Box<Refused>> {
         let now = Instant::now();
         let mut pass = self.limits.enter(&*self.of_endpoints, &self.admitted.caller, Some(endpoint), now)?;
-        pass.reserve(self.estimate, now)?;
-        Ok(pass)
+        match pass.reserve(self.estimate, now) {
+            Ok(_) => Ok(pass),
+            Err(refused) => {
+                // The endpoint never got it.
+                pass.was_none();
+                Err(refused)
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod spending;
 mod together;
 mod trail;
 mod unfinished;
+mod verified;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +29,7 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Tokens};
+use crate::admit::{self, Admission, Admitted, Issued, Issuers, Limits, Seldom, Tokens};
 use crate::assess::tokens;
 use crate::config::{Config, Live};
 use crate::dialect;
@@ -86,6 +87,8 @@ pub struct Proxy {
     pub halted: Arc<ArcSwap<route::Halted>>,
     /// How far the process is.
     pub lifecycle: Lifecycle,
+    /// How often it is put on the record that somebody without a key asked.
+    pub strangers: Seldom,
     /// Counts requests, for those who take turns.
     pub sequence: AtomicU64,
 }
@@ -126,6 +129,11 @@ impl Proxy {
         match answered {
             Ok(Answered::ByUpstream(upstream)) => reply::answer(upstream, trail, self.lifecycle.clone()).await,
             Ok(Answered::Counted(tokens)) => reply::counted(tokens, trail).await,
+            Err(failure) if failure.kind == FailureKind::Unauthenticated && !self.strangers.allows() => {
+                let dialect = trail.dialect;
+                trail.leave();
+                reply::without_record(&failure, dialect)
+            }
             Err(failure) => reply::refuse(failure, trail).await,
         }
     }
@@ -168,7 +176,8 @@ impl Proxy {
         let mut talk = conversation::of(&head.headers, &prompt, &admitted.caller, &mut facts);
         facts.budget_used = self.books.budgets.used(&config.budgets, &admitted.caller, trail.at_millis());
         let facts = Arc::clone(trail.facts.insert(Arc::new(facts)));
-        let ask_holders = held::ask_others(self.books.shared.as_ref(), &self.books.recall, held::marks(&prompt));
+        let marks = held::marks(&prompt, &admitted.caller);
+        let ask_holders = held::ask_others(self.books.shared.as_ref(), &self.books.recall, marks);
         let ask_standing = self.standing(config, talk.as_ref(), facts.replies);
         let ((), standing) = tokio::join!(ask_holders, ask_standing);
         if let Some(talk) = &mut talk {
@@ -194,9 +203,10 @@ impl Proxy {
             return Ok(Answered::Counted(facts.tokens.expected));
         }
         let estimate = limited::estimate(&facts);
+        let mut verification = None;
         if !asked.kind.is_counting() {
             self.reserve_tokens(trail, estimate).await?;
-            self.hold(config, trail, &admitted.caller, decision.ceiling).await?;
+            verification = self.hold_verified(config, trail, &admitted.caller, &prompt).await?;
         }
         let gate = self.gate(config, &admitted, estimate);
         let candidates = || chosen.iter().filter_map(|one| config.endpoints.get(&one.endpoint));
@@ -214,11 +224,14 @@ impl Proxy {
             below: &asked.below,
             // Only Anthropic's clients say there what is part of the request (`?beta=true`).
             query: head.uri.query().filter(|_| asked.kind.dialect() == Dialect::AnthropicMessages),
-            foreign: &|endpoint| held::foreign(&self.books.recall, &config.endpoints, &prompt, endpoint),
+            foreign: &|endpoint| {
+                held::foreign(&self.books.recall, &config.endpoints, (&prompt, &admitted.caller), endpoint)
+            },
             context: &context.unwrap_or_default(),
             candidates: &chosen,
             endpoints: &config.endpoints,
             needs: limited::needs(estimate),
+            verification: verification.as_ref(),
             gate: &gate,
             draw: situation.draw,
         };
@@ -279,7 +292,8 @@ impl Proxy {
 
     /// Where the request's conversation stands.
     async fn standing(&self, config: &Config, talk: Option<&Talk>, replies: u32) -> Option<Arc<Standing>> {
-        let talk = talk.filter(|_| config.sessions.stay)?;
+        // What begins anew is decided anew, however often the same was asked before.
+        let talk = talk.filter(|talk| config.sessions.stay && (talk.thread.is_ongoing || talk.is_retry))?;
         conversation::standing(&self.books.sessions, self.books.shared.as_ref(), &talk.thread, replies).await
     }
 

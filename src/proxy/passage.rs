@@ -54,9 +54,10 @@ impl Proxy {
         let mut held_by = None;
         if asked.kind == Kind::Responses {
             let id = asked.below.split('/').nth(1).unwrap_or_default();
-            held::ask_others(self.books.shared.as_ref(), &self.books.recall, vec![Mark::of(id)]).await;
+            let mark = admitted.caller.own(Mark::of(id));
+            held::ask_others(self.books.shared.as_ref(), &self.books.recall, vec![mark]).await;
             held_by = Some(held::of_id(&self.books.recall, id, &admitted.caller)?.endpoint);
-            trail.billing = Billing::Once(Mark::of(id));
+            trail.billing = Billing::Once(mark);
         }
         let situation = self.situation(config, &admitted, held_by);
         let decision = Arc::clone(trail.decision.insert(Arc::new(route::decide(&config.rules, facts, &situation)?)));

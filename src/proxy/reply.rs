@@ -12,9 +12,9 @@ use super::trail::{End, Spent, Trail};
 use crate::dialect::framing::Framing;
 use crate::dialect::{self, Answer};
 use crate::domain::{Dialect, Failure, FailureKind, Fault, Pico, TierName};
-use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Upstream};
+use crate::forward::{AnswerBody, AnswerStream, Endpoint, EndpointState, Got, Mended, Upstream};
 use crate::listen::{Lifecycle, Phase};
-use crate::meter::{Ended, How, MAX_COUNTED_BYTES, Metered, Tally, Watch};
+use crate::meter::{Ended, Hear, How, MAX_COUNTED_BYTES, Metered, Tally, Watch};
 use crate::record::entry::Ending;
 
 /// The request's id, by which its entry is found.
@@ -31,18 +31,27 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-weighbridge-attempts");
 const REVIEW: HeaderName = HeaderName::from_static("x-weighbridge-review");
 const LEFT_OUT: HeaderName = HeaderName::from_static("x-weighbridge-left-out");
 const LITELLM_COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
+/// What the answer of the first tier failed, so that another tier was asked.
+const ESCALATED: HeaderName = HeaderName::from_static("x-weighbridge-escalated");
+/// What this answer failed, when no other tier had a better one.
+const FLAWED: HeaderName = HeaderName::from_static("x-weighbridge-flawed");
 const COST: HeaderName = HeaderName::from_static("x-weighbridge-cost-usd");
 
 /// Sends an upstream's answer on.
 pub async fn answer(upstream: Upstream, trail: Trail, lifecycle: Lifecycle) -> Response<Body> {
-    let Upstream { got, endpoint, tier, state } = upstream;
-    let Got { status, mut headers, body, left_out } = got;
+    let Upstream { got, endpoint, tier, state, mended } = upstream;
+    let Got { status, mut headers, body, left_out, verdict: _ } = got;
     let told_cost = told_cost(&headers);
     // Another proxy of ours told its own cost; the caller gets ours.
     headers.remove(COST);
     set(&mut headers, LEFT_OUT, &left_out.join(", "));
     headers.entry(id_header(trail.dialect)).or_insert_with(|| id_value(&trail));
     describe(&trail, endpoint.name.as_str(), tier.as_ref().map(|tier| tier.as_str()), &mut headers);
+    match mended {
+        Some(Mended::Escalated(check)) => drop(headers.insert(ESCALATED, HeaderValue::from_static(check.as_str()))),
+        Some(Mended::Flawed(check)) => drop(headers.insert(FLAWED, HeaderValue::from_static(check.as_str()))),
+        None => {}
+    }
     let mut trail = trail;
     trail.told_cost = told_cost;
     match body {
@@ -238,10 +247,16 @@ impl Closing {
     }
 }
 
-fn metered(stream: AnswerStream, whose: Whose, trail: Trail, status: StatusCode, mut lifecycle: Lifecycle) -> Metered {
+fn metered(
+    stream: AnswerStream,
+    whose: Whose,
+    mut trail: Trail,
+    status: StatusCode,
+    mut lifecycle: Lifecycle,
+) -> Metered {
     let (dialect, id) = (trail.dialect, trail.id);
     let Whose { endpoint, tier, state } = whose;
-    let AnswerStream { wire, translator, held, framing, rest, first_by, deadline } = stream;
+    let AnswerStream { wire, translator, held, framing, rest, first_by, deadline, hearing } = stream;
     let has_events = !matches!(framing, Framing::Raw(_));
     Metered::new(Watch {
         wire,
@@ -253,6 +268,7 @@ fn metered(stream: AnswerStream, whose: Whose, trail: Trail, status: StatusCode,
         idle: endpoint.limits.idle,
         first_by,
         deadline,
+        hearing: hearing.map(|hearing| hearing as Box<dyn Hear>),
         hide_usage: trail.hides_usage,
         stopped: Box::pin(async move { lifecycle.reached(Phase::Stopping).await }),
         error_event: Box::new(move |how| match has_events {
@@ -260,7 +276,8 @@ fn metered(stream: AnswerStream, whose: Whose, trail: Trail, status: StatusCode,
             false => Bytes::new(),
         }),
         finish: Box::new(move |ended| {
-            let Ended { how, tally } = ended;
+            let Ended { how, tally, verdict } = ended;
+            trail.note_verdict(verdict);
             let (ending, failure) = match how {
                 How::Complete => (Ending::Complete, None),
                 How::Cut => (Ending::UpstreamCut, Some(FailureKind::UpstreamFailed)),

@@ -7,6 +7,16 @@ use crate::config::Config;
 use crate::domain::{Caller, Failure, Pico};
 
 impl Proxy {
+    /// Reserves so much if there is room for it in every budget; else nothing, and nobody is told of a refusal.
+    pub(super) async fn hold_if_room(&self, config: &Config, trail: &mut Trail, caller: &Caller, needed: Pico) -> bool {
+        let reserved = self.books.budgets.try_reserve(&config.budgets, caller, needed, trail.at_millis()).await;
+        let is_held = reserved.is_ok();
+        if let Ok(reservation) = reserved {
+            trail.reservation = reservation;
+        }
+        is_held
+    }
+
     /// Reserves the dearest that the request can cost in the budgets that it counts under. Where nobody knows what that
     /// is, nothing is reserved, and only a budget that is used up refuses.
     pub(super) async fn hold(

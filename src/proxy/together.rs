@@ -19,8 +19,9 @@ pub struct Together {
     /// Places among the requests at once; they are free again when this is dropped.
     _slots: Option<Held>,
     paces: Paces,
-    /// What is reserved of tokens.
+    /// What is reserved of tokens, and since when.
     tokens: Vec<(Pace, u64)>,
+    reserved_at: Instant,
 }
 
 /// Why a request cannot go on.
@@ -33,11 +34,23 @@ pub(super) enum NotTaken {
 
 impl Together {
     /// The request used so many tokens: they take the place of what was reserved.
-    pub fn settle(&mut self, used: u64) {
+    pub fn settle(&mut self, used: u64, now: Instant) {
+        let passed = now.saturating_duration_since(self.reserved_at);
         for (pace, reserved) in std::mem::take(&mut self.tokens) {
-            self.paces.put_right(&pace, signed(reserved) - signed(used));
+            self.paces.put_right(&pace, to_put_right(&pace, reserved, used, passed));
         }
     }
+}
+
+/// What is to be given back of a reservation, or below 0 what was used beyond it. What time has run through since has come
+/// back already: given back once more it would be somebody else's.
+fn to_put_right(pace: &Pace, reserved: u64, used: u64, passed: Duration) -> i64 {
+    if used > reserved {
+        return signed(reserved) - signed(used);
+    }
+    let run_through = passed.as_micros() * u128::from(pace.units) / pace.period.as_micros().max(1);
+    let gone = used.max(u64::try_from(run_through).unwrap_or(u64::MAX));
+    signed(reserved.saturating_sub(gone))
 }
 
 impl Proxy {
@@ -78,7 +91,8 @@ impl Proxy {
             let full = places.iter().find(|(_, claim)| claim.window.id == window).map(|(counted, _)| counted);
             full.map_or(NotTaken::Gone, |full| refusal(pass, full, (What::Concurrent, 1), SOON))
         })?;
-        trail.together = Some(Together { _slots: slots, paces: shared.paces.clone(), tokens: Vec::new() });
+        let (paces, reserved_at) = (shared.paces.clone(), Instant::now());
+        trail.together = Some(Together { _slots: slots, paces, tokens: Vec::new(), reserved_at });
         Ok(())
     }
 
@@ -89,8 +103,10 @@ impl Proxy {
             .counted()
             .filter_map(|counted| Some((counted, pace(What::Tokens, &counted)?, counted.tokens.unwrap_or(0))))
             .collect();
+        let reserved_at = Instant::now();
         take(&shared.paces, pass, &tokens, What::Tokens).await?;
         if let Some(together) = &mut trail.together {
+            together.reserved_at = reserved_at;
             together.tokens = tokens.into_iter().map(|(_, pace, amount)| (pace, amount)).collect();
         }
         Ok(())
@@ -157,4 +173,28 @@ fn place(counted: &Counted<'_>) -> Option<Claim> {
 
 fn signed(tokens: u64) -> i64 {
     i64::try_from(tokens).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_has_not_given_back_is_given_back() {
+        let pace = Pace { id: "tokens:all:".into(), units: 60_000, period: Duration::from_secs(60) };
+        let check = |used, seconds, expected| {
+            assert_eq!(
+                to_put_right(&pace, 50_000, used, Duration::from_secs(seconds)),
+                expected,
+                "{used} in {seconds} s"
+            );
+        };
+        check(1_000, 0, 49_000);
+        check(1_000, 1, 49_000);
+        check(1_000, 30, 20_000);
+        check(1_000, 50, 0);
+        check(1_000, 3_600, 0);
+        check(50_000, 0, 0);
+        check(70_000, 3_600, -20_000);
+    }
 }

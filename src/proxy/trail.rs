@@ -17,14 +17,14 @@ use crate::budget::{Budgets, Reservation};
 use crate::config::Config;
 use crate::domain::{
     App, Decision, Dialect, Door as Kind, Evidence, Facts, Failure, FailureKind, Fault, Mark, Pico, RequestId,
-    TierName, Usage, UsageSource,
+    TierName, Usage, UsageSource, Verdict,
 };
-use crate::forward::{Endpoint, Tried};
+use crate::forward::{Endpoint, Tried, Used};
 use crate::listen::{Lifecycle, Phase};
 use crate::meter::Tally;
 use crate::observe::{Metrics, RequestEnded, TriedEvent};
 use crate::recall::{Holder, Recall};
-use crate::record::entry::{Attempt, Ending, Entry, TOLD};
+use crate::record::entry::{Attempt, Charge, Ending, Entry, TOLD};
 use crate::record::{Ledger, Receipt};
 use crate::sessions::Sessions;
 use crate::shared::{Shared, Told};
@@ -110,6 +110,8 @@ pub struct Trail {
     pub told_cost: Option<Pico>,
     /// Whether the usage in the answer is this request's.
     pub billing: Billing,
+    /// The endpoint that is asked if the answer fails its verification; `None`: it is not verified.
+    pub straight_to: Option<Arc<Endpoint>>,
     /// What the request holds in its budgets; comes back when it ends.
     pub reservation: Option<Reservation>,
     has_ended: bool,
@@ -167,6 +169,33 @@ pub struct Spent {
     pub is_ceiling: bool,
     /// What they would have cost on the baseline tier.
     pub baseline: Option<Pico>,
+    /// What they would have cost on the tier that is asked if the answer fails its verification.
+    pub straight: Option<Pico>,
+    /// What is known to have been spent, also where not all of it is.
+    pub known: Pico,
+}
+
+impl Spent {
+    /// Together with what an answer used that was thrown away. That would not have been asked for on another tier, so
+    /// there is nothing to compare it with.
+    fn with(self, more: &Spent) -> Self {
+        let both = |one: Option<Pico>, other: Option<Pico>| one.zip(other).map(|(one, other)| one + other);
+        let Some((usage, source)) = self.usage else {
+            return Self { baseline: None, straight: None, ..*more };
+        };
+        let Some((other, other_source)) = more.usage else { return self };
+        let is_estimated = [source, other_source].contains(&UsageSource::Estimated);
+        Self {
+            usage: Some((usage + other, if is_estimated { UsageSource::Estimated } else { UsageSource::Provider })),
+            cost: both(self.cost, more.cost),
+            provider_cost: both(self.provider_cost, more.provider_cost),
+            is_told: self.is_told,
+            is_ceiling: self.is_ceiling,
+            baseline: self.baseline,
+            straight: self.straight,
+            known: self.known + more.known,
+        }
+    }
 }
 
 impl Trail {
@@ -228,6 +257,7 @@ impl Trail {
             hides_usage: false,
             told_cost: None,
             billing: Billing::Usual,
+            straight_to: None,
             reservation: None,
             has_ended: false,
         }
@@ -243,21 +273,33 @@ impl Trail {
         self.end(End::refused(failure, status)).1
     }
 
+    /// A stranger is refused, as many were just before: that is counted, and not put on the record.
+    pub fn leave(mut self) {
+        self.has_ended = true;
+        self.books.metrics.stranger_left();
+    }
+
     /// The request has ended. What it cost, and the receipt of its entry.
-    pub fn end(&mut self, end: End<'_>) -> (Spent, Receipt) {
-        let spent = end
-            .upstream
-            .zip(end.tally.as_ref())
-            .map_or(Spent::default(), |((endpoint, _), tally)| self.spent(endpoint, tally, end.ending));
+    pub fn end(&mut self, mut end: End<'_>) -> (Spent, Receipt) {
+        if let Some((tally, admitted)) = end.tally.as_mut().zip(self.admitted.as_ref()) {
+            tally.marks.iter_mut().for_each(|mark| *mark = admitted.caller.own(*mark));
+        }
+        let own = end.upstream.zip(end.tally.as_ref()).map_or(Spent::default(), |((endpoint, tier), tally)| {
+            let spent = self.spent(endpoint, tally, self.told_cost, end.ending);
+            Spent { straight: self.straight(&spent, endpoint, tier), ..spent }
+        });
+        let in_vain = self.in_vain();
+        let spent = in_vain.iter().flatten().fold(own, |sum, more| sum.with(more));
         // From the moment at which it ends until the ledger has it, no budget is summed.
         let budgets = self.books.budgets.clone();
         let ending = budgets.ending();
         let now = Instant::now();
-        self.settle_tokens(&spent, now);
-        let entry = self.entry(&end, &spent, now);
+        self.settle_tokens(&spent, &own, now);
+        let entry = self.entry(&end, &spent, &in_vain, now);
         let ended_micros = entry.at_millis.saturating_mul(1000).saturating_add(entry.total_us);
         let unfinished = self.unfinished(&end, &entry);
-        spending::settle(self, spent.cost, ended_micros);
+        let settled = spent.cost.or(Some(spent.known).filter(|known| *known > Pico::ZERO));
+        spending::settle(self, settled, ended_micros);
         self.remember(&end, &entry);
         conversation::learn(self, &end, &spent, ended_micros / 1000);
         match (unfinished, entry.closes) {
@@ -274,14 +316,17 @@ impl Trail {
     }
 
     /// Puts the tokens that were used in the place of those that were reserved.
-    fn settle_tokens(&mut self, spent: &Spent, now: Instant) {
-        let usage = spent.usage.map(|(usage, _)| usage);
-        let used = usage.map_or(0, |usage| usage.total());
-        for pass in [&mut self.pass, &mut self.endpoint_pass].into_iter().flatten() {
-            pass.settle(used, usage.map(|usage| usage.total_output()), now);
+    fn settle_tokens(&mut self, spent: &Spent, own: &Spent, now: Instant) {
+        let used = spent.usage.map_or(0, |(usage, _)| usage.total());
+        // Of its caller's limits it has used all that it used, of an endpoint's what that endpoint did.
+        for (pass, spent) in [(&mut self.pass, spent), (&mut self.endpoint_pass, own)] {
+            let usage = spent.usage.map(|(usage, _)| usage);
+            if let Some(pass) = pass {
+                pass.settle(usage.map_or(0, |usage| usage.total()), usage.map(|usage| usage.total_output()), now);
+            }
         }
         if let Some(mut together) = self.together.take() {
-            together.settle(used);
+            together.settle(used, now);
         }
         if let Some(reserved) = self.tokens_reserved {
             self.books.metrics.tokens_settled(reserved, used);
@@ -389,7 +434,7 @@ impl Trail {
     }
 
     /// What an answer used and cost. Usage that the provider did not tell is counted here.
-    fn spent(&self, endpoint: &Endpoint, tally: &Tally, ending: Ending) -> Spent {
+    fn spent(&self, endpoint: &Endpoint, tally: &Tally, told_cost: Option<Pico>, ending: Ending) -> Spent {
         if let Billing::AtCeiling(_) = self.billing {
             let cost = self.reservation.as_ref().map(Reservation::amount);
             return Spent { cost, is_ceiling: true, ..Spent::default() };
@@ -416,16 +461,48 @@ impl Trail {
         let tier = tally.service_tier.as_deref();
         let baseline = self.config.baseline.as_ref().and_then(|name| self.config.endpoints.get(name));
         let ours = endpoint.price.cost(&usage, self.at, tier);
-        let provider_cost = tally.cost.or(self.told_cost);
+        let provider_cost = tally.cost.or(told_cost);
         // A gateway's word is better than none. A cost of 0 is no word: what nobody prices must not look free.
         let told = provider_cost.filter(|cost| ours.is_none() && *cost > Pico::ZERO);
+        let cost = ours.or(told);
         Spent {
             usage: Some((usage, source)),
-            cost: ours.or(told),
+            cost,
             provider_cost,
             is_told: told.is_some(),
             is_ceiling: false,
             baseline: baseline.and_then(|baseline| baseline.price.cost(&usage, self.at, None)),
+            straight: None,
+            known: cost.unwrap_or(Pico::ZERO),
+        }
+    }
+
+    /// What an answer that was verified costs on the tier that is asked if it fails: there it costs what it cost.
+    fn straight(&self, spent: &Spent, endpoint: &Endpoint, tier: Option<&TierName>) -> Option<Pico> {
+        let other = self.straight_to.as_ref()?;
+        let first = self.decision.as_ref().and_then(|decision| decision.tier.as_ref());
+        if tier != first || endpoint.name == other.name {
+            return spent.cost;
+        }
+        spent.usage.and_then(|(usage, _)| other.price.cost(&usage, self.at, None))
+    }
+
+    /// What each try used whose answer goes to nobody.
+    fn in_vain(&self) -> Vec<Option<Spent>> {
+        let spent = |tried: &Tried| {
+            let used = tried.used_in_vain()?;
+            let endpoint = self.config.endpoints.get(&tried.endpoint)?;
+            let Used { usage, cost, service_tier, text } = used;
+            let tally = Tally { usage, cost, service_tier, text, ..Tally::default() };
+            Some(self.spent(endpoint, &tally, None, Ending::Complete)).filter(|spent| spent.usage.is_some())
+        };
+        self.tried.iter().map(spent).collect()
+    }
+
+    /// Takes note of what the verification of the answer found on its way.
+    pub fn note_verdict(&mut self, verdict: Option<Verdict>) {
+        if let Some(tried) = self.tried.iter_mut().rfind(|tried| tried.is_answer) {
+            tried.verdict = verdict.or(tried.verdict);
         }
     }
 
@@ -441,7 +518,7 @@ impl Trail {
         Usage { input, output, ..Usage::default() }
     }
 
-    fn entry(&self, end: &End<'_>, spent: &Spent, now: Instant) -> Entry {
+    fn entry(&self, end: &End<'_>, spent: &Spent, in_vain: &[Option<Spent>], now: Instant) -> Entry {
         let caller = self.admitted.as_ref().map(|admitted| &admitted.caller);
         let endpoint = end.upstream.map(|(endpoint, _)| endpoint);
         let first_content = end.tally.as_ref().and_then(|tally| tally.first_content);
@@ -463,7 +540,7 @@ impl Trail {
             evidence: self.evidence.clone(),
             decision: self.decision.clone(),
             rules_version: self.config.version.clone(),
-            attempts: self.attempts(now),
+            attempts: self.attempts(in_vain, now),
             endpoint: endpoint.map(|endpoint| endpoint.name.clone()),
             tier: end.upstream.and_then(|(_, tier)| tier.cloned()),
             model: endpoint.map(|endpoint| Arc::clone(&endpoint.model)),
@@ -479,6 +556,7 @@ impl Trail {
             reserved: self.reservation.as_ref().map(Reservation::amount).filter(|_| !spent.is_ceiling),
             provider_cost: spent.provider_cost,
             baseline: spent.baseline,
+            straight: spent.straight,
             status: end.status,
             ending: end.ending,
             failure: end.failure.map(|(word, _)| word),
@@ -507,7 +585,7 @@ impl Trail {
         asked.saturating_duration_since(self.arrived).saturating_sub(self.body_wait)
     }
 
-    fn attempts(&self, now: Instant) -> Vec<Attempt> {
+    fn attempts(&self, in_vain: &[Option<Spent>], now: Instant) -> Vec<Attempt> {
         let last = self.tried.len();
         let attempt = |(place, tried): (usize, &Tried)| {
             // The last attempt's answer ends with the request; the others ended when they failed.
@@ -521,13 +599,32 @@ impl Trail {
                 status: tried.status.map(|status| status.as_u16()),
                 outcome: tried.outcome,
                 provider_request_id: tried.provider_request_id.clone(),
+                verdict: tried.verdict,
+                charge: in_vain.get(place).and_then(Option::as_ref).and_then(|spent| self.charge(tried, spent)),
             }
         };
         self.tried.iter().enumerate().map(attempt).collect()
     }
 
+    fn charge(&self, tried: &Tried, spent: &Spent) -> Option<Charge> {
+        let (usage, source) = spent.usage?;
+        Some(Charge {
+            usage,
+            source,
+            service_tier: tried.used_in_vain().and_then(|used| used.service_tier),
+            price_version: if spent.is_told { TOLD.into() } else { Arc::clone(&self.config.price_version) },
+            cost: spent.cost,
+            provider_cost: spent.provider_cost,
+        })
+    }
+
     fn event(&self, entry: &Entry, end: &End<'_>) -> RequestEnded {
-        let event = |tried: &Tried| TriedEvent { endpoint: tried.endpoint.clone(), outcome: tried.outcome };
+        let event = |tried: &Tried| TriedEvent {
+            endpoint: tried.endpoint.clone(),
+            outcome: tried.outcome,
+            verdict: tried.verdict,
+            is_discarded: !tried.is_answer && tried.verdict.is_some_and(|verdict| verdict.check().is_some()),
+        };
         RequestEnded {
             id: self.id,
             door: self.door,

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio_postgres::types::Json;
@@ -19,6 +20,7 @@ use super::settings::Settings;
 use super::ship;
 use super::used::{self, Used};
 use crate::domain::{Dimension, Pico, RequestId};
+use crate::store::StoreError;
 use crate::store::postgres::{self, Pool};
 
 /// The ledger, for those who look. Clones look at the same one.
@@ -100,7 +102,7 @@ impl Archive {
     }
 
     /// What requests that arrived from `since_millis` on cost, by whose they are; all together for everybody. Only entries
-    /// that ended before `ended_before_micros` count. Blocks.
+    /// that ended before `ended_before_micros` count. Blocks, for a database that does not answer no longer than `patience`.
     ///
     /// # Errors
     /// If the ledger cannot be read.
@@ -109,11 +111,19 @@ impl Archive {
         since_millis: u64,
         ended_before_micros: u64,
         whose: Dimension,
+        patience: Duration,
     ) -> Result<Vec<(Option<String>, Pico)>, LedgerError> {
         let bound = |moment: u64| i64::try_from(moment).unwrap_or(i64::MAX);
         let spent = Spent { since_millis: bound(since_millis), ended_before_micros: bound(ended_before_micros) };
         let by = Spent::by(whose);
-        let report = wait(|| self.spent(spent, by.as_slice()))?;
+        let report = wait(|| async {
+            match &self.database {
+                None => self.spent(spent, by.as_slice()).await,
+                Some(_) => tokio::time::timeout(patience, self.spent(spent, by.as_slice()))
+                    .await
+                    .unwrap_or_else(|_| Err(StoreError::Unreachable("it does not answer in time".to_owned()).into())),
+            }
+        })?;
         let line = |mut line: Line| Some((line.keys.pop().flatten(), line.totals.cost?));
         Ok(report.lines.into_iter().filter_map(line).collect())
     }
@@ -228,6 +238,15 @@ async fn by_id(pool: &Pool, id: RequestId) -> Result<Option<Value>, LedgerError>
         Ok(attempt.into())
     });
     let attempts: Vec<Value> = attempts.collect::<Result<_, tokio_postgres::Error>>()?;
+    let discarded = "SELECT row_to_json(d) FROM discarded d WHERE entry = $1 ORDER BY place";
+    let rows = connection.query(discarded, &[&uuid]).await?;
+    let discarded = rows.iter().map(|row| {
+        let Json(mut discarded): Json<Map<String, Value>> = row.try_get(0)?;
+        discarded.remove("entry");
+        discarded.remove("entry_day");
+        Ok(discarded.into())
+    });
+    let discarded: Vec<Value> = discarded.collect::<Result<_, tokio_postgres::Error>>()?;
     for words in ["tags", "content"] {
         let split = entry.get(words).and_then(Value::as_str).map(query::words);
         entry.insert(words.into(), split.unwrap_or(Value::Null));
@@ -235,5 +254,8 @@ async fn by_id(pool: &Pool, id: RequestId) -> Result<Option<Value>, LedgerError>
     query::add_dollars(&mut entry);
     entry.remove("seq");
     entry.insert("attempts".into(), json!(attempts));
+    if !discarded.is_empty() {
+        entry.insert("discarded".into(), json!(discarded));
+    }
     Ok(Some(entry.into()))
 }

@@ -42,7 +42,27 @@ pub fn in_file(dimension: &str) -> &str {
     }
 }
 
+/// What gives a dimension of an answer that was thrown away: its own endpoint, and what its entry says of the rest. It is
+/// asked of `discarded d JOIN entries e`, which have no other names in common but those of amounts.
+pub fn discarded_in_file(dimension: &str) -> &str {
+    own(dimension).unwrap_or_else(|| in_file(dimension))
+}
+
 /// The same in PostgreSQL.
+pub fn discarded_in_database(dimension: &str) -> &str {
+    own(dimension).unwrap_or_else(|| in_database(dimension))
+}
+
+fn own(dimension: &str) -> Option<&'static str> {
+    match dimension {
+        "tier" => Some("of_tier"),
+        "endpoint" => Some("of_endpoint"),
+        "model" => Some("of_model"),
+        _ => None,
+    }
+}
+
+/// The same of an entry in PostgreSQL.
 pub fn in_database(dimension: &str) -> &str {
     match dimension {
         "escalated" => {

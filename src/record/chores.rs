@@ -171,6 +171,7 @@ fn delete_some(connection: &mut Connection, before: i64, up_to: i64, at_most: us
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Some(seqs) = next(&transaction, before, up_to, at_most)? else { return Ok(0) };
     for seq in &seqs {
+        transaction.prepare_cached("DELETE FROM discarded WHERE entry = ?")?.execute([seq])?;
         transaction.prepare_cached("DELETE FROM attempts WHERE entry = ?")?.execute([seq])?;
         transaction.prepare_cached("DELETE FROM entries WHERE seq = ?")?.execute([seq])?;
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::{
     App, Decision, Dialect, EndpointName, Evidence, Facts, Fault, KeyName, Label, Mark, Pico, RequestId, RulesVersion,
-    TierName, Usage, UsageSource,
+    TierName, Usage, UsageSource, Verdict,
 };
 
 /// How a request ended.
@@ -61,6 +61,27 @@ pub struct Attempt {
     pub outcome: &'static str,
     /// The provider's own request id, where it sent one.
     pub provider_request_id: Option<String>,
+    /// What the verification of its answer found; `None`: it was not verified, or not to its end.
+    pub verdict: Option<Verdict>,
+    /// What it used and cost, if its answer went to nobody: that is in the entry's sums too.
+    pub charge: Option<Charge>,
+}
+
+/// What an answer used and cost that was thrown away.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Charge {
+    /// Tokens.
+    pub usage: Usage,
+    /// Who counted them.
+    pub source: UsageSource,
+    /// The service tier that the provider named.
+    pub service_tier: Option<String>,
+    /// Which prices were used.
+    pub price_version: Arc<str>,
+    /// What it cost; `None`: unpriced.
+    pub cost: Option<Pico>,
+    /// What it cost by the provider's own word.
+    pub provider_cost: Option<Pico>,
 }
 
 /// The `price_version` of an entry whose cost is the provider's own word, for want of a price.
@@ -107,7 +128,7 @@ pub struct Entry {
     pub tier: Option<TierName>,
     /// The model of that endpoint.
     pub model: Option<Arc<str>>,
-    /// Tokens; `None` if nothing was used.
+    /// Tokens, those of answers that were thrown away included; `None` if nothing was used.
     pub usage: Option<Usage>,
     /// Who counted them.
     pub usage_source: Option<UsageSource>,
@@ -115,7 +136,7 @@ pub struct Entry {
     pub service_tier: Option<String>,
     /// Which prices were used: the catalogue's version, or that of the rules for prices set there.
     pub price_version: Option<Arc<str>>,
-    /// What it cost; `None`: unpriced, or nothing was used.
+    /// What it cost, answers that were thrown away included; `None`: unpriced, in part at least, or nothing was used.
     pub cost: Option<Pico>,
     /// What was reserved for it in the budgets it counts under; `None`: it counts under none.
     pub reserved: Option<Pico>,
@@ -123,6 +144,9 @@ pub struct Entry {
     pub provider_cost: Option<Pico>,
     /// What it would have cost on the baseline tier; `None` if that is not known.
     pub baseline: Option<Pico>,
+    /// What its answer costs on the tier that would have been asked in its place, had it failed its verification; `None`:
+    /// it was not verified, or that is not known.
+    pub straight: Option<Pico>,
     /// The status that the caller got; 499 if it hung up before one was sent.
     pub status: u16,
     /// How it ended.

@@ -6,8 +6,8 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ToSql, params};
 use serde::Serialize;
 
-use super::entry::{Attempt, Entry};
-use crate::domain::{Dialect, Fault, Pico, UsageSource};
+use super::entry::{Attempt, Charge, Entry};
+use crate::domain::{Check, Dialect, Fault, Pico, UsageSource, Verdict};
 
 /// Entries whose id is there already are left alone, so a group may be written again after a commit that ended unclearly.
 const INSERT_ENTRY: &str = "INSERT INTO entries (
@@ -16,16 +16,26 @@ const INSERT_ENTRY: &str = "INSERT INTO entries (
     tokens_high, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output, image,
     usage_source, service_tier, price_version, cost_pico, baseline_pico, status, ending, failure, fault, streamed,
     attempts, total_us, first_byte_us, overhead_us, request_bytes, response_bytes, rules_version, facts, evidence, decision,
-    branch, pull_request, reserved_pico, provider_cost_pico, web_searches)
+    branch, pull_request, reserved_pico, provider_cost_pico, web_searches, straight_pico)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?)
+            ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO NOTHING";
 
 const INSERT_ATTEMPT: &str = "INSERT INTO attempts (
-    entry, place, endpoint, tier, model, started_us, duration_us, status, outcome, provider_request_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    entry, place, endpoint, tier, model, started_us, duration_us, status, outcome, provider_request_id, verdict,
+    failed_check)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const INSERT_DISCARDED: &str = "INSERT INTO discarded (
+    entry, place, entry_millis, of_endpoint, of_tier, of_model, reason, input, cache_read, cache_write_5m, cache_write_1h,
+    output, reasoning, audio_input, audio_output, image, web_searches, usage_source, service_tier, price_version,
+    cost_pico, provider_cost_pico)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const INSERT_HELD: &str = "INSERT OR REPLACE INTO held (mark, endpoint, key, open, at_millis) VALUES (?, ?, ?, ?, ?)";
+
+/// Why an answer was discarded whose caller hung up while it was judged.
+pub const ABANDONED: &str = "abandoned";
 
 /// Text that is needed while a row is bound; kept from row to row, so that writing allocates nothing.
 #[derive(Default)]
@@ -46,6 +56,9 @@ pub fn insert(connection: &Connection, entry: &Entry, scratch: &mut Scratch) -> 
     let seq = connection.last_insert_rowid();
     for (place, attempt) in (1_i64..).zip(&entry.attempts) {
         insert_attempt(connection, seq, place, attempt)?;
+        if let Some(charge) = &attempt.charge {
+            insert_discarded(connection, (seq, place, entry.at_millis), attempt, charge)?;
+        }
     }
     insert_held(connection, entry)?;
     Ok(true)
@@ -114,6 +127,7 @@ fn insert_entry(connection: &Connection, entry: &Entry, scratch: &mut Scratch) -
         entry.reserved.map(Pico::saturating_i64),
         entry.provider_cost.map(Pico::saturating_i64),
         usage.map(|usage| Whole(usage.web_searches)),
+        entry.straight.map(Pico::saturating_i64),
     ])?;
     Ok(changed == 1)
 }
@@ -130,6 +144,42 @@ fn insert_attempt(connection: &Connection, seq: i64, place: i64, attempt: &Attem
         attempt.status,
         attempt.outcome,
         attempt.provider_request_id.as_deref(),
+        attempt.verdict.map(Verdict::as_str),
+        attempt.verdict.and_then(Verdict::check).map(Check::as_str),
+    ])?;
+    Ok(())
+}
+
+fn insert_discarded(
+    connection: &Connection,
+    (seq, place, at_millis): (i64, i64, u64),
+    attempt: &Attempt,
+    charge: &Charge,
+) -> rusqlite::Result<()> {
+    let usage = &charge.usage;
+    connection.prepare_cached(INSERT_DISCARDED)?.execute(params![
+        seq,
+        place,
+        Whole(at_millis),
+        attempt.endpoint.as_str(),
+        attempt.tier.as_ref().map(|tier| tier.as_str()),
+        &*attempt.model,
+        attempt.verdict.and_then(Verdict::check).map_or(ABANDONED, Check::as_str),
+        Whole(usage.input),
+        Whole(usage.cache_read),
+        Whole(usage.cache_write_5m),
+        Whole(usage.cache_write_1h),
+        Whole(usage.output),
+        Whole(usage.reasoning),
+        Whole(usage.audio_input),
+        Whole(usage.audio_output),
+        Whole(usage.image),
+        Whole(usage.web_searches),
+        who_counted(charge.source),
+        charge.service_tier.as_deref(),
+        &*charge.price_version,
+        charge.cost.map(Pico::saturating_i64),
+        charge.provider_cost.map(Pico::saturating_i64),
     ])?;
     Ok(())
 }

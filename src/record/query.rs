@@ -59,7 +59,12 @@ impl Reader {
         add_dollars(&mut entry);
         let seq = entry.remove("seq");
         entry.insert("id".into(), id.to_string().into());
-        entry.insert("attempts".into(), self.attempts(seq.as_ref().and_then(Value::as_i64))?.into());
+        let seq = seq.as_ref().and_then(Value::as_i64);
+        entry.insert("attempts".into(), self.lines_of("attempts", seq)?.into());
+        let discarded = self.lines_of("discarded", seq)?;
+        if !discarded.is_empty() {
+            entry.insert("discarded".into(), discarded.into());
+        }
         Ok(Some(entry.into()))
     }
 
@@ -101,8 +106,9 @@ impl Reader {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn attempts(&self, seq: Option<i64>) -> Result<Vec<Value>, LedgerError> {
-        let mut statement = self.connection.prepare_cached("SELECT * FROM attempts WHERE entry = ? ORDER BY place")?;
+    fn lines_of(&self, table: &str, seq: Option<i64>) -> Result<Vec<Value>, LedgerError> {
+        let find = format!("SELECT * FROM {table} WHERE entry = ? ORDER BY place");
+        let mut statement = self.connection.prepare_cached(&find)?;
         let rows = statement.query_map([seq], object)?;
         let without_seq = rows.map(|row| {
             row.map(|mut attempt| {

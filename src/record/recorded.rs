@@ -14,7 +14,7 @@ use super::file::LedgerError;
 use super::period::Period;
 use super::query::Reader;
 use super::used::{bounds, day};
-use crate::domain::{Decision, Facts, Outcome, Pico, Reason, RequestId, Usage};
+use crate::domain::{Decision, EndpointName, Facts, Outcome, Pico, Reason, RequestId, Usage};
 use crate::store::postgres::{self, Pool};
 
 /// Entries that are read at once: a transaction that is open for long keeps SQLite's log from being emptied.
@@ -69,22 +69,24 @@ pub struct Decided {
     pub first: Option<Arc<str>>,
     /// The endpoint that held what the request went on from.
     pub held_by: Option<Arc<str>>,
+    /// The endpoint that the conversation stayed with.
+    pub stayed_with: Option<Arc<str>>,
     /// Whether a split sent it where it went.
     pub was_drawn: bool,
 }
 
 impl From<&Decision> for Decided {
     fn from(decision: &Decision) -> Self {
-        let held_by = decision.reasons.iter().find_map(|reason| match reason {
-            Reason::HeldBy { endpoint } => Some(endpoint.as_str().into()),
-            _ => None,
-        });
+        let find = |pick: fn(&Reason) -> Option<&EndpointName>| decision.reasons.iter().find_map(pick);
+        let held_by = find(|reason| if let Reason::HeldBy { endpoint } = reason { Some(endpoint) } else { None });
+        let stayed = find(|reason| if let Reason::Stays { endpoint, .. } = reason { Some(endpoint) } else { None });
         Self {
             outcome: decision.outcome.clone(),
             rule: decision.rule.as_ref().map(|rule| rule.as_str().into()),
             tier: decision.tier.as_ref().map(|tier| tier.as_str().into()),
             first: decision.candidates.first().map(|first| first.endpoint.as_str().into()),
-            held_by,
+            held_by: held_by.map(|endpoint| endpoint.as_str().into()),
+            stayed_with: stayed.map(|endpoint| endpoint.as_str().into()),
             was_drawn: decision
                 .reasons
                 .iter()
@@ -143,12 +145,14 @@ impl Texts {
 
     fn decided(&mut self, json: &str) -> serde_json::Result<Decided> {
         let written: Written<'_> = serde_json::from_str(json)?;
-        let held = written.reasons.iter().find(|why| why.reason == "held_by");
+        let endpoint_of = |reason: &str| written.reasons.iter().find(|why| why.reason == reason)?.endpoint.as_ref();
+        let (held, stayed) = (endpoint_of("held_by"), endpoint_of("stays"));
         Ok(Decided {
             rule: written.rule.map(|rule| self.shared(&rule)),
             tier: written.tier.map(|tier| self.shared(&tier)),
             first: written.candidates.first().map(|first| self.shared(&first.endpoint)),
-            held_by: held.and_then(|why| why.endpoint.as_ref()).map(|endpoint| self.shared(endpoint)),
+            held_by: held.map(|endpoint| self.shared(endpoint)),
+            stayed_with: stayed.map(|endpoint| self.shared(endpoint)),
             was_drawn: written.reasons.iter().any(|why| matches!(&*why.reason, "split" | "experiment")),
             outcome: written.outcome,
         })
@@ -369,9 +373,11 @@ mod tests {
     #[test]
     fn a_held_conversation_and_a_drawn_one_are_told() {
         let json = r#"{"outcome":{"deny":"no"},"rule":null,"tier":null,"candidates":[],"ceiling":null,
-            "reasons":[{"reason":"held_by","endpoint":"big"},{"reason":"split","to":"a \u00e9"}],"human_review":false}"#;
+            "reasons":[{"reason":"held_by","endpoint":"big"},{"reason":"split","to":"a \u00e9"},
+                {"reason":"stays","endpoint":"big","why":"tool_loop"}],"human_review":false}"#;
         let decided = Texts::default().decided(json).unwrap();
         assert_eq!((decided.held_by.as_deref(), decided.was_drawn), (Some("big"), true));
+        assert_eq!(decided.stayed_with.as_deref(), Some("big"));
         assert_eq!(decided.outcome, Outcome::Deny("no".into()));
     }
 }

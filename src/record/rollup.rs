@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use super::cell::{self, Both, Cells, DIMENSIONS};
 use super::file::LedgerError;
 use super::meta;
-use super::sums::{ADDED_UP, AMOUNTS, COUNTS, Sums};
+use super::sums::{self, ADDED_UP, AMOUNTS, COUNTS, MOVED, Sums};
 
 struct Statements {
     find: String,
@@ -68,7 +68,33 @@ fn read(
         both.add(at_millis, &dimensions, &Sums::of(row, 2 + DIMENSIONS.len())?);
         found = Some((seq, found.map_or(0, |(_, entries)| entries) + 1));
     }
+    if let Some((last, _)) = found {
+        move_discarded(connection, mark, last, both)?;
+    }
     Ok(found)
+}
+
+/// Moves what answers cost that were thrown away to the endpoints that gave them; of the entries after `mark` up to `last`.
+///
+/// # Errors
+/// What SQLite says.
+pub fn move_discarded(connection: &Connection, mark: i64, last: i64, both: &mut Both) -> Result<(), LedgerError> {
+    let from = DIMENSIONS.into_iter().map(cell::in_file);
+    let to = DIMENSIONS.into_iter().map(cell::discarded_in_file);
+    let columns: Vec<&str> = from.chain(to).chain(MOVED).collect();
+    let sql = format!(
+        "SELECT at_millis, {} FROM discarded d JOIN entries e ON e.seq = d.entry WHERE d.entry > ? AND d.entry <= ?",
+        columns.join(", ")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((mark, last))?;
+    while let Some(row) = rows.next()? {
+        let (taken, own) = sums::moved(row, 1 + 2 * DIMENSIONS.len())?;
+        let at_millis = row.get(0)?;
+        both.add(at_millis, &cell::dimensions(row, 1)?, &taken);
+        both.add(at_millis, &cell::dimensions(row, 1 + DIMENSIONS.len())?, &own);
+    }
+    Ok(())
 }
 
 /// Adds to the cells of both tables.

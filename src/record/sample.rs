@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::entry::{Attempt, Ending, Entry};
+use super::entry::{Attempt, Charge, Ending, Entry};
 use crate::domain::{
-    App, Candidate, Confidence, Content, Conversation, Decision, Dialect, Difficulty, Door, EndpointName, Evidence,
-    Facts, HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk, RuleName,
-    RulesVersion, Signal, Tag, TierName, TokenCount, TurnKind, Usage, UsageSource,
+    App, Candidate, Check, Confidence, Content, Conversation, Decision, Dialect, Difficulty, Door, EndpointName,
+    Evidence, Facts, HeaderFacts, KeyName, Kind, Label, Mark, Outcome, OutputFormat, Pico, Reason, RequestId, Risk,
+    RuleName, RulesVersion, Signal, Tag, TierName, TokenCount, TurnKind, Usage, UsageSource, Verdict,
 };
 
 /// 2026-11-22 00:00:00 UTC.
@@ -62,6 +62,7 @@ pub fn full(number: u64) -> Entry {
         reserved: Some(Pico::new(5_000_000_000)),
         provider_cost: Some(Pico::new(910_000_000)),
         baseline: Some(Pico::new(4_400_000_000)),
+        straight: None,
         status: 200,
         ending: Ending::Complete,
         failure: None,
@@ -74,6 +75,31 @@ pub fn full(number: u64) -> Entry {
         held: vec![Mark::of("resp_1")],
         closes: None,
         response_bytes: 2_048,
+    }
+}
+
+/// One whose first answer failed its verification and was thrown away at this cost, which the entry's cost holds.
+pub fn escalated(number: u64, thrown: Option<i128>) -> Entry {
+    let tiny = EndpointName::parse("tiny").expect("letters make a name");
+    let charge = Charge {
+        usage: Usage { input: 7, output: 3, ..Usage::default() },
+        source: UsageSource::Provider,
+        service_tier: None,
+        price_version: "genai-prices 0.2.1".into(),
+        cost: thrown.map(Pico::new),
+        provider_cost: None,
+    };
+    let first = Attempt {
+        verdict: Some(Verdict::Failed(Check::Json)),
+        charge: Some(charge),
+        ..attempt(&tiny, TierName::parse("cheap").ok(), &"tiny-model".into(), Some(200), "ok")
+    };
+    let full = full(number);
+    Entry {
+        attempts: vec![first, full.attempts[1].clone()],
+        tier: TierName::parse("large").ok(),
+        straight: Some(Pico::new(900_000_000)),
+        ..full
     }
 }
 
@@ -103,6 +129,7 @@ pub fn refused(number: u64) -> Entry {
         reserved: None,
         provider_cost: None,
         baseline: None,
+        straight: None,
         status: 401,
         ending: Ending::Refused,
         failure: Some("unauthenticated"),
@@ -158,6 +185,7 @@ fn decision(endpoint: &EndpointName, tier: Option<TierName>) -> Decision {
         gated_out: Vec::new(),
         reasons: vec![Reason::Rule { rule, why: "Most traffic is boilerplate.".into() }],
         ceiling: Some(Pico::new(5_000_000_000)),
+        escalated_ceiling: None,
         human_review: false,
     }
 }
@@ -178,5 +206,7 @@ fn attempt(
         status,
         outcome,
         provider_request_id: Some("req_0123456789".into()),
+        verdict: None,
+        charge: None,
     }
 }

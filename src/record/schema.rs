@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "held", sql: include_str!("migrations/0002_held.sql") },
     Migration { name: "money", sql: include_str!("migrations/0003_money.sql") },
     Migration { name: "rollups", sql: include_str!("migrations/0004_rollups.sql") },
+    Migration { name: "verification", sql: include_str!("migrations/0005_verification.sql") },
 ];
 
 /// The number of the newest migration that this binary knows.

@@ -131,7 +131,7 @@ pub fn why(
 ) -> Vec<String> {
     let mut why = Vec::new();
     let rules = &new.config().rules;
-    let explanation = explain(rules, facts, &new.situation(recorded, facts));
+    let explanation = explain(rules, facts, &new.situation(recorded, facts, is.standing.clone()));
     if let Some(name) = was.rule.as_deref() {
         why.push(match verdict(&explanation, name) {
             None => format!("rule {name} is not in the new file"),
@@ -143,7 +143,7 @@ pub fn why(
     if let Some(name) = is.rule.as_deref().filter(|name| was.rule.as_deref() != Some(*name)) {
         why.push(format!("rule {name} matches: {}", matched(rules, name, facts)));
         if let Some(old) = old {
-            let before = explain(&old.config().rules, facts, &old.situation(recorded, facts));
+            let before = explain(&old.config().rules, facts, &old.situation(recorded, facts, was.standing.clone()));
             why.push(match verdict(&before, name) {
                 None => format!("rule {name} is not in the old file"),
                 Some(Verdict::NotReached) => format!("rule {name} was not reached in the old file"),

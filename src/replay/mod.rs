@@ -12,6 +12,7 @@ pub mod report;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod side;
+pub mod standings;
 #[cfg(test)]
 mod tests;
 pub mod warm;
@@ -159,9 +160,12 @@ fn was_place(recorded: &Recorded, was: &Judged, by_file: bool) -> Place {
     if by_file { Judged::recorded(recorded).place } else { was.place.clone() }
 }
 
+/// How the reason begins with which entries are left out on which no rules could be tried, whatever they are.
+pub const REFUSED_BEFORE: &str = "refused before the rules were asked";
+
 fn reason(unseen: &Unseen) -> String {
     match unseen {
-        Unseen::Refused(failure) => format!("refused before the rules were asked ({failure})"),
+        Unseen::Refused(failure) => format!("{REFUSED_BEFORE} ({failure})"),
         Unseen::Missing => "without facts".to_owned(),
         Unseen::Unreadable(words) => format!("not readable: {words}"),
     }

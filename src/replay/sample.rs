@@ -18,6 +18,7 @@ pub fn recorded(number: u64) -> Recorded {
             tier: Some("cheap".into()),
             first: Some("small".into()),
             held_by: None,
+            stayed_with: None,
             was_drawn: false,
         }),
         branch: None,

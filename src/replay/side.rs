@@ -8,13 +8,14 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 
 use super::books::Books;
+use super::standings::Standings;
 use super::warm::{Place as Warm, Warmth};
 use crate::admit::Key;
 use crate::config::Config;
-use crate::domain::{Decision, EndpointName, Facts, Failure, KeyName, Outcome, Pico, Usage};
+use crate::domain::{Decision, EndpointName, Facts, KeyName, Outcome, Pico, Reason, Standing, Usage};
 use crate::forward::Endpoint;
 use crate::record::recorded::{Decided, Recorded};
-use crate::route::{Situation, decide};
+use crate::route::{Halted, Situation, decide};
 
 /// Where a request goes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,6 +79,8 @@ pub struct Judged {
     pub answers: Option<(Arc<str>, Arc<str>)>,
     /// What it costs; `None`: nothing was used, or nobody knows.
     pub cost: Option<Pico>,
+    /// Where its conversation stood before, by the file that was asked.
+    pub standing: Option<Arc<Standing>>,
     /// How much of the cost is paid because the prompt is not in the endpoint's cache, as it was where it went.
     pub cold: Option<Cold>,
 }
@@ -105,6 +108,7 @@ impl Judged {
             was_drawn: decided.is_some_and(|decided| decided.was_drawn),
             answers: recorded.endpoint.clone().zip(recorded.model.clone()),
             cost: recorded.cost,
+            standing: None,
             cold: None,
         }
     }
@@ -116,6 +120,7 @@ pub struct Side<'c> {
     keys: HashMap<&'c str, &'c Key>,
     books: Option<Books<'c>>,
     warmth: Warmth,
+    standings: Standings,
     asked: u64,
 }
 
@@ -123,7 +128,7 @@ impl<'c> Side<'c> {
     /// A file. Without `books` its budgets are not replayed, and `budget_used` is what was recorded.
     pub fn new(config: &'c Config, books: Option<Books<'c>>) -> Self {
         let keys = config.keys.iter().map(|key| (KeyName::as_str(&key.name), &**key)).collect();
-        Self { config, keys, books, warmth: Warmth::default(), asked: 0 }
+        Self { config, keys, books, warmth: Warmth::default(), standings: Standings::default(), asked: 0 }
     }
 
     /// The file.
@@ -145,7 +150,7 @@ impl<'c> Side<'c> {
 
     /// What the moment adds. Chance comes from the request's id, so that two files draw alike; keys that are not in the
     /// file may do everything.
-    pub fn situation(&self, recorded: &Recorded, facts: &Facts) -> Situation {
+    pub fn situation(&self, recorded: &Recorded, facts: &Facts, standing: Option<Arc<Standing>>) -> Situation {
         let key = facts.key.as_ref().and_then(|key| self.keys.get(key.as_str()));
         let held = recorded.decided.as_ref().and_then(|decided| decided.held_by.as_deref());
         let (_, random) = recorded.id.as_bytes().split_at(8);
@@ -157,30 +162,29 @@ impl<'c> Side<'c> {
             latency: Vec::new(),
             allowed_tiers: key.and_then(|key| key.tiers.clone()),
             may_choose: key.is_none_or(|key| key.may_choose),
+            // It went to who held it, so nobody else could have it.
+            is_pinned: held.is_some(),
             held_by: held.and_then(|name| EndpointName::parse(name).ok()),
-            ..Situation::default()
+            standing,
+            // An experiment is replayed as if it ran.
+            halted: Halted::default(),
         }
-    }
-
-    /// What this file decides.
-    ///
-    /// # Errors
-    /// As [`decide`].
-    pub fn decide(&mut self, recorded: &Recorded, facts: &Facts) -> Result<Decision, Failure> {
-        self.asked += 1;
-        decide(&self.config.rules, facts, &self.situation(recorded, facts))
     }
 
     /// What this file does with the request, and what that would have cost.
     pub fn judge(&mut self, recorded: &Recorded, facts: &mut Facts, was: &Place) -> Judged {
         self.see(facts);
-        let Ok(decision) = self.decide(recorded, facts) else {
+        self.asked += 1;
+        let standing = self.standings.before(recorded, facts);
+        let situation = self.situation(recorded, facts, standing.clone());
+        let Ok(decision) = decide(&self.config.rules, facts, &situation) else {
             return Judged {
                 place: Place::Refused,
                 rule: None,
                 was_drawn: false,
                 answers: None,
                 cost: None,
+                standing,
                 cold: None,
             };
         };
@@ -189,18 +193,23 @@ impl<'c> Side<'c> {
         let place = Place::of(&decision.outcome, tier, first);
         let endpoint = self.endpoint(recorded, &decision, place == *was);
         let (cost, cold) = endpoint.map_or((None, None), |endpoint| self.cost(recorded, facts, endpoint));
+        if let Some(endpoint) = endpoint {
+            let life = self.config.sessions.cache_life;
+            self.standings.learn((recorded, facts), &decision, endpoint, standing.as_deref(), life);
+        }
         if let (Some(books), Some(cost)) = (&mut self.books, cost) {
             books.spend(facts, cost);
         }
         Judged {
             place,
             rule: decision.rule.map(|rule| rule.as_str().into()),
-            was_drawn: decision.reasons.iter().any(|reason| {
-                use crate::domain::Reason::{Experiment, Split};
-                matches!(reason, Split { .. } | Experiment { .. })
-            }),
+            was_drawn: decision
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, Reason::Split { .. } | Reason::Experiment { .. })),
             answers: endpoint.map(|endpoint| (endpoint.name.as_str().into(), Arc::clone(&endpoint.model))),
             cost,
+            standing,
             cold,
         }
     }

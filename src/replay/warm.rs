@@ -86,9 +86,12 @@ fn kept(last: Option<&Last>, now: &Last) -> u64 {
     }
 }
 
-/// What tells conversations apart as well as the ledger can: who asks, with which tool, for what. One person's two
-/// conversations at once are taken for one.
+/// What tells conversations apart: the thread, where the entry has one. Older entries do not: there it is who asks, with
+/// which tool, for what, so that one person's two conversations at once are taken for one.
 fn conversation(recorded: &Recorded, facts: &Facts) -> u64 {
+    if let Some(thread) = facts.thread {
+        return digest(&thread);
+    }
     digest(&(&facts.key, &facts.engineer, &facts.feature, facts.app, &recorded.branch))
 }
 

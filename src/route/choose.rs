@@ -15,6 +15,7 @@ pub(super) struct Choice {
     pub(super) gated_out: Vec<GatedOut>,
     pub(super) escalations: Vec<Reason>,
     pub(super) ceiling: Option<Pico>,
+    pub(super) escalated_ceiling: Option<Pico>,
 }
 
 /// Finds the candidates at `destination`, in the order in which they are to be tried.
@@ -30,6 +31,7 @@ pub(super) fn choose(rules: &Rules, facts: &Facts, situation: &Situation, destin
     }
     let targets = std::mem::take(&mut chosen.targets);
     chosen.choice.ceiling = ceiling(&targets, facts);
+    chosen.choice.escalated_ceiling = escalated_ceiling(&chosen.choice, &targets, facts);
     chosen.choice
 }
 
@@ -220,6 +222,16 @@ fn ceiling(targets: &[&Target], facts: &Facts) -> Option<Pico> {
     };
     let costs: Option<Vec<Pico>> = targets.iter().map(dearest).collect();
     costs?.into_iter().max()
+}
+
+/// The dearest that an answer of the first tier and one of another can cost together.
+fn escalated_ceiling(choice: &Choice, targets: &[&Target], facts: &Facts) -> Option<Pico> {
+    let own = choice.candidates.iter().take_while(|candidate| candidate.tier == choice.tier).count();
+    let (first, others) = targets.split_at(own);
+    if first.is_empty() || others.is_empty() {
+        return None;
+    }
+    Some(ceiling(first, facts)? + ceiling(others, facts)?)
 }
 
 /// The most output tokens there can be: what the client allows, what the endpoint does, and what the context window has

@@ -241,10 +241,13 @@ pub fn reason_text(reason: &Reason) -> String {
 fn staying(endpoint: &EndpointName, why: &Staying) -> String {
     match why {
         Staying::ToolLoop => format!("a tool spoke last, so the conversation stays with {endpoint}"),
-        Staying::SameTier => format!("the conversation stays with {endpoint}, which is of the same tier"),
+        Staying::SameTier { weighed } => {
+            let sums = weighed.as_ref().map(|weighed| format!(": {}", sums(endpoint, weighed))).unwrap_or_default();
+            format!("the conversation stays with {endpoint}, which is of the same tier{sums}")
+        }
         Staying::Escalated => format!("a smaller model failed in this conversation, so it stays with {endpoint}"),
         Staying::Unpriced => format!("a price is not known, so the conversation stays with {endpoint}"),
-        Staying::Cheaper(weighed) => format!("the conversation stays with {endpoint}: {}", sums(endpoint, weighed)),
+        Staying::Cheaper { weighed } => format!("the conversation stays with {endpoint}: {}", sums(endpoint, weighed)),
     }
 }
 
@@ -253,9 +256,12 @@ fn moving(from: &EndpointName, why: &Moving) -> String {
         Moving::Asked => "the client asked for another place".to_owned(),
         Moving::Gone => "it is not there any more".to_owned(),
         Moving::Unfit { gate } => gate_text(*gate),
-        Moving::Larger => "the rules ask for a larger model".to_owned(),
+        Moving::Larger { weighed } => {
+            let sums = weighed.as_ref().map(|weighed| format!(": {}", sums(from, weighed))).unwrap_or_default();
+            format!("the rules ask for a larger model{sums}")
+        }
         Moving::Stuck { repeats } => format!("the agent made the same call {repeats} times with the same result"),
-        Moving::Cheaper(weighed) => sums(from, weighed),
+        Moving::Cheaper { weighed } => sums(from, weighed),
     };
     format!("the conversation leaves {from}: {because}")
 }

@@ -198,6 +198,7 @@ fn decided(choice: Choice, rule: Option<&Rule>, mut reasons: Vec<Reason>) -> Dec
         gated_out: choice.gated_out,
         reasons,
         ceiling: choice.ceiling,
+        escalated_ceiling: choice.escalated_ceiling,
         human_review: rule.is_some_and(|rule| rule.human_review),
     }
 }

@@ -32,6 +32,9 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// No figure of it may be larger: no more steps of a conversation are looked at.
+    pub const MOST: u32 = 60;
+
     /// Requests that are expected to follow one before which there were so many answers: as many again, for of a thing
     /// that is seen at any moment of its life as much is left on average as is past. At least one, and no more than the
     /// policy allows, lest a long day justify any move.
@@ -158,7 +161,8 @@ pub(super) fn at_human_turn(rules: &Rules, facts: &Facts, situation: &Situation,
     let Some(to) = fresh.candidates.first() else { return fresh };
     let stays = |why| Reason::Stays { endpoint: standing.endpoint.clone(), why };
     if fresh.candidates.iter().any(|one| one.endpoint == standing.endpoint && one.tier == fresh.tier) {
-        return with(put_first(fresh, &standing.endpoint), stays(Staying::SameTier));
+        let weighed = weighed(rules, facts, standing, &to.endpoint);
+        return with(put_first(fresh, &standing.endpoint), stays(Staying::SameTier { weighed }));
     }
     let is_asked = fresh.rule.is_none() || fresh.reasons.iter().any(|one| matches!(one, Reason::RequestedTier { .. }));
     let (here, there) = (rules.endpoint(standing.endpoint.as_str()), rules.endpoint(to.endpoint.as_str()));
@@ -202,21 +206,28 @@ fn preferred(
     let tier = standing.tier.as_ref().and_then(|tier| rules.tier(tier.as_str()));
     let to = fresh.tier.as_ref();
     if tier.is_some_and(|tier| to.is_some_and(|to| larger(tier).any(|larger| larger.name() == to))) {
-        return Err(Moving::Larger);
+        return Err(Moving::Larger { weighed: weighed(rules, facts, standing, &there.name) });
     }
     let plain = |target| expected_cost(target, facts).map(|expected| expected.cost);
     let (Some(cost_here), Some(cost_there)) = (plain(here), plain(there)) else { return Ok(Staying::Unpriced) };
     if cost_there > cost_here {
-        return Err(Moving::Larger);
+        return Err(Moving::Larger { weighed: weighed(rules, facts, standing, &there.name) });
     }
     if standing.escalated {
         return Ok(Staying::Escalated);
     }
-    match weigh(facts, standing, here, there, rules.policy()) {
+    match weighed(rules, facts, standing, &there.name) {
         None => Ok(Staying::Unpriced),
-        Some(weighed) if weighed.stay.total <= weighed.go.total => Ok(Staying::Cheaper(Box::new(weighed))),
-        Some(weighed) => Err(Moving::Cheaper(Box::new(weighed))),
+        Some(weighed) if weighed.stay.total <= weighed.go.total => Ok(Staying::Cheaper { weighed }),
+        Some(weighed) => Err(Moving::Cheaper { weighed }),
     }
+}
+
+/// The sum for going there from where the conversation is; also where nothing hangs on it, for those who read why. `None`
+/// if it is there already, or a price is not known.
+fn weighed(rules: &Rules, facts: &Facts, standing: &Standing, there: &EndpointName) -> Option<Box<Weighed>> {
+    let target = |name: &EndpointName| rules.endpoint(name.as_str()).filter(|_| *there != standing.endpoint);
+    weigh(facts, standing, target(&standing.endpoint)?, target(there)?, rules.policy()).map(Box::new)
 }
 
 /// The tiers that this one escalates to.
@@ -284,3 +295,6 @@ impl Way<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

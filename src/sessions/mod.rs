@@ -8,6 +8,8 @@
 mod memory;
 mod settings;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -34,8 +34,12 @@ pub(super) struct Account {
     pub keep: Duration,
     /// All that this replica spent in this window, also before it was restarted; `None`: not known.
     spent: Option<Pico>,
+    /// How much of that is to be replaced by what the ledger says.
+    before: Pico,
     /// Whether more was perhaps spent before this process began.
     is_floor: bool,
+    /// What was spent since, for as long as that is not known.
+    since: Pico,
     pub held: i64,
     pub idle: i64,
     /// Until when the share ahead is ours, whatever happens.
@@ -70,6 +74,8 @@ pub(super) struct Told {
     pub spent: i64,
     /// Whether more was perhaps spent, as the server knows.
     pub is_floor: bool,
+    /// Of `spent`, what was spent by this process: where more was spent before, it comes on top of that.
+    pub since: i64,
     pub held: i64,
     pub idle: i64,
     pub want: i64,
@@ -111,7 +117,9 @@ impl Account {
             limit,
             keep,
             spent,
+            before: Pico::ZERO,
             is_floor: false,
+            since: Pico::ZERO,
             held: 0,
             idle: 0,
             valid_until: now,
@@ -148,6 +156,7 @@ impl Account {
     pub(super) fn settle(&mut self, hold: i64, cost: Pico, now: Instant) {
         let before = self.spent();
         self.spent = Some(self.spent.unwrap_or(Pico::ZERO) + cost);
+        self.since = self.since + cost;
         let cost = self.spent() - before;
         self.held -= hold;
         // What was dearer than its reservation is taken from what is held ahead, as far as that goes.
@@ -160,10 +169,28 @@ impl Account {
         self.spent.map_or(0, whole_nano)
     }
 
-    /// What this replica's ledger says that it spent. What was counted here since is part of that, or not in it yet.
+    /// What this replica's ledger says that it spent until it was last asked. What was counted since comes on top; what was
+    /// known before counts if the ledger does not go back as far.
     pub(super) fn restore(&mut self, spent: Pico) {
-        self.spent = Some(self.spent.unwrap_or(Pico::ZERO).max(spent));
+        let before = std::mem::take(&mut self.before);
+        let since = self.spent.unwrap_or(Pico::ZERO) - before;
+        self.spent = Some(before.max(spent) + since);
         self.is_dirty = true;
+    }
+
+    /// From now on what is spent is not in what the ledger will say.
+    pub(super) fn sum_again(&mut self) {
+        self.adopt();
+        self.before = self.spent.unwrap_or(Pico::ZERO);
+    }
+
+    /// What an earlier process of this replica left behind comes into use: it had spent what the server says that it had,
+    /// or says when it is told of this one.
+    pub(super) fn adopt(&mut self) {
+        if self.spent.is_none() {
+            self.is_floor = self.seen.is_none();
+            self.spent = Some(self.seen.map_or(Pico::ZERO, |seen| of_nano(seen.own)));
+        }
     }
 
     /// Half a second has passed.
@@ -234,6 +261,7 @@ impl Account {
             keep: self.keep,
             spent: self.spent.map_or(-1, whole_nano),
             is_floor: self.is_floor,
+            since: whole_nano(self.since),
             held: self.held,
             idle: self.idle,
             want: (target - self.idle).max(0),
@@ -348,5 +376,44 @@ mod tests {
         assert_eq!(account.tell(LEASE, now, true).want, 0, "strict");
         (0..60).for_each(|_| account.beat(Duration::from_millis(500)));
         assert_eq!(account.tell(LEASE, now, false).want, 0, "nothing is asked for any more");
+    }
+
+    #[test]
+    fn what_the_ledger_says_and_what_was_counted_since_are_added() {
+        let now = Instant::now();
+        let mut account = Account::new(1_000, LEASE, Some(Pico::ZERO), now);
+        account.settle(0, Pico::new(5_000), now);
+        account.restore(Pico::new(100_000));
+        assert_eq!(account.tell(LEASE, now, false).spent, 105, "the ledger knows nothing of what came since");
+        account.sum_again();
+        account.settle(0, Pico::new(7_000), now);
+        account.restore(Pico::new(105_000));
+        assert_eq!(account.tell(LEASE, now, false).spent, 112, "what the ledger says again counts once");
+        account.sum_again();
+        account.restore(Pico::new(50_000));
+        assert_eq!(account.tell(LEASE, now, false).spent, 112, "it does not go back far enough");
+    }
+
+    #[test]
+    fn what_a_predecessor_left_is_not_told_as_nothing() {
+        let now = Instant::now();
+        let mut unheard = Account::new(0, LEASE, None, now);
+        assert_eq!(unheard.tell(LEASE, now, false).spent, -1, "not known");
+        unheard.adopt();
+        unheard.settle(0, Pico::new(5_000), now);
+        let told = unheard.tell(LEASE, now, false);
+        assert_eq!((told.spent, told.is_floor, told.since), (5, true, 5), "on top of what the server knows");
+        unheard.settle(0, Pico::new(2_000), now);
+        unheard.learn(&told, &Grant { own: 105, total: 105, ..Grant::default() }, now, LEASE, now);
+        let told = unheard.tell(LEASE, now, false);
+        assert_eq!((told.spent, told.is_floor), (107, false));
+
+        let mut heard = Account::new(0, LEASE, None, now);
+        let told = heard.tell(LEASE, now, false);
+        heard.learn(&told, &Grant { own: 100, total: 300, ..Grant::default() }, now, LEASE, now);
+        heard.adopt();
+        heard.settle(0, Pico::new(5_000), now);
+        let told = heard.tell(LEASE, now, false);
+        assert_eq!((told.spent, told.is_floor, heard.view().0), (105, false, 305), "as the server said");
     }
 }

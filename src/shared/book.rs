@@ -126,7 +126,13 @@ impl Book {
             if knows_all { account } else { account.begins_late() }
         });
         (account.limit, account.keep) = (limit, window.keep);
+        account.adopt();
         account
+    }
+
+    /// What was spent in these accounts until now is about to be said anew.
+    pub(super) fn sum_again(&mut self, is_meant: impl Fn(&str) -> bool) {
+        self.accounts.iter_mut().filter(|(id, _)| is_meant(id)).for_each(|(_, account)| account.sum_again());
     }
 
     /// Accounts that an earlier process of this replica left behind.

@@ -123,10 +123,15 @@ impl Leases {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What this replica spent in a window, as its own ledger knows. Called for each window before its first use, and again
-    /// when what counts in it has changed.
+    /// What this replica spent in a window, as its own ledger knows: before the start, or before [`sum_again`](Self::sum_again)
+    /// was called. What was counted since is added.
     pub fn restore(&self, window: &Window, spent: Pico) {
         self.inner.book().open(window, Instant::now()).restore(spent);
+    }
+
+    /// What is spent in these windows from now on is added to what [`restore`](Self::restore) will say was spent before.
+    pub fn sum_again(&self, is_meant: impl Fn(&str) -> bool) {
+        self.inner.book().sum_again(is_meant);
     }
 
     /// Takes what a request needs of several windows, of all or of none.
@@ -194,10 +199,12 @@ impl Leases {
         &self.inner.replica.name
     }
 
-    fn settle(&self, parts: &[(Arc<str>, i64)], cost: Pico) {
+    fn settle(&self, parts: &[(Arc<str>, i64)], cost: Pico, summed: &[Arc<str>]) {
         let now = Instant::now();
         let mut book = self.inner.book();
-        book.settle(parts, cost, now);
+        let (told, untold): (Vec<_>, Vec<_>) = parts.iter().cloned().partition(|(id, _)| !summed.contains(id));
+        book.settle(&told, cost, now);
+        book.settle(&untold, Pico::ZERO, now);
         if book.nudge(parts, now) {
             self.inner.nudged.notify_one();
         }
@@ -271,15 +278,20 @@ impl Held {
     }
 
     /// The request has cost this; what it held beyond that is given back.
-    pub fn settle(mut self, cost: Pico) {
-        self.leases.settle(&std::mem::take(&mut self.parts), cost);
+    pub fn settle(self, cost: Pico) {
+        self.settle_but(cost, &[]);
+    }
+
+    /// The same, but of the windows that are `summed` all is given back: what it cost is told by a sum of the ledger.
+    pub fn settle_but(mut self, cost: Pico, summed: &[Arc<str>]) {
+        self.leases.settle(&std::mem::take(&mut self.parts), cost, summed);
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         if !self.parts.is_empty() {
-            self.leases.settle(&self.parts, Pico::ZERO);
+            self.leases.settle(&self.parts, Pico::ZERO, &[]);
         }
     }
 }

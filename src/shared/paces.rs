@@ -91,6 +91,8 @@ struct Stock {
     owed: i64,
     /// How much is left on the server, as it said last.
     left: i64,
+    /// A need that the server refused, and after how long it said that there is room for it.
+    refused: Option<(i64, Duration)>,
     taken: i64,
     rate: f64,
     used: Instant,
@@ -229,6 +231,7 @@ impl State {
             fresh_until: now,
             owed: 0,
             left: i64::from(pace.units),
+            refused: None,
             taken: 0,
             rate: 0.0,
             used: now,
@@ -309,10 +312,12 @@ impl State {
     }
 
     fn learn(&mut self, lines: &[Line], rates: &[(i64, i64, i64)], now: Instant) {
-        for (line, (taken, left, _)) in lines.iter().zip(rates) {
+        for (line, (taken, left, wait)) in lines.iter().zip(rates) {
             let Some(stock) = self.stocks.get_mut(&line.id) else { continue };
             stock.left = *left;
             if line.least > 0 {
+                let wait = Duration::from_micros(u64::try_from(*wait).unwrap_or(0));
+                stock.refused = (*taken == 0).then_some((line.least + stock.at_hand, wait));
                 stock.at_hand += taken;
                 stock.fresh_until = now + FRESH;
             }
@@ -341,7 +346,12 @@ impl State {
             let lacking = one.needs.iter().find_map(|(id, need)| {
                 let stock = self.stocks.get(id)?;
                 let missing = u32::try_from(need - stock.at_hand).ok().filter(|missing| *missing > 0)?;
-                Some(Full::Full { pace: Arc::clone(id), wait: stock.pace.each() * missing })
+                // The server took nothing and said when the smallest need fits; who needs more waits for the rest as well.
+                let wait = match stock.refused {
+                    Some((smallest, wait)) => wait + stock.pace.each() * u32::try_from(need - smallest).unwrap_or(0),
+                    None => stock.pace.each() * missing,
+                };
+                Some(Full::Full { pace: Arc::clone(id), wait })
             });
             // Whoever stopped waiting needs no answer.
             let _ = one.answer.send(Err(lacking.unwrap_or(Full::Gone)));
@@ -354,5 +364,40 @@ impl State {
                 stock.at_hand += need;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What each of these needs is told when the server says this of the smallest.
+    fn told(needs: &[i64], answer: (i64, i64, i64)) -> Vec<Option<Duration>> {
+        let (mut state, now) = (State::default(), Instant::now());
+        let pace = Pace { id: "all".into(), units: 6_000, period: Duration::from_secs(60) };
+        let asking = needs.iter().map(|need| {
+            let needs = vec![state.open(&pace, *need, now)];
+            let (answer, answered) = oneshot::channel();
+            state.waiting.push_back(Waiting { needs, answer });
+            answered
+        });
+        let asking: Vec<_> = asking.collect();
+        let (lines, waiting) = state.round(false, now);
+        state.learn(&lines, &[answer], now);
+        state.serve(waiting, now);
+        let heard = asking.into_iter().map(|mut answered| match answered.try_recv().expect("an answer") {
+            Err(Full::Full { wait, .. }) => Some(wait),
+            _ => None,
+        });
+        heard.collect()
+    }
+
+    #[test]
+    fn whoever_is_refused_waits_as_long_as_the_server_says() {
+        let (second, ten) = (Duration::from_secs(1), Duration::from_millis(10));
+        assert_eq!(told(&[5_000], (0, 4_900, 1_000_000)), [Some(second)], "a hundred are missing, not five thousand");
+        assert_eq!(told(&[10], (0, 0, 90_000_000)), [Some(90 * second)], "while tokens are owed");
+        assert_eq!(told(&[10, 110], (0, 0, 1_000_000)), [Some(second), Some(2 * second)], "more needs longer");
+        assert_eq!(told(&[10, 20], (10, 0, 0)), [None, Some(20 * ten)], "what one got is another's no more");
     }
 }

@@ -19,14 +19,17 @@ const TOGETHER: usize = 256;
 /// For how long other replicas know it: conversations that pause for longer are cold everywhere.
 const KEEP: Duration = Duration::from_secs(24 * 3600);
 
+/// A conversation, and where it stands.
+type News = (Mark, Arc<Standing>);
+
 /// Where conversations stand, as all replicas know. Clones are handles to the same.
 #[derive(Clone, Debug)]
 pub struct Standings {
     link: Arc<Link>,
     start: String,
-    tell: mpsc::Sender<(Mark, Arc<Standing>)>,
+    tell: mpsc::Sender<News>,
     /// Taken by the task that tells.
-    told: Arc<Mutex<Option<mpsc::Receiver<(Mark, Arc<Standing>)>>>>,
+    told: Arc<Mutex<Option<mpsc::Receiver<News>>>>,
 }
 
 impl Standings {

@@ -98,7 +98,9 @@ pub(super) async fn exchange(link: &Link, by: Speaker<'_>, number: u64, lines: &
     for line in lines {
         call.key(by.names.window(&line.id)).key(by.names.expiries(&line.id));
         let told = &line.told;
-        call.arg(&*line.id).arg(told.limit).arg(millis(told.keep)).arg(told.spent).arg(u8::from(told.is_floor));
+        // Below 0: nothing was perhaps spent before.
+        let since = if told.is_floor { told.since } else { -1 };
+        call.arg(&*line.id).arg(told.limit).arg(millis(told.keep)).arg(told.spent).arg(since);
         call.arg(told.held).arg(told.idle).arg(told.want).arg(told.unit).arg(line.holds.len());
         for (_, hold) in &line.holds {
             call.arg(*hold);

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts};
 use rustls_platform_verifier::ConfigVerifierExt;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -22,6 +22,9 @@ const LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// How long it takes at most to get a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long an answer may take: the statements here read and write what people and code hosts tell.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// Why an address is none.
 #[derive(Debug, thiserror::Error)]
@@ -79,26 +82,53 @@ pub fn words(error: &tokio_postgres::Error) -> String {
 }
 
 pub(super) async fn query(pool: &Pool, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
-    let connection = connection(pool).await?;
-    let statement = connection.prepare_cached(sql).await?;
-    let rows = connection.query(&statement, &borrowed(parameters)).await?;
-    rows.iter().map(row).collect()
+    let asked = async |connection: &mut Object| {
+        let statement = connection.prepare_cached(sql).await?;
+        let rows = connection.query(&statement, &borrowed(parameters)).await?;
+        rows.iter().map(row).collect()
+    };
+    in_time(pool, asked).await
+}
+
+/// A connection in use. One that is given up in the middle, for it took too long or whoever asked has gone, does not return
+/// to the pool: its other end may be gone as well, and the next would wait for it.
+struct InUse(Option<Object>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
+    }
+}
+
+async fn in_time<T>(
+    pool: &Pool,
+    asked: impl AsyncFnOnce(&mut Object) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut in_use = InUse(Some(connection(pool).await?));
+    let Some(connection) = &mut in_use.0 else { return Err(StoreError::Unreachable("no connection".to_owned())) };
+    let answered = tokio::time::timeout(ANSWER, asked(connection)).await;
+    let answer = answered.map_err(|_| StoreError::Unreachable("it does not answer".to_owned()))?;
+    // It was heard to its end.
+    drop(in_use.0.take());
+    answer
 }
 
 pub(super) async fn transact(pool: &Pool, statements: &[Statement]) -> Result<Vec<u64>, StoreError> {
-    let mut connection = connection(pool).await?;
-    let transaction = connection.transaction().await?;
-    let mut changed = Vec::with_capacity(statements.len());
-    for statement in statements {
-        let prepared = transaction.prepare_cached(statement.sql).await?;
-        let count = transaction.execute(&prepared, &borrowed(&statement.parameters)).await?;
-        if statement.expect.is_some_and(|expected| expected != count) {
-            return Err(StoreError::Conflict);
+    let asked = async |connection: &mut Object| {
+        let transaction = connection.transaction().await?;
+        let mut changed = Vec::with_capacity(statements.len());
+        for statement in statements {
+            let prepared = transaction.prepare_cached(statement.sql).await?;
+            let count = transaction.execute(&prepared, &borrowed(&statement.parameters)).await?;
+            if statement.expect.is_some_and(|expected| expected != count) {
+                return Err(StoreError::Conflict);
+            }
+            changed.push(count);
         }
-        changed.push(count);
-    }
-    transaction.commit().await?;
-    Ok(changed)
+        transaction.commit().await?;
+        Ok(changed)
+    };
+    in_time(pool, asked).await
 }
 
 fn borrowed(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {

@@ -195,6 +195,8 @@ fn one_of(found: &[usize], by: By) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::Label;
     use crate::value::outcome::Source;
@@ -292,6 +294,36 @@ mod tests {
         check("- - checkout -", 1_990, Verdict::Unjoined);
         check("- - - ana", 1_990, Verdict::Unjoined);
         check("- - - -", 1_990, Verdict::Unjoined);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_a_stage_have_the_verdict_of_its_hour(
+            shipped in prop::collection::vec((0..2_000_i64, 0..3_usize, 0..2_usize), 0..12),
+            hours in prop::collection::vec(-10..2_100_i64, 1..40),
+        ) {
+            let of = |(number, (hour, branch, repository)): (usize, &(i64, usize, usize))| {
+                let (branch, repository) = (["-", "fix", "prose"][*branch], ["shop", "docs"][*repository]);
+                outcome(&format!("example/{repository}#{number} {branch} checkout ana"), *hour)
+            };
+            let outcomes: Vec<Outcome> = shipped.iter().enumerate().map(of).collect();
+            let outcomes = Outcomes::of(&outcomes);
+            for (work, stages) in outcomes.stages() {
+                prop_assert_eq!(stages[0].since_millis, i64::MIN);
+                prop_assert!(stages.windows(2).all(|two| two[0].since_millis < two[1].since_millis));
+                let rows: &[&str] = match work {
+                    Work::Branch("fix") => &["- fix - -", "- example/docs:fix checkout ana", "- docs:fix - -"],
+                    Work::Branch(_) => &["- prose - -", "- example/shop:prose - -"],
+                    Work::Feature { .. } => &["- - checkout ana"],
+                };
+                for (row, hour) in rows.iter().flat_map(|row| hours.iter().map(move |hour| (row, *hour))) {
+                    let row = spend(row, hour);
+                    let stage = stages.iter().rfind(|stage| stage.since_millis <= row.hour_millis).unwrap();
+                    let moved = Spend { hour_millis: stage.hour_millis, ..row.clone() };
+                    prop_assert_eq!(outcomes.verdict(&moved), outcomes.verdict(&row), "{:?} {:?}", row, stages);
+                }
+            }
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ import install
 
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
 # What the proxy knows stays: words that agents put around what was said.
-WORD = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.|</?system-reminder>|\bWall time\b|\bChunk ID\b)|[A-Za-z]+")
+WORD = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.|</?system-reminder>|Wall time|Chunk ID)|[A-Za-z]+")
 LONG = 30
 FILLER = "loremipsumdolorsitametconsecteturadipiscingelitseddoeiusmodtempor"
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::Process;
 use crate::support::upstream::{DONE, FINISH, ROLE, Step, USAGE, chunk, content};
-use crate::support::{Proxy, Reply, Upstream, chat};
+use crate::support::{Postgres, Proxy, Reply, Upstream, chat};
 
 /// One endpoint whose prompts cost nothing and whose answers cost a dollar for a thousand tokens, so that 100 tokens of
 /// answer are reserved as ten cents.
@@ -466,4 +466,53 @@ async fn what_is_made_in_the_background_and_never_fetched_costs_what_was_reserve
     let settled = ["100000000000", "estimated", "-"];
     assert_eq!(entries.iter().filter(|row| **row == settled).count(), 1, "{entries:?}");
     assert_eq!(entries[0], ["-", "-", "100000000000"], "as it began");
+}
+
+/// A process that starts on a new disk while PostgreSQL keeps it waiting: it starts all the same, and knows what was spent
+/// as soon as it is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_database_could_not_say_at_the_start_is_made_up_for_when_it_answers() {
+    let upstream = Upstream::start_answering_each(|_| Reply::chat("hello")).await;
+    let database = Postgres::start().await;
+    let ledger = format!("{BUDGET}\n[ledger]\nurl = \"{}\"\nship_interval = \"20ms\"\n", database.address());
+    let text = routes(&upstream.url(), &ledger);
+    let first = Proxy::start(&text).await;
+    for _ in 0..3 {
+        assert_eq!(first.client().chat(ask(false, 100)).await.status, 200);
+    }
+    crate::support::upstream::within(async {
+        while database.number("SELECT count(*) FROM entries").await < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    drop(first);
+
+    // Whoever asks for entries waits as long as this does.
+    let held = tokio::spawn({
+        let address = database.address();
+        async move {
+            let (client, connection) = tokio_postgres::connect(&address, tokio_postgres::NoTls).await.expect("there");
+            tokio::spawn(connection);
+            client
+                .batch_execute("BEGIN; LOCK TABLE entries, rollup_hours IN ACCESS EXCLUSIVE MODE")
+                .await
+                .expect("locked");
+            client
+        }
+    });
+    let held = held.await.expect("locked");
+    let second = Proxy::start(&text).await;
+    assert_eq!(second.metric("weighbridge_budget_incomplete").await, 1.0);
+    assert_eq!(second.client().chat(ask(false, 100)).await.status, 200);
+    let cost = 5 * 1_000_000_000;
+    assert_eq!(used(&second).await, (cost, 0), "what it did itself");
+    held.batch_execute("ROLLBACK").await.expect("let go");
+    crate::support::upstream::within(async {
+        while used(&second).await != (4 * cost, 0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(second.metric("weighbridge_budget_incomplete").await, 0.0);
 }

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("assess", 1),
     ("route", 1),
     ("observe", 1),
+    ("verify", 1),
     ("store", 2),
     ("shared", 2),
     ("listen", 3),

@@ -363,3 +363,59 @@ async fn an_issuer_opens_no_door_to_the_world() {
     let told = crate::support::proxy::told(&format!("{open}\n{issuers}"));
     assert!(!told.contains("there are no keys"), "with an issuer everybody must show something: {told}");
 }
+
+/// All callers of an issuer have one key, and yet what is given to one is not given to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_a_provider_keeps_is_its_own_engineers() {
+    let signer = Signer::ec("ec-1");
+    let issuer = Issuer::start(&[&signer]).await;
+    let kept = json!({"id": "resp_of_ana", "object": "response", "status": "completed", "output": [],
+        "usage": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}});
+    let upstream = Upstream::start_answering_each(move |_| Reply::json(200, &[], &kept.to_string())).await;
+    let routes = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
+         [endpoints.one]\nurl = \"{}\"\nmodel = \"one-model\"\ndialect = \"openai-responses\"\n\
+         price = {{ input = 1, output = 2 }}\n[tiers.only]\nendpoints = [\"one\"]\n\
+         [[rules]]\nname = \"all\"\nroute = \"only\"\nwhy = \"x\"\nowner = \"x\"\n\
+         [issuers.company]\nissuer = \"{}\"\naudience = \"weighbridge\"\nclaims = {{ engineer = \"email\" }}\n",
+        upstream.url(),
+        issuer.url
+    );
+    let proxy = Proxy::start(&routes).await;
+    let as_engineer = |email: &str| {
+        let mut claims = issuer.claims();
+        claims["email"] = email.into();
+        with(&proxy, &signer.sign(&claims))
+    };
+    let (ana, ben) = (as_engineer("ana@example.com"), as_engineer("ben@example.com"));
+    let body = json!({"model": "auto", "input": "hello"}).to_string();
+    assert_eq!(ana.send(hyper::Method::POST, "/v1/responses", body).await.status, 200);
+    assert_eq!(ana.get("/v1/responses/resp_of_ana").await.status, 200);
+    let goes_on = json!({"model": "auto", "input": "thanks", "previous_response_id": "resp_of_ana"}).to_string();
+    assert_eq!(ana.send(hyper::Method::POST, "/v1/responses", goes_on.clone()).await.status, 200);
+    for refused in [
+        ben.get("/v1/responses/resp_of_ana").await,
+        ben.send(hyper::Method::DELETE, "/v1/responses/resp_of_ana", "").await,
+        ben.send(hyper::Method::POST, "/v1/responses", goes_on).await,
+    ] {
+        assert_eq!((refused.status.as_u16(), refused.header("x-weighbridge-error")), (404, "not_held"));
+    }
+}
+
+/// Whoever has no key can fill neither the ledger nor the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_flood_without_a_key_little_is_put_on_the_record() {
+    let signer = Signer::ec("ec-1");
+    let issuer = Issuer::start(&[&signer]).await;
+    let (_upstream, proxy) = started(&issuer, "").await;
+    let began = std::time::Instant::now();
+    for _ in 0..300 {
+        is_refused(&proxy.client().chat(chat("x")).await, "no key was sent");
+    }
+    let recorded = proxy.metric("weighbridge_failures_total{kind=\"unauthenticated\",fault=\"caller\"}").await;
+    let most = 51.0 + 5.0 * began.elapsed().as_secs_f64();
+    assert!((50.0..=most).contains(&recorded), "{recorded} of 300");
+    assert_eq!(proxy.metric("weighbridge_unrecorded_refusals_total").await, 300.0 - recorded, "each is counted");
+    assert_eq!(proxy.metric("weighbridge_in_flight_requests").await, 0.0);
+    assert_eq!(with(&proxy, &signer.sign(&issuer.claims())).chat(chat("x")).await.status, 200);
+}

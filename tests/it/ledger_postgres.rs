@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use weighbridge::app::spend::{Detail, spend, stages};
 use weighbridge::domain::{self, Label, Pico, Usage};
 use weighbridge::record::archive::Archive;
 use weighbridge::record::entry::{self, Entry};
@@ -13,6 +14,10 @@ use weighbridge::record::period::Period;
 use weighbridge::record::report::{Filter, GroupBy};
 use weighbridge::record::restate::Restated;
 use weighbridge::record::{Committed, Ledger, Settings, Ship};
+use weighbridge::store::{Place, Store};
+use weighbridge::value::join::{Outcomes, REACH_MILLIS};
+use weighbridge::value::outcome::{Outcome, Source};
+use weighbridge::value::spend::{HOUR_MILLIS, Spend};
 
 use crate::support::client::Client;
 use crate::support::process::ask;
@@ -147,6 +152,72 @@ async fn assert_same_answers(one: &Archive, other: &Archive) {
     }
 }
 
+/// What shipped while those entries were made, on their branches and for their features: some in one hour, some on one day,
+/// some so late that the reach of a feature ends in the middle of a day.
+fn outcomes() -> Vec<Outcome> {
+    let outcome = |number: i64| Outcome {
+        kind: Label::parse("merged-pr").expect("a label"),
+        id: format!("example/shop#{number}"),
+        source: Source::Api,
+        at_millis: sample::MIDNIGHT as i64 + if number % 3 == 0 { REACH_MILLIS } else { 0 } + number % 67 * HOUR_MILLIS,
+        repository: None,
+        branch: Some(format!("branch-{}", number % 7)),
+        pull_request: None,
+        author: None,
+        engineer: Label::parse(&format!("engineer-{}", number % 4 + 1)),
+        team: None,
+        feature: Label::parse(&format!("feature-{}", number % 3 + 1)),
+        weight: 1,
+    };
+    (0..40).map(|number| outcome(number * number)).collect()
+}
+
+type Joined = BTreeMap<(String, Vec<Option<String>>), (u64, Option<Pico>, Option<Pico>, u64)>;
+
+/// What became of rows of spend, with their names: each with its requests, cost, savings and how many are unpriced.
+fn joined(rows: &[Spend], outcomes: &[Outcome]) -> Joined {
+    let (outcomes, mut joined) = (Outcomes::of(outcomes), Joined::new());
+    for row in rows.iter().cloned() {
+        let (verdict, amount) = (format!("{:?}", outcomes.verdict(&row)), row.amount);
+        let names = vec![row.branch, row.pull_request, row.feature, row.engineer, row.team];
+        let known = joined.entry((verdict, names)).or_default();
+        let sum =
+            |known: Option<Pico>, more: Option<Pico>| known.or(more).map(|_| [known, more].into_iter().flatten().sum());
+        let (cost, savings) = (sum(known.1, amount.cost), sum(known.2, amount.savings));
+        *known = (known.0 + amount.requests, cost, savings, known.3 + amount.unpriced);
+    }
+    joined
+}
+
+/// The same rows by the hour, as a report has them.
+async fn by_hour(archive: &Archive, filter: &Filter) -> Vec<Spend> {
+    let names = [GroupBy::Branch, GroupBy::Pr, GroupBy::Feature, GroupBy::Engineer, GroupBy::Team];
+    let by: Vec<GroupBy> = [GroupBy::Hour].into_iter().chain(names).collect();
+    let lines = archive.report(filter, &by).await.expect("a report").lines.into_iter();
+    let row = |line: weighbridge::record::report::Line| {
+        let [hour, branch, pull_request, feature, engineer, team] = line.keys.try_into().expect("six keys");
+        let hour: jiff::Timestamp = hour.expect("an hour").parse().expect("a moment");
+        let (totals, mut row) = (line.totals, Spend::default());
+        row.amount.requests = totals.requests;
+        row.amount.cost = totals.cost;
+        row.amount.savings = totals.savings;
+        row.amount.unpriced = totals.unpriced;
+        Spend { hour_millis: hour.as_millisecond(), branch, pull_request, feature, engineer, team, ..row }
+    };
+    lines.map(row).collect()
+}
+
+async fn assert_joined_as_by_hour(archive: &Archive) {
+    let outcomes = outcomes();
+    let stages = stages(&outcomes);
+    for filter in filters() {
+        let by_hour = joined(&by_hour(archive, &filter).await, &outcomes);
+        let Filter { period, equal } = filter.clone();
+        let by_stage = spend(archive, period, equal, &stages, Detail::Whose).await.expect("spend");
+        assert_eq!(joined(&by_stage, &outcomes), by_hour, "{filter:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_databases_give_the_same_answers() {
     let (folder, database) = (tempfile::tempdir().expect("a folder"), Postgres::start().await);
@@ -164,8 +235,11 @@ async fn both_databases_give_the_same_answers() {
     let from_file = Archive::of(&file).expect("an archive");
     let from_database = Archive::of(&settings("nowhere.db")).expect("an archive");
     assert_same_answers(&from_file, &from_database).await;
+    assert_joined_as_by_hour(&from_file).await;
+    assert_joined_as_by_hour(&from_database).await;
 
     let restated = |number: usize| Restated {
+        place: None,
         id: entries[number].id,
         cost: (!number.is_multiple_of(3)).then(|| Pico::new(number as i128 * 5)),
         price_version: "later".into(),
@@ -212,6 +286,7 @@ async fn what_waits_here_is_part_of_a_report_and_counted_once() {
     let archive = Archive::of(&settings).expect("an archive");
     let all = archive.report(&Filter::default(), &[GroupBy::Team]).await.expect("a report");
     assert_eq!((all.total.requests, all.unshipped), (60, 20));
+    assert_joined_as_by_hour(&archive).await;
     let file = rusqlite::Connection::open(&settings.path).expect("the file");
     file.execute("UPDATE ledger_meta SET value = 0 WHERE name = 'shipped'", []).expect("changed");
     assert_eq!(archive.report(&Filter::default(), &[GroupBy::Team]).await.expect("a report"), all);
@@ -434,4 +509,17 @@ async fn kill_nine_again_and_again_ships_every_whole_answer_once() {
     assert!(answered.len() as u64 > kills());
     assert_all_there(&database, &answered).await;
     drop(process);
+}
+
+/// An answer that does not come takes its connection with it: the next question gets another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_given_up_does_not_return_to_the_pool() {
+    let database = Postgres::start().await;
+    let pool = weighbridge::store::postgres::pool(&database.address()).expect("an address");
+    let store = Store::open(Place::Postgres(pool.clone())).await.expect("a store");
+    let slow = store.query("SELECT 1::BIGINT FROM pg_sleep(30)", Vec::new());
+    assert!(tokio::time::timeout(Duration::from_millis(500), slow).await.is_err());
+    assert_eq!(pool.status().size, 0);
+    assert_eq!(store.query("SELECT 7::BIGINT", Vec::new()).await.expect("an answer")[0].int(0).expect("a number"), 7);
+    assert_eq!((pool.status().size, pool.status().available), (1, 1), "a good one is kept");
 }

@@ -4,12 +4,14 @@
 
 use weighbridge::domain; // where the entries of the ledger's own tests look for it
 
+mod assessments;
 mod backtest;
 mod budgets;
 mod config;
 mod connect;
 mod conversations;
 mod dialects;
+mod difficulty;
 mod doors;
 mod experiments;
 mod faults;
@@ -27,9 +29,11 @@ mod recorded_usage;
 mod refusals;
 mod replicas;
 mod sdk;
+mod sessions;
 mod shared;
 mod shares;
 mod support;
 mod upstream_protocols;
 mod value;
+mod verify;
 mod way;

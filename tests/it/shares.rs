@@ -509,3 +509,34 @@ fn a_replica_whose_ledger_forgets_takes_over_what_it_had_told() {
     eventually("it goes on from there", || field(&redis, "b:all", "spent") == 5_000_000_000);
     assert_eq!(after.shared.leases.view("b:all").expect("known").spent, usd(5.0));
 }
+
+/// A replica whose ledger does not go back to what it had told: what it spends before it has heard of that comes on top.
+#[test]
+fn what_is_spent_before_the_first_word_is_heard_is_not_swallowed() {
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().expect("a folder"));
+    let settings = Settings { ledger_knows_all: false, ..settings(&redis, folder.path(), "one") };
+    let all = window("b:all", 10.0);
+    let spent = |redis: &Redis| redis.windows().pop_first().and_then(|(_, fields)| fields.get("spent").copied());
+    let until = |expected: i64| {
+        let begun = Instant::now();
+        while spent(&redis) != Some(expected) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}, not {expected}", spent(&redis));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let first = Replica::start(&settings, &[(all.clone(), Pico::ZERO)]);
+    first.shared.leases.spend(&all, usd(0.5));
+    until(500_000_000);
+    first.kill();
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let shared =
+        runtime.block_on(async { Shared::new(&settings, SharedMetrics::default()).expect("it can be shared") });
+    shared.leases.restore(&all, usd(0.2));
+    shared.leases.spend(&all, usd(0.1));
+    runtime.block_on(shared.begin());
+    until(600_000_000);
+    shared.leases.spend(&all, usd(0.1));
+    until(700_000_000);
+    runtime.shutdown_background();
+}

@@ -307,6 +307,15 @@ impl Pass {
         }
     }
 
+    /// It was no request after all: it is not counted.
+    pub fn was_none(self) {
+        for held in &self.held {
+            if let Some(per_minute) = held.limit.allowance().requests_per_minute {
+                held.account.requests.give_back(per_minute);
+            }
+        }
+    }
+
     /// Whether nothing limits the request.
     pub fn is_free(&self) -> bool {
         self.held.is_empty()

@@ -202,3 +202,18 @@ proptest! {
         prop_assert!((1000 - used..=1000 - used + came_back).contains(&left), "{} {} {}", left, used, came_back);
     }
 }
+
+#[test]
+fn what_goes_elsewhere_for_want_of_tokens_was_no_request() {
+    let (both, now) = (limit("both", Dimension::All, 10, 100, 0), Instant::now());
+    let limits = Limits::default();
+    let mut first = limits.enter([&both], &ana("x"), None, now).expect("room");
+    first.reserve(Estimate { prompt: 90, max_output: Some(0) }, now).expect("room");
+    for _ in 0..20 {
+        let mut pass = limits.enter([&both], &ana("x"), None, now).expect("room for requests");
+        pass.reserve(Estimate { prompt: 50, max_output: Some(0) }, now).expect_err("no room for tokens");
+        pass.was_none();
+    }
+    let remainder = first.remainder(now);
+    assert_eq!(remainder.requests.map(|amount| amount.remaining), Some(9), "the one that was let through");
+}

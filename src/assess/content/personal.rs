@@ -189,6 +189,9 @@ fn numbers(text: &str) -> Option<Found> {
             && (bytes[digit - 1].is_ascii_alphanumeric()
                 || matches!(bytes[digit - 1], b'_' | b'.' | b'-' | b'/' | b'#'))
             || bytes.get(end).is_some_and(|next| next.is_ascii_alphabetic() || *next == b'_');
+        if let Some(found) = home(text, digit) {
+            return Some(found);
+        }
         if !inside_word && (is_identity(&bytes[digit..end]) || is_card(text, found) || is_phone(text, found)) {
             return Some(found);
         }
@@ -198,6 +201,24 @@ fn numbers(text: &str) -> Option<Found> {
         at = end.max(digit + 1);
     }
     None
+}
+
+/// Words for streets, as they stand behind an English house number.
+const STREETS: [&str; 9] = ["street", "st", "avenue", "ave", "road", "lane", "drive", "boulevard", "court"];
+
+/// A home address: a house number with a street, and a person's name before it.
+fn home(text: &str, digit: usize) -> Option<Found> {
+    let mut words = window(text, digit, 50).split([' ', ',', '\n']);
+    let number = words.next()?;
+    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=5).contains(&digits) || number.len() > digits + 1 {
+        return None;
+    }
+    let capital = |word: &str| word.starts_with(|first: char| first.is_uppercase());
+    let street: Vec<&str> = words.take_while(|word| capital(word)).take(3).collect();
+    let last = street.iter().position(|word| STREETS.contains(&word.trim_end_matches('.').to_lowercase().as_str()))?;
+    let length = number.len() + street[..=last].iter().map(|word| word.len() + 1).sum::<usize>();
+    (last > 0 && names_someone(before(text, digit, 60))).then_some(Found { start: digit, end: digit + length })
 }
 
 /// A US social security number.
@@ -251,10 +272,21 @@ fn is_phone(text: &str, found: Found) -> bool {
     let groups: Vec<usize> =
         number.split([' ', '-', '.', '(', ')']).map(str::len).filter(|length| *length > 0).collect();
     let american = matches!(groups[..], [3, 3, 4] | [1, 3, 3, 4] | [3, 3, 3] | [3, 4]);
-    if !(7..=15).contains(&digits) || !(international && digits >= 8 || american) {
+    let near = before(text, found.start, 90);
+    // A number that is called one, right after a person's name, is one whatever its groups.
+    let named = before(text, found.start, 8).to_lowercase();
+    let told = groups.len() >= 2 && ["tel", "phone", "mobil", "handy", "cell"].iter().any(|word| named.contains(word));
+    let chinese = digits == 11
+        && number.starts_with('1')
+        && ["手机", "电话", "電話", "手機"]
+            .iter()
+            .any(|word| near.ends_with(word) || near.trim_end_matches([' ', ':', '：', '号', '是']).ends_with(word));
+    if chinese {
+        return true;
+    }
+    if !(7..=15).contains(&digits) || !(international && digits >= 8 || american || told) {
         return false;
     }
-    let near = before(text, found.start, 90);
     let called = [
         "phone",
         "tel",
@@ -279,6 +311,10 @@ fn is_phone(text: &str, found: Found) -> bool {
             && (lower.contains("name") || names_someone(near) || names_someone(window(text, found.end, 60)))
 }
 
+/// How long an IBAN is, by country.
+const IBAN_LENGTHS: &str = "AD24 AE23 AT20 BE16 BG22 BR29 CH21 CY28 CZ24 DE22 DK18 EE20 ES24 FI18 FR27 GB22 GR27 HR21 HU28 IE22 IL23 IS26 IT27 LI21 \
+    LT20 LU20 LV21 MC27 MT31 NL18 NO15 PL28 PT25 RO24 RS22 SA24 SE24 SI19 SK24 SM27 TR26 UA29";
+
 /// An IBAN whose check digits begin at `digit`.
 fn account(text: &str, digit: usize) -> Option<Found> {
     let start = digit.checked_sub(2)?;
@@ -292,14 +328,19 @@ fn account(text: &str, digit: usize) -> Option<Found> {
         && end - start < 42
         && (bytes[end].is_ascii_digit()
             || bytes[end].is_ascii_uppercase()
-            || bytes[end] == b' ' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit))
+            || bytes[end] == b' '
+                && bytes.get(end + 1).is_some_and(|next| next.is_ascii_digit() || next.is_ascii_uppercase()))
     {
         end += 1;
     }
-    let signs: Vec<u8> = bytes[start..end].iter().copied().filter(|byte| *byte != b' ').collect();
-    if !(15..=34).contains(&signs.len()) {
+    let length = IBAN_LENGTHS.split(' ').find_map(|one| one.strip_prefix(std::str::from_utf8(country).ok()?))?;
+    let length: usize = length.parse().ok()?;
+    let places: Vec<usize> = (start..end).filter(|place| bytes[*place] != b' ').take(length).collect();
+    let end = places.last()? + 1;
+    if places.len() < length || bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
+    let signs: Vec<u8> = places.iter().map(|place| bytes[*place]).collect();
     let value = |byte: u8| if byte.is_ascii_digit() { u32::from(byte - b'0') } else { u32::from(byte - b'A') + 10 };
     let rest = signs[4..].iter().chain(&signs[..4]).fold(0, |rest, byte| {
         let value = value(*byte);

@@ -65,6 +65,37 @@ pub(super) const FORMATS: &[Format] = &[
     format("hvs.", "hvs.", 20, b"-_"),
     format("atlasv1.", "atlasv1.", 30, b"-_"),
     format("eyj", "eyJ", 40, b"-_.="),
+    format("hrku-", "HRKU-", 36, b"-_"),
+    format("key-", "key-", 32, b""),
+    format("dapi", "dapi", 32, b""),
+    format("xkeysib-", "xkeysib-", 60, b"-"),
+    format("ops_eyj", "ops_eyJ", 100, b"-_"),
+    format("ssws 00", "SSWS 00", 36, b"-_"),
+    format("glrt-", "glrt-", 18, b"-_"),
+    format("gldt-", "gldt-", 18, b"-_"),
+    format("atatt3", "ATATT3", 60, b"-_="),
+    format("atctt3", "ATCTT3", 60, b"-_="),
+    format("sbp_", "sbp_", 36, b""),
+    format("sb_secret_", "sb_secret_", 20, b"_-"),
+    format("rzp_live_", "rzp_live_", 14, b""),
+    format("sntrys_", "sntrys_", 40, b"-_="),
+    format("sntryu_", "sntryu_", 40, b""),
+    format("nvapi-", "nvapi-", 50, b"-_"),
+    format("pplx-", "pplx-", 40, b""),
+    format("xai-", "xai-", 60, b""),
+    format("tvly-", "tvly-", 24, b"-"),
+    format("cfpat-", "CFPAT-", 36, b"-_"),
+    format("pul-", "pul-", 36, b""),
+    format("ezak", "EZAK", 40, b""),
+    format("shpca_", "shpca_", 28, b""),
+    format("shppa_", "shppa_", 28, b""),
+    format("dt0c01.", "dt0c01.", 24, b"."),
+    format("ltai", "LTAI", 17, b""),
+    format("abia", "ABIA", 16, b""),
+    format("acca", "ACCA", 16, b""),
+    format("dp.pt.", "dp.pt.", 36, b""),
+    format("phx_", "phx_", 36, b""),
+    format(":aa", ":AA", 33, b"-_"),
     format("accountkey=", "AccountKey=", 40, b"+/="),
     format("sharedaccesskey=", "SharedAccessKey=", 30, b"+/="),
     format("age-secret-key-1", "AGE-SECRET-KEY-1", 40, b""),
@@ -73,7 +104,7 @@ pub(super) const FORMATS: &[Format] = &[
 ];
 
 /// Words that name a secret, in the languages that prompts come in.
-pub(super) const WORDS: &str = "password|passwd|passphrase|passcode|pwd|secret|api_key|apikey|api-key|api key|access_key|access key|secret key|private_key|\
+pub(super) const WORDS: &str = "pass|password|passwd|passphrase|passcode|pwd|secret|api_key|apikey|api-key|api key|access_key|access key|secret key|private_key|encryption_key|encryption key|signing_key|signing key|master_key|master key|\
     client_secret|token|bearer|authorization|credential|passwort|kennwort|geheimer schlüssel|geheime schlüssel|contraseña|clave|senha|chave|palavra-passe|\
     mot de passe|clé|chiave|parola|wachtwoord|sleutel|hasło|klucz|heslo|klíč|lösenord|nyckel|adgangskode|salasana|şifre|parola|anahtar|mật khẩu|khóa|kata sandi|kunci|susi|\
     пароль|ключ|密码|密钥|口令|秘密|パスワード|鍵|キー|비밀번호|암호|키|كلمة المرور|كلمة السر|المفتاح|مفتاح|पासवर्ड|कुंजी|סיסמה|κωδικός";
@@ -82,7 +113,9 @@ pub(super) const WORDS: &str = "password|passwd|passphrase|passcode|pwd|secret|a
 pub(super) fn of_format(text: &str, start: usize, format: &Format) -> Option<Found> {
     let bytes = text.as_bytes();
     let rest = bytes[start..].strip_prefix(format.written.as_bytes())?;
-    if start > 0 && bytes[start - 1].is_ascii_alphanumeric() {
+    // A Telegram bot's number stands before the colon.
+    let numbered = format.written.starts_with(':');
+    if start > 0 && (bytes[start - 1].is_ascii_digit() != numbered || bytes[start - 1].is_ascii_alphabetic()) {
         return None;
     }
     let allowed = |byte: &&u8| byte.is_ascii_alphanumeric() || format.also.contains(byte);
@@ -124,10 +157,18 @@ pub(super) fn after_word(text: &str, start: usize, end: usize) -> Option<Found> 
         return None;
     }
     let rest = window(text, end, 220);
-    let (link, skipped) = link(rest)?;
+    let short = word.eq_ignore_ascii_case("pass");
+    if short && rest.starts_with(char::is_alphanumeric) {
+        return None;
+    }
+    let (link, skipped) = link(rest).or_else(|| follows_at_once(rest, word))?;
+    let skipped = skipped + scheme(&rest[skipped..]);
     let value_at = end + skipped;
     let rest = &rest[skipped..];
     let (literal, quoted, lead) = literal(rest)?;
+    if is_uuid(literal) || short && link == Link::Said {
+        return None;
+    }
     let found = Found { start: value_at + lead, end: value_at + lead + literal.len() };
     if is_placeholder(literal.as_bytes()) || is_lookup(&rest[lead + literal.len()..], literal) {
         return None;
@@ -146,6 +187,65 @@ pub(super) fn after_word(text: &str, start: usize, end: usize) -> Option<Found> 
         (Link::Assigned, false) => literal.len() >= 6 && digit && alpha,
     };
     real.then_some(found)
+}
+
+/// A long random value that stands behind `token` or `key` with nothing but a space between.
+fn follows_at_once(rest: &str, word: &str) -> Option<(Link, usize)> {
+    let value = rest.strip_prefix(' ')?.split(char::is_whitespace).next()?;
+    let names_one = ["token", "api key", "access key", "secret key"].contains(&word.to_ascii_lowercase().as_str());
+    let has = |sort: fn(&u8) -> bool| value.as_bytes().iter().any(sort);
+    let random = value.len() >= 24
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    (names_one && random).then_some((Link::Assigned, 1))
+}
+
+/// How many bytes the name of a scheme takes, as in `Authorization: Basic …`.
+fn scheme(rest: &str) -> usize {
+    let quote = usize::from(rest.starts_with(['"', '\'']));
+    let schemes = ["Basic ", "Bearer ", "Token ", "basic ", "bearer ", "token "];
+    schemes.iter().find(|scheme| rest[quote..].starts_with(**scheme)).map_or(0, |scheme| quote + scheme.len())
+}
+
+fn is_uuid(value: &str) -> bool {
+    let parts: Vec<&str> = value.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Programs that take a password as an argument.
+pub(super) const COMMANDS: &str = "mysql|mysqldump|mysqladmin|mariadb|sshpass|curl|wget|http|docker";
+
+/// A password among the arguments of the program that is named at `start`.
+pub(super) fn in_command(text: &str, start: usize, end: usize) -> Option<Found> {
+    let program = &text[start..end];
+    let line = window(text, end, 300);
+    let line = &line[..line.find('\n').unwrap_or(line.len())];
+    if !line.starts_with(' ') {
+        return None;
+    }
+    let options: &[&str] = match program {
+        "sshpass" | "docker" => &[" -p ", " --password "],
+        "curl" | "http" => &[" -u ", " --user ", " -a "],
+        "wget" => &[" --password=", " --http-password="],
+        _ => &[" -p", " --password="],
+    };
+    let (option, at) = options.iter().find_map(|option| Some((*option, line.find(option)?)))?;
+    let from = at + option.len();
+    let given = &line[from..];
+    let quote = usize::from(given.starts_with(['"', '\'']));
+    let value = given[quote..].split([' ', '"', '\'']).next()?;
+    let login = option == " -u " || option == " --user " || option == " -a ";
+    let (skipped, password) =
+        if login { value.split_once(':').map(|(user, it)| (user.len() + 1, it))? } else { (0, value) };
+    let mixed =
+        password.bytes().any(|byte| byte.is_ascii_digit()) && password.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let real =
+        password.len() >= 6 && mixed && !password.contains(['$', '<', '{']) && !is_placeholder(password.as_bytes());
+    let start = end + from + quote + skipped;
+    real.then_some(Found { start, end: start + password.len() })
 }
 
 /// How far from the word the joint ends.

@@ -32,7 +32,7 @@ pub(super) const GROUPS: &[Group] = &[
     group(
         "leaking-out",
         &[],
-        "log | logs | logged | logging | sentry | analytics | third party | third-party | vendor | ad platform | datadog | mixpanel | google analytics | tracking | upload | share with | sent to | send to | export | crash report | leak | leaks | training data | marketing | newsletter | protokoll* | 日志 | 第三方 | ログ | 外部",
+        "end up in | ends up in | ended up in | land in | lands in | error tracker | bugsnag | rollbar | shows up in the logs | log | logs | logged | logging | sentry | analytics | third party | third-party | vendor | ad platform | datadog | mixpanel | google analytics | tracking | upload | share with | sent to | send to | export | crash report | leak | leaks | training data | marketing | newsletter | protokoll* | 日志 | 第三方 | ログ | 外部",
     ),
     group(
         "permitted",

@@ -21,6 +21,8 @@ struct Line<'a> {
     prompt: Option<String>,
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
+    /// Definitions of tools, as JSON or as the text of it.
+    tools: Option<Value>,
 }
 
 /// What a line with labels says beside its prompt.
@@ -63,7 +65,14 @@ pub fn prompt(line: &[u8]) -> Result<(Value, Prompt), String> {
         (None, Some(prompt)) => messages_of(prompt).to_string(),
         (None, None) => return Err("neither `prompt` nor `messages`".to_owned()),
     };
-    let body = Bytes::from(format!(r#"{{"model":"auto","messages":{messages}}}"#));
+    let tools = match line.tools {
+        Some(Value::String(text)) => text,
+        Some(tools @ Value::Array(_)) => tools.to_string(),
+        _ => "[]".to_owned(),
+    };
+    // A list that is not whole is none.
+    let tools = if serde_json::from_str::<Vec<&RawValue>>(&tools).is_ok() { tools } else { "[]".to_owned() };
+    let body = Bytes::from(format!(r#"{{"model":"auto","messages":{messages},"tools":{tools}}}"#));
     let prompt = dialect::parse(Door::Chat, body, &LIMITS).map_err(|failure| failure.message)?;
     Ok((line.id, prompt))
 }

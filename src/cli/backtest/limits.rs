@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::past::{percent, share};
+use crate::replay::REFUSED_BEFORE;
 use crate::replay::report::{Report, share_of};
 
 /// Limits; without one, everything is good.
@@ -49,7 +50,7 @@ impl Limits {
     /// Every limit that was set.
     pub fn breaches(&self, report: &Report) -> Vec<Breach> {
         let one_of = |part: u64, whole: u64| share_of(part.into(), whole.into());
-        let refused_before = |reason: &String| reason.starts_with("refused before");
+        let refused_before = |reason: &String| reason.starts_with(REFUSED_BEFORE);
         let unreadable: u64 =
             report.left_out.iter().filter(|(reason, _)| !refused_before(reason)).map(|(_, count)| count).sum();
         let newly = one_of(report.unanswered.newly, report.replayed);

@@ -103,7 +103,7 @@ fn now(recorded: &Recorded, mut facts: Facts, config: &Config) -> Now {
         old_rule: name(&was.rule),
         new_rule: name(&is.rule),
         why,
-        explanation: explain(&config.rules, &facts, &side.situation(recorded, &facts)),
+        explanation: explain(&config.rules, &facts, &side.situation(recorded, &facts, is.standing.clone())),
     }
 }
 

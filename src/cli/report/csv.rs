@@ -7,7 +7,7 @@ use crate::record::report::{GroupBy, Report, Totals};
 
 const COLUMNS: &str = "requests,refused,failed,attempts,tokens_in,tokens_cached,tokens_out,\
                        cost_usd,baseline_usd,savings_usd,unpriced,estimated,median_ms,p95_ms,\
-                       provider_cost_usd,drift_usd";
+                       provider_cost_usd,drift_usd,discarded,discarded_usd,verified,verified_usd,straight_usd";
 
 /// Prints the lines, without a total: a sum in a column that is added up again misleads.
 pub fn print(report: &Report, by: &[GroupBy], mut out: impl Write) -> io::Result<()> {
@@ -31,7 +31,9 @@ fn numbers(totals: &Totals, mut out: impl Write) -> io::Result<()> {
     write!(out, "{},{},{},", exact(totals.cost), exact(totals.baseline), exact(totals.savings))?;
     let Totals { unpriced, estimated, median_ms, p95_ms, .. } = totals;
     write!(out, "{unpriced},{estimated},{median_ms},{p95_ms},")?;
-    write!(out, "{},{}\r\n", exact(totals.provider_cost), exact(totals.drift))
+    write!(out, "{},{},", exact(totals.provider_cost), exact(totals.drift))?;
+    write!(out, "{},{},{},", totals.discarded, exact(totals.discarded_cost), totals.verified)?;
+    write!(out, "{},{}\r\n", exact(totals.verified_cost), exact(totals.straight))
 }
 
 /// A text as a cell. Labels come from clients, and a spreadsheet would run `=HYPERLINK(…)`: an apostrophe makes it text.

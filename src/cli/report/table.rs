@@ -83,6 +83,16 @@ fn print_notes(total: &Totals, mut out: impl Write) -> io::Result<()> {
             grouped(total.estimated.into())
         )?;
     }
+    if let Some((cost, straight)) = total.verified_cost.zip(total.straight).filter(|_| total.discarded > 0) {
+        let (saved, direction) = if cost > straight { (cost - straight, "more") } else { (straight - cost, "less") };
+        let requests = grouped(total.verified.into());
+        let amount = dollars(Some(saved), MAX_DECIMALS);
+        writeln!(
+            out,
+            "\n{requests} answers were verified. With those that were thrown away they cost {amount} USD {direction} than \
+             they would have on the tier that they escalate to."
+        )?;
+    }
     if let Some(drift) = total.drift.filter(|drift| *drift != Pico::ZERO) {
         let (requests, direction) = (grouped(total.compared.into()), if drift > Pico::ZERO { "more" } else { "less" });
         let amount = dollars(Some(Pico::new(drift.get().abs())), MAX_DECIMALS);
@@ -99,6 +109,15 @@ fn print_notes(total: &Totals, mut out: impl Write) -> io::Result<()> {
 struct Column {
     title: &'static str,
     show: Box<dyn Fn(&Totals) -> String>,
+}
+
+/// A part in percent; more than 100 where an endpoint gave more answers that were thrown away than it answered requests.
+fn share(part: u64, whole: u64) -> String {
+    match (part, whole) {
+        (0, _) => "0%".to_owned(),
+        (part, 0) => grouped(part.into()),
+        (part, whole) => format!("{:.1}%", part as f64 * 100.0 / whole as f64),
+    }
 }
 
 fn columns(report: &Report) -> Vec<Column> {
@@ -120,6 +139,9 @@ fn columns(report: &Report) -> Vec<Column> {
     add("cost USD", true, Box::new(move |t| dollars(t.cost, cost)));
     let baseline = decimals(report, |t| t.baseline);
     add("baseline USD", total.baseline.is_some(), Box::new(move |t| dollars(t.baseline, baseline)));
+    let thrown = decimals(report, |t| t.discarded_cost);
+    add("escalated", total.discarded > 0, Box::new(|t| share(t.discarded, t.requests)));
+    add("thrown away USD", total.discarded > 0, Box::new(move |t| dollars(t.discarded_cost, thrown)));
     let saved = decimals(report, |t| t.savings);
     add("saved USD", total.baseline.is_some(), Box::new(move |t| dollars(t.savings, saved)));
     add("unpriced", total.unpriced > 0, Box::new(|t| grouped(t.unpriced.into())));

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::{Checker, DAY};
 use crate::config::located::Located;
-use crate::config::raw::{RawAlerts, RawCostPerOutcome, RawUrl};
+use crate::config::raw::{RawAlerts, RawCostPerOutcome, RawEscalations, RawUrl};
+use crate::config::text;
 use crate::domain::Secret;
 use crate::value::alerts::post::address;
-use crate::value::alerts::{CostAlert, Settings, Watched};
+use crate::value::alerts::{CostAlert, EscalationAlert, Settings, Watched};
 
 /// The most that an alert may ask for: a hundredfold.
 const MOST: f64 = 100.0;
@@ -28,7 +29,30 @@ impl Checker<'_, '_> {
             }
             alerts.push(alert);
         }
-        Settings { webhook, every, cost_per_outcome: alerts }
+        let escalations = self.escalation_alert(raw.escalations.as_ref());
+        Settings { webhook, every, cost_per_outcome: alerts, escalations }
+    }
+
+    fn escalation_alert(&mut self, written: Option<&Located<RawEscalations>>) -> Option<EscalationAlert> {
+        let mut alert = EscalationAlert::default();
+        let table = match written.map(|written| (written.value(), written.span())) {
+            None | Some((RawEscalations::Word(true), _)) => return Some(alert),
+            Some((RawEscalations::Word(false), _)) => return None,
+            Some((RawEscalations::Table(table), span)) => (table, span),
+        };
+        let (table, span) = table;
+        if let Some(window) = &table.window {
+            let bounds = Duration::from_secs(60)..=Duration::from_secs(366 * DAY);
+            match text::duration(&window.0).filter(|window| bounds.contains(window)) {
+                Some(window) => alert.window = window,
+                None => {
+                    let message = format!("`window` of `alerts.escalations` cannot be `{}`", window.0);
+                    self.findings.error(span, message).hint("from 60s to 366d, such as `7d`");
+                }
+            }
+        }
+        alert.min_discarded = table.min_discarded.map_or(alert.min_discarded, u64::from).max(1);
+        Some(alert)
     }
 
     fn webhook(&mut self, written: &Located<RawUrl>) -> Option<Secret> {

@@ -1,8 +1,10 @@
 //! How prompts are judged.
 
+use std::fs;
 use std::sync::Arc;
 
 use super::Checker;
+use crate::assess::difficulty::{self, Model};
 use crate::assess::{Assessor, Dial, Settings, TagSettings};
 use crate::config::located::Located;
 use crate::config::problem::{likely, quoted};
@@ -23,7 +25,22 @@ impl Checker<'_, '_> {
             dial
         });
         let tags: Vec<TagSettings> = raw.tags.iter().filter_map(|(name, tag)| self.tag_settings(name, tag)).collect();
-        Arc::new(Assessor::new(Settings { dial: dial.unwrap_or_default(), tags }))
+        let difficulty = self.difficulty_model(raw.difficulty.as_ref()).unwrap_or_else(difficulty::shipped);
+        Arc::new(Assessor::new(Settings { dial: dial.unwrap_or_default(), difficulty, tags }))
+    }
+
+    fn difficulty_model(&mut self, written: Option<&Located<String>>) -> Option<Arc<Model>> {
+        let written = written?;
+        let path = self.surroundings.path(written);
+        let read = fs::read(&path).map_err(|error| error.to_string()).and_then(|bytes| Model::from_bytes(&bytes));
+        match read {
+            Ok(model) => Some(Arc::new(model)),
+            Err(reason) => {
+                let message = format!("`assess.difficulty` names {}, which cannot be used: {reason}", path.display());
+                self.findings.error(written.span(), message).hint("make one with `weighbridge train --out FILE`");
+                None
+            }
+        }
     }
 
     fn tag_settings(&mut self, name: &Located<String>, raw: &Located<RawTag>) -> Option<TagSettings> {

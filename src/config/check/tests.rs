@@ -105,6 +105,7 @@ impl Checker<'_, '_> {
             branch: None,
             pull_request: None,
             app: raw.user_agent.as_deref().map_or(App::OTHER, App::from_user_agent),
+            is_by_token: false,
             tiers: key.and_then(|key| key.tiers.clone()),
         };
         Some((caller, key.is_none_or(|key| key.may_choose)))

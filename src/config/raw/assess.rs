@@ -17,6 +17,9 @@ pub struct RawAssess {
     /// vain. `weighbridge assess --eval FILE` tells what each position does to your own prompts. Default 0.5.
     #[schemars(range(min = 0, max = 1))]
     pub dial: Option<Located<f64>>,
+    /// The file of a model of difficulty that `weighbridge train` made, from the folder of this file on [default: the one
+    /// that is built in].
+    pub difficulty: Option<Located<String>>,
     /// Words of your own that speak for a tag: one that is built in, or, under a new name, one of your own.
     pub tags: Named<RawTag>,
 }

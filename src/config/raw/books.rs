@@ -106,8 +106,31 @@ pub struct RawAlerts {
     pub webhook: Option<Located<RawUrl>>,
     /// How often it is looked. Default `60s`.
     pub every: Option<Located<DurationText>>,
+    /// Alerts when a rule's escalations make it dearer than going straight to the tier that it escalates to: `false`, or a
+    /// table. Default: on.
+    pub escalations: Option<Located<RawEscalations>>,
     /// Alerts when what shipped becomes dearer.
     pub cost_per_outcome: Vec<Located<RawCostPerOutcome>>,
+}
+
+/// Whether and when it is told that a rule's escalations do not pay.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(untagged)]
+pub enum RawEscalations {
+    /// `false`: never.
+    Word(bool),
+    /// When.
+    Table(RawEscalationAlert),
+}
+
+/// When it is told that a rule's escalations do not pay.
+#[derive(Deserialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawEscalationAlert {
+    /// The time that is looked at. Default `7d`.
+    pub window: Option<DurationText>,
+    /// Answers that must have been thrown away in it. Default 20.
+    pub min_discarded: Option<u32>,
 }
 
 /// An alert when what shipped becomes dearer than it was.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::value::Datetime;
 
+use super::RawRuleVerify;
 use super::assess::TagText;
 use super::words::{
     AmountText, ClockText, ConversationWord, DayWord, DialectWord, DifficultyText, DoorWord, MetricWord, OutputWord,
@@ -32,6 +33,9 @@ pub struct RawRule {
     pub deny: Option<Located<String>>,
     /// `human`: a human is to look at the answer before it is used; told in a header and in the ledger.
     pub review: Option<ReviewWord>,
+    /// What the answer must be where it comes from a tier that escalates: `"off"`, a list of checks, or a table with
+    /// patterns of its own. Default: as `[verify]` says.
+    pub verify: Option<Located<RawRuleVerify>>,
     /// The reason for the rule; shown wherever a decision is explained.
     pub why: Option<Located<String>>,
     /// Who answers for it.

@@ -106,13 +106,7 @@ pub fn of_request(prompt: &Prompt, answer_in: Dialect) -> Context {
 
 /// A whole answer of an endpoint that speaks `from`, for a caller that speaks `to`; `None` if it is none.
 pub fn answer(from: Dialect, to: Dialect, body: &[u8], context: &Context) -> Option<Bytes> {
-    let reply: Reply = match from {
-        Dialect::OpenaiChat => chat::read_reply(body),
-        Dialect::OpenaiResponses => responses::read_reply(body),
-        Dialect::AnthropicMessages => messages::read_reply(body),
-        Dialect::Gemini => gemini::read_reply(body),
-        Dialect::BedrockConverse => bedrock::read_reply(body),
-    }?;
+    let reply = read_reply(from, body)?;
     let body = match to {
         Dialect::OpenaiResponses => responses::write_reply(&reply, context),
         Dialect::AnthropicMessages => messages::write_reply(&reply, context),
@@ -121,8 +115,30 @@ pub fn answer(from: Dialect, to: Dialect, body: &[u8], context: &Context) -> Opt
     Some(Bytes::from(body.to_string()))
 }
 
+/// A whole answer in the form in the middle; `None` if it is none.
+pub(super) fn read_reply(from: Dialect, body: &[u8]) -> Option<Reply> {
+    match from {
+        Dialect::OpenaiChat => chat::read_reply(body),
+        Dialect::OpenaiResponses => responses::read_reply(body),
+        Dialect::AnthropicMessages => messages::read_reply(body),
+        Dialect::Gemini => gemini::read_reply(body),
+        Dialect::BedrockConverse => bedrock::read_reply(body),
+    }
+}
+
+/// What reads a dialect's stream.
+pub(super) fn reader(from: Dialect) -> Box<dyn Read> {
+    match from {
+        Dialect::OpenaiChat => Box::new(chat::Reader::default()),
+        Dialect::OpenaiResponses => Box::new(responses::Reader::default()),
+        Dialect::AnthropicMessages => Box::new(messages::Reader::default()),
+        Dialect::Gemini => Box::new(gemini::Reader::default()),
+        Dialect::BedrockConverse => Box::new(bedrock::Reader::default()),
+    }
+}
+
 /// Reads one dialect's events into neutral ones.
-trait Read: Send {
+pub(super) trait Read: Send {
     /// What the data of one event says. Data that is no event of the dialect says nothing.
     fn read(&mut self, data: &[u8], deltas: &mut Vec<Delta>);
 }
@@ -152,13 +168,7 @@ impl std::fmt::Debug for Stream {
 impl Stream {
     /// From an endpoint that speaks `from` to a caller that speaks `to`.
     pub fn new(from: Dialect, to: Dialect, context: Context) -> Self {
-        let reader: Box<dyn Read> = match from {
-            Dialect::OpenaiChat => Box::new(chat::Reader::default()),
-            Dialect::OpenaiResponses => Box::new(responses::Reader::default()),
-            Dialect::AnthropicMessages => Box::new(messages::Reader::default()),
-            Dialect::Gemini => Box::new(gemini::Reader::default()),
-            Dialect::BedrockConverse => Box::new(bedrock::Reader::default()),
-        };
+        let reader = reader(from);
         let writer: Box<dyn Write> = match to {
             Dialect::OpenaiResponses => Box::new(responses::Writer::new(context)),
             Dialect::AnthropicMessages => Box::new(messages::Writer::new(context)),

@@ -8,10 +8,10 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
-use super::super::cell::{DAY, HOUR, in_database};
+use super::super::cell::{DAY, HOUR, discarded_in_database, in_database};
 use super::super::file::LedgerError;
 use super::super::period::Period;
-use super::gather::{Gathered, Part, Question, SUMS, Tentative};
+use super::gather::{Gathered, Part, Question, SUMS, Side, Tentative};
 use super::plan::Plan;
 use super::stages::{Staged, Stages, WORK};
 use super::{Filter, GroupBy, Report, Spent};
@@ -94,7 +94,7 @@ async fn gathered<'q>(
                 continue;
             }
             gathered.tentative(entry)?;
-            waiting += 1;
+            waiting += u64::from(!entry.is_part);
         }
     }
     Ok(All { gathered, widened: plan.widened, waiting })
@@ -239,7 +239,18 @@ impl Asked<'_> {
         // Beyond these no calendar of PostgreSQL has a day.
         let (since, until) = (moments.start.max(0), moments.end.min(2_932_896 * DAY));
         let rows = self.state.query(&sql, &self.parameters([&since, &until])).await?;
-        rows.iter().try_for_each(|row| gathered.entry(row, self.question.first_sum()))
+        rows.iter().try_for_each(|row| gathered.entry(row, self.question.first_sum()))?;
+        for (side, expression) in [(Side::Taken, in_database as fn(_) -> _), (Side::Own, discarded_in_database)] {
+            let sql = format!(
+                "SELECT {} FROM discarded d JOIN entries e ON e.day = d.entry_day AND e.id = d.entry \
+                 WHERE entry_millis >= $1 AND entry_millis < $2{}",
+                self.question.of_discarded(expression),
+                self.conditions(3, expression)
+            );
+            let rows = self.state.query(&sql, &self.parameters([&since, &until])).await?;
+            rows.iter().try_for_each(|row| gathered.thrown_away(row, self.question.first_sum(), side))?;
+        }
+        Ok(())
     }
 
     fn conditions(&self, first: usize, expression: fn(&'static str) -> &'static str) -> String {

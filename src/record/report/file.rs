@@ -6,12 +6,12 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, params_from_iter};
 use uuid::Uuid;
 
-use super::super::cell::{DAY, HOUR, in_file};
+use super::super::cell::{DAY, HOUR, discarded_in_file, in_file};
 use super::super::file::LedgerError;
 use super::super::meta;
 use super::super::period::Period;
 use super::super::query::Reader;
-use super::gather::{Gathered, Question, SUMS, Tentative};
+use super::gather::{Gathered, Question, SUMS, Side, Tentative};
 use super::plan::Plan;
 use super::stages::{Staged, Stages};
 use super::{Filter, GroupBy, Report, Spent};
@@ -67,11 +67,13 @@ impl Reader {
         for edge in &plan.edges {
             let bounds = [edge.start, edge.end];
             asked.entries("at_millis >= ? AND at_millis < ?", &bounds, |row| gathered.entry(row, first_sum))?;
+            asked.thrown_away("entry_millis >= ? AND entry_millis < ?", &bounds, &mut gathered)?;
         }
         // `+` keeps SQLite from finding the few new entries by their time, which all of them have.
         let new = "+at_millis >= ? AND +at_millis < ? AND seq > ?";
         let bounds = [plan.rolled.start, plan.rolled.end, meta::mark(&state, meta::ROLLED)?];
         asked.entries(new, &bounds, |row| gathered.entry(row, first_sum))?;
+        asked.thrown_away("+entry_millis >= ? AND +entry_millis < ? AND d.entry > ?", &bounds, &mut gathered)?;
         if let Some(spent) = late {
             let bounds = [spent.first_late_millis(), spent.ended_before_micros];
             let late = "at_millis >= ? AND at_millis * 1000 + total_us >= ?";
@@ -93,7 +95,7 @@ impl Reader {
         let period = filter.period;
         let (since, until) = (period.since_millis.unwrap_or(i64::MIN), period.until_millis.unwrap_or(i64::MAX));
         let bounds = [meta::mark(&state, meta::SHIPPED)?, since, until].map(Value::from);
-        values.splice(0..0, bounds);
+        values.splice(0..0, bounds.clone());
         let mut statement = state.prepare(&sql)?;
         let id_place = statement.column_count() - 1;
         let mut rows = statement.query(params_from_iter(values))?;
@@ -102,8 +104,42 @@ impl Reader {
             let id = Uuid::from_bytes(row.get(id_place)?);
             found.push(Tentative::of(id, row, question.first_sum())?);
         }
+        for side in Side::BOTH {
+            unshipped_moves(&state, &question, &bounds, side, &mut found)?;
+        }
         Ok(found)
     }
+}
+
+/// What gives a dimension of one side of a move.
+fn side_in_file(side: Side) -> fn(&'static str) -> &'static str {
+    if side == Side::Taken { in_file } else { discarded_in_file }
+}
+
+fn unshipped_moves(
+    state: &Connection,
+    question: &Question<'_>,
+    bounds: &[Value],
+    side: Side,
+    found: &mut Vec<Tentative>,
+) -> Result<(), LedgerError> {
+    let expression = side_in_file(side);
+    let (conditions, mut values) = equal(question, expression);
+    let sql = format!(
+        "SELECT {}, total_us, id FROM discarded d JOIN entries e ON e.seq = d.entry \
+         WHERE (d.entry > ? OR d.entry IN (SELECT seq FROM set_aside)) \
+         AND +entry_millis >= ? AND +entry_millis < ?{conditions}",
+        question.of_discarded(expression)
+    );
+    values.splice(0..0, bounds.iter().cloned());
+    let mut statement = state.prepare(&sql)?;
+    let id_place = statement.column_count() - 1;
+    let mut rows = statement.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        let id = Uuid::from_bytes(row.get(id_place)?);
+        found.push(Tentative::moved(id, row, question.first_sum(), side)?);
+    }
+    Ok(())
 }
 
 struct Asked<'a> {
@@ -160,6 +196,22 @@ impl Asked<'_> {
         let sql = format!("SELECT {columns} FROM entries WHERE {condition}{conditions}");
         values.splice(0..0, bounds.iter().copied().map(Value::from));
         self.each(&sql, params_from_iter(values), take)
+    }
+
+    /// Moves what answers cost that were thrown away to the endpoints that gave them.
+    fn thrown_away(&self, condition: &str, bounds: &[i64], gathered: &mut Gathered<'_>) -> Result<(), LedgerError> {
+        let first_sum = self.question.first_sum();
+        for side in Side::BOTH {
+            let expression = side_in_file(side);
+            let (conditions, mut values) = equal(&self.question, expression);
+            let columns = self.question.of_discarded(expression);
+            let sql = format!(
+                "SELECT {columns} FROM discarded d JOIN entries e ON e.seq = d.entry WHERE {condition}{conditions}"
+            );
+            values.splice(0..0, bounds.iter().copied().map(Value::from));
+            self.each(&sql, params_from_iter(values), |row| gathered.thrown_away(row, first_sum, side))?;
+        }
+        Ok(())
     }
 
     fn each(

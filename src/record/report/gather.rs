@@ -9,7 +9,7 @@ use super::super::cell::{DAY, start_of};
 use super::super::fields::Fields;
 use super::super::file::LedgerError;
 use super::super::latency::Latencies;
-use super::super::sums::{ADDED_UP, AMOUNTS, COUNTS, Count, SPENT, Sums};
+use super::super::sums::{self, ADDED_UP, AMOUNTS, COUNTS, MOVED, SPENT, Sums};
 use super::stages::{Course, Staged, Stages};
 use super::{Filter, GroupBy, Line, Report, Totals};
 
@@ -70,6 +70,12 @@ impl<'q> Question<'q> {
         std::iter::once("at_millis").chain(columns).collect::<Vec<_>>().join(", ")
     }
 
+    /// The columns that are read of answers that were thrown away.
+    pub fn of_discarded(&self, expression: fn(&'static str) -> &'static str) -> String {
+        let columns = self.dimensions().map(expression).chain(MOVED);
+        std::iter::once("at_millis").chain(columns).collect::<Vec<_>>().join(", ")
+    }
+
     /// The columns of cells that are read.
     pub fn of_cells(&self) -> String {
         let sums = self.sums(|part| part.column().to_owned());
@@ -116,6 +122,27 @@ impl Part {
     }
 }
 
+/// The two sides of a move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// What is taken from the endpoint that answered in the end.
+    Taken,
+    /// What is added to the one whose answer was thrown away.
+    Own,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Side; 2] = [Side::Taken, Side::Own];
+
+    fn of(self, (taken, own): (Sums, Sums)) -> Sums {
+        match self {
+            Side::Taken => taken,
+            Side::Own => own,
+        }
+    }
+}
+
 /// An entry that was read before it is known whether it counts.
 pub struct Tentative {
     pub id: Uuid,
@@ -124,6 +151,8 @@ pub struct Tentative {
     sums: Sums,
     /// When it ended, in microseconds since 1970.
     pub ended_micros: i64,
+    /// Whether it is a part of one that is there itself.
+    pub is_part: bool,
 }
 
 /// The place of the duration in [`ADDED_UP`].
@@ -136,7 +165,17 @@ impl Tentative {
         let (at_millis, dimensions) = (row.whole(0)?.unwrap_or(0), dimensions.collect::<Result<_, _>>()?);
         let took = row.whole(first_sum + TOTAL_US)?.unwrap_or(0);
         let ended_micros = at_millis.saturating_mul(1000).saturating_add(took);
-        Ok(Self { id, at_millis, dimensions, sums: Sums::of(row, first_sum)?, ended_micros })
+        Ok(Self { id, at_millis, dimensions, sums: Sums::of(row, first_sum)?, ended_micros, is_part: false })
+    }
+
+    /// One side of what moves with an answer of this entry that was thrown away.
+    pub fn moved(id: Uuid, row: &impl Fields, first_sum: usize, side: Side) -> Result<Self, LedgerError> {
+        let dimensions = (1..first_sum).map(|place| Ok::<_, LedgerError>(row.text(place)?.map(Into::into)));
+        let (at_millis, dimensions) = (row.whole(0)?.unwrap_or(0), dimensions.collect::<Result<_, _>>()?);
+        let took = row.whole(first_sum + MOVED.len())?.unwrap_or(0);
+        let ended_micros = at_millis.saturating_mul(1000).saturating_add(took);
+        let sums = side.of(sums::moved(row, first_sum)?);
+        Ok(Self { id, at_millis, dimensions, sums, ended_micros, is_part: true })
     }
 
     /// Its day, as days since 1970.
@@ -190,6 +229,11 @@ impl<'q> Gathered<'q> {
         let mut sums = Sums::of(row, first_sum)?.negated();
         sums.latencies = Latencies::default();
         self.add(row, &sums)
+    }
+
+    /// Adds one side of what moves with an answer that was thrown away.
+    pub fn thrown_away(&mut self, row: &impl Fields, first_sum: usize, side: Side) -> Result<(), LedgerError> {
+        self.add(row, &side.of(sums::moved(row, first_sum)?))
     }
 
     /// Adds a cell.
@@ -257,7 +301,7 @@ impl<'q> Gathered<'q> {
     /// The lines, by stages, in no order.
     pub fn finished_by_stage(self) -> Vec<Staged> {
         // What was moved away has left nothing behind.
-        let left = self.groups.into_values().filter(|group| group.sums.counted(Count::Requests) > 0);
+        let left = self.groups.into_values().filter(|group| !group.sums.is_nothing());
         let staged = |group: Group| Staged {
             moment: group.stage,
             line: Line { keys: group.keys, totals: Totals::from(&group.sums) },

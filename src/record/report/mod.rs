@@ -209,6 +209,19 @@ pub struct Totals {
     /// What providers say less what we say, in USD, over those requests; `None`: there are none.
     #[serde(rename = "drift_usd")]
     pub drift: Option<Pico>,
+    /// Answers that failed their verification and were thrown away.
+    pub discarded: u64,
+    /// What those cost, in USD, which is part of the cost above; `None`: there are none.
+    #[serde(rename = "discarded_usd")]
+    pub discarded_cost: Option<Pico>,
+    /// Verified requests of which it is known what they cost and what the tier would have that they escalate to.
+    pub verified: u64,
+    /// What those cost, in USD, answers that were thrown away included; `None`: there are none.
+    #[serde(rename = "verified_usd")]
+    pub verified_cost: Option<Pico>,
+    /// What they would have cost, had they gone straight to the tier that they escalate to, in USD; `None`: there are none.
+    #[serde(rename = "straight_usd")]
+    pub straight: Option<Pico>,
 }
 
 impl From<&Sums> for Totals {
@@ -237,6 +250,11 @@ impl From<&Sums> for Totals {
             compared: sums.counted(Count::Compared),
             provider_cost,
             drift: provider_cost.zip(compared_cost).map(|(theirs, ours)| theirs - ours),
+            discarded: sums.counted(Count::Discarded),
+            discarded_cost: pico(Count::Discarded, Amount::Discarded),
+            verified: sums.counted(Count::Verified),
+            verified_cost: pico(Count::Verified, Amount::VerifiedCost),
+            straight: pico(Count::Verified, Amount::Straight),
         }
     }
 }
@@ -368,13 +386,16 @@ mod tests {
         told: Option<i64>,
         total_us: u64,
         failed: bool,
+        /// What an answer cost that was thrown away, if one was.
+        thrown: Option<Option<i64>>,
     }
 
     fn sketch() -> impl Strategy<Value = Sketch> {
         let label = || prop::option::of(0..3_u8);
         let cost = || prop::option::of(prop_oneof![0..2_000_000_000_i64, Just(i64::MAX)]);
-        (0..4 * 1440_u64, label(), label(), cost(), cost(), 0..90_000_000_u64, any::<bool>()).prop_map(
-            |(minute, team, branch, cost, told, total_us, failed)| Sketch {
+        let thrown = prop::option::of(prop::option::of(0..2_000_000_000_i64));
+        (0..4 * 1440_u64, label(), label(), cost(), cost(), 0..90_000_000_u64, any::<bool>(), thrown).prop_map(
+            |(minute, team, branch, cost, told, total_us, failed, thrown)| Sketch {
                 minute,
                 team,
                 branch,
@@ -382,6 +403,7 @@ mod tests {
                 told,
                 total_us,
                 failed,
+                thrown,
             },
         )
     }
@@ -395,7 +417,7 @@ mod tests {
             provider_cost: some.told.map(|cost| Pico::new(cost.into())),
             total_us: some.total_us,
             ending: if some.failed { Ending::UpstreamCut } else { Ending::Complete },
-            ..sample::full(number)
+            ..some.thrown.map_or_else(|| sample::full(number), |cost| sample::escalated(number, cost.map(Into::into)))
         }
     }
 
@@ -481,6 +503,88 @@ mod tests {
     }
 
     #[test]
+    fn a_thrown_away_answer_stands_with_the_endpoint_that_gave_it() {
+        let entries: Vec<Entry> = (0..10).map(|number| sample::escalated(number, Some(1_000))).collect();
+        let (folder, reader) = reader(&entries);
+        let cost = 910_000_001;
+        for rolled in [false, true] {
+            if rolled {
+                roll(&folder, &[7]);
+            }
+            let by = |by| reader.report(&Filter::default(), &[by]).unwrap();
+            let lines: Vec<_> = by(GroupBy::Endpoint)
+                .lines
+                .into_iter()
+                .map(|line| (line.keys[0].clone().unwrap(), line.totals))
+                .map(|(name, t)| {
+                    (name, t.requests, t.discarded, t.cost.unwrap().get(), t.tokens_in, t.savings.unwrap().get())
+                })
+                .collect();
+            let saved = 4_400_000_000 - cost;
+            assert_eq!(lines[0], ("mini".to_owned(), 10, 0, 10 * (cost - 1_000), 10 * 1_993, 10 * (saved + 1_000)));
+            assert_eq!(lines[1], ("tiny".to_owned(), 0, 10, 10 * 1_000, 10 * 7, 10 * -1_000));
+            let rule = by(GroupBy::Rule);
+            let t = &rule.lines[0].totals;
+            assert_eq!((t.requests, t.discarded, t.cost), (10, 10, Some(Pico::new(10 * cost))));
+            assert_eq!((t.discarded_cost, t.savings), (Some(Pico::new(10_000)), Some(Pico::new(10 * saved))));
+            assert_eq!((t.verified, t.verified_cost, t.straight), (10, t.cost, Some(Pico::new(10 * 900_000_000))));
+            let equal = vec![(GroupBy::Endpoint, "tiny".to_owned())];
+            let tiny = reader.report(&Filter { equal, ..Filter::default() }, &[]).unwrap().total;
+            assert_eq!((tiny.requests, tiny.cost), (0, Some(Pico::new(10_000))));
+        }
+        let kept = reader.by_id(sample::id(3)).unwrap().unwrap();
+        assert_eq!(
+            (kept["attempts"][0]["verdict"].clone(), kept["attempts"][0]["failed_check"].clone()),
+            ("failed".into(), "json".into())
+        );
+        assert_eq!(
+            (kept["discarded"][0]["of_endpoint"].clone(), kept["discarded"][0]["cost_pico"].clone()),
+            ("tiny".into(), 1_000.into())
+        );
+    }
+
+    #[test]
+    fn the_parts_of_a_request_are_priced_again_each_by_itself() {
+        let unpriced = |number| Entry { cost: None, ..sample::escalated(number, None) };
+        let entries: Vec<Entry> = (0..6)
+            .map(|number| if number == 5 { unpriced(5) } else { sample::escalated(number, Some(1_000)) })
+            .collect();
+        let (folder, reader) = reader(&entries);
+        roll(&folder, &[4]);
+        let used = reader.used(Period::default(), None, None, 100).unwrap();
+        assert_eq!(used.len(), 12, "two answers each");
+        let tokens = |model: &str| {
+            let of_model = used.iter().filter(|used| used.model.as_deref() == Some(model));
+            of_model.map(|used| (used.usage.input, used.cost.map(Pico::get))).collect::<Vec<_>>()
+        };
+        assert_eq!(tokens("tiny-model")[0], (7, Some(1_000)));
+        assert_eq!(tokens("gpt-5-mini")[0], (1_193, Some(910_000_001 - 1_000)));
+        let page = reader.used(Period::default(), Some("tiny-model"), None, 4).unwrap();
+        let next = reader.used(Period::default(), Some("tiny-model"), page.last(), 4).unwrap();
+        assert_eq!((page.len(), next.len()), (4, 2));
+        let restated: Vec<Restated> = used
+            .iter()
+            .map(|used| Restated {
+                id: used.id,
+                place: used.place,
+                cost: Some(Pico::new(if used.model.as_deref() == Some("tiny-model") { 50 } else { 7_000 })),
+                price_version: "later".into(),
+            })
+            .collect();
+        let path = folder.path().join("ledger.db");
+        assert_eq!(restate::in_file(&path, &restated).unwrap(), 12);
+        assert_eq!(restate::in_file(&path, &restated).unwrap(), 0, "they say so already");
+        let by_model = || reader.report(&Filter::default(), &[GroupBy::Model]).unwrap();
+        let rolled = by_model();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("DELETE FROM rollup_hours; DELETE FROM rollup_days; DELETE FROM ledger_meta").unwrap();
+        assert_eq!(rolled, by_model());
+        let costs: Vec<_> = rolled.lines.iter().map(|line| line.totals.cost.map(Pico::get)).collect();
+        assert_eq!(costs, [Some(6 * 7_000), Some(6 * 50)]);
+        assert_eq!(reader.by_id(sample::id(5)).unwrap().unwrap()["cost_pico"], 7_050);
+    }
+
+    #[test]
     fn restating_changes_entries_and_sums_alike() {
         let entries: Vec<Entry> = (0..40).map(sample::full).collect();
         let (folder, reader) = reader(&entries);
@@ -488,11 +592,12 @@ mod tests {
         let restated: Vec<Restated> = (0..40)
             .step_by(3)
             .map(|number| Restated {
+                place: None,
                 id: sample::id(number),
                 cost: (number % 2 == 0).then(|| Pico::new(number.into())),
                 price_version: "later".into(),
             })
-            .chain([Restated { id: sample::id(999), cost: None, price_version: "later".into() }])
+            .chain([Restated { id: sample::id(999), place: None, cost: None, price_version: "later".into() }])
             .collect();
         let path = folder.path().join("ledger.db");
         assert_eq!(restate::in_file(&path, &restated).unwrap(), 14);

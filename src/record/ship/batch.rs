@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::record::cell::{self, Both, DAY, DIMENSIONS};
 use crate::record::file::LedgerError;
-use crate::record::sums::{ADDED_UP, Sums};
+use crate::record::sums::{self, ADDED_UP, MOVED, Sums};
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +35,7 @@ impl Kind {
 use Kind::{Flag, Id, Json, Text, Whole};
 
 /// The columns of entries in both databases.
-pub const ENTRY: [(&str, Kind); 58] = [
+pub const ENTRY: [(&str, Kind); 59] = [
     ("id", Id),
     ("seq", Whole),
     ("at_millis", Whole),
@@ -77,6 +77,7 @@ pub const ENTRY: [(&str, Kind); 58] = [
     ("baseline_pico", Whole),
     ("reserved_pico", Whole),
     ("provider_cost_pico", Whole),
+    ("straight_pico", Whole),
     ("first_cost_pico", Whole),
     ("first_price_version", Text),
     ("status", Whole),
@@ -97,7 +98,7 @@ pub const ENTRY: [(&str, Kind); 58] = [
 ];
 
 /// The columns of attempts; in the file the first two are found by the entry's `seq`.
-pub const ATTEMPT: [(&str, Kind); 11] = [
+pub const ATTEMPT: [(&str, Kind); 13] = [
     ("at_millis", Whole),
     ("entry", Id),
     ("place", Whole),
@@ -109,6 +110,37 @@ pub const ATTEMPT: [(&str, Kind); 11] = [
     ("status", Whole),
     ("outcome", Text),
     ("provider_request_id", Text),
+    ("verdict", Text),
+    ("failed_check", Text),
+];
+
+/// The columns of answers that were thrown away; the first three are found by the entry's `seq`.
+pub const DISCARDED: [(&str, Kind); 25] = [
+    ("at_millis", Whole),
+    ("entry_millis", Whole),
+    ("entry", Id),
+    ("place", Whole),
+    ("of_endpoint", Text),
+    ("of_tier", Text),
+    ("of_model", Text),
+    ("reason", Text),
+    ("input", Whole),
+    ("cache_read", Whole),
+    ("cache_write_5m", Whole),
+    ("cache_write_1h", Whole),
+    ("output", Whole),
+    ("reasoning", Whole),
+    ("audio_input", Whole),
+    ("audio_output", Whole),
+    ("image", Whole),
+    ("web_searches", Whole),
+    ("usage_source", Text),
+    ("service_tier", Text),
+    ("price_version", Text),
+    ("cost_pico", Whole),
+    ("provider_cost_pico", Whole),
+    ("first_cost_pico", Whole),
+    ("first_price_version", Text),
 ];
 
 /// The values of a column.
@@ -170,6 +202,7 @@ struct Part {
 pub struct Batch {
     pub entries: Vec<Column>,
     pub attempts: Vec<Column>,
+    pub discarded: Vec<Column>,
     seqs: Vec<i64>,
     parts: Vec<Part>,
 }
@@ -183,6 +216,7 @@ impl Batch {
         let mut batch = Batch {
             entries: ENTRY.iter().map(|(_, kind)| Column::of(*kind)).collect(),
             attempts: ATTEMPT.iter().map(|(_, kind)| Column::of(*kind)).collect(),
+            discarded: DISCARDED.iter().map(|(_, kind)| Column::of(*kind)).collect(),
             seqs: Vec::new(),
             parts: Vec::new(),
         };
@@ -192,6 +226,7 @@ impl Batch {
             batch.take_entry(row)?;
         }
         batch.take_attempts(connection)?;
+        batch.take_discarded(connection)?;
         Ok(batch)
     }
 
@@ -222,6 +257,34 @@ impl Batch {
         while let Some(row) = rows.next()? {
             for (place, column) in self.attempts.iter_mut().enumerate() {
                 column.push(row, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_discarded(&mut self, connection: &Connection) -> Result<(), LedgerError> {
+        let Some((first, last)) = self.seqs.first().zip(self.seqs.last()) else { return Ok(()) };
+        let columns: Vec<&str> = DISCARDED.iter().skip(3).map(|(name, _)| *name).collect();
+        let from = DIMENSIONS.into_iter().map(cell::in_file);
+        let to = DIMENSIONS.into_iter().map(cell::discarded_in_file);
+        let dimensions: Vec<&str> = from.chain(to).chain(MOVED).collect();
+        let sql = format!(
+            "SELECT at_millis, entry_millis, id, d.{}, {} FROM discarded d JOIN entries e ON e.seq = d.entry \
+             WHERE d.entry BETWEEN ? AND ? ORDER BY d.entry, d.place",
+            columns.join(", d."),
+            dimensions.join(", ")
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([first, last])?;
+        while let Some(row) = rows.next()? {
+            for (place, column) in self.discarded.iter_mut().enumerate() {
+                column.push(row, place)?;
+            }
+            let (id, at_millis) = (Uuid::from_bytes(row.get(2)?), row.get(0)?);
+            let (from, to) = (DISCARDED.len(), DISCARDED.len() + DIMENSIONS.len());
+            let (taken, own) = sums::moved(row, to + DIMENSIONS.len())?;
+            for (first, sums) in [(from, taken), (to, own)] {
+                self.parts.push(Part { id, at_millis, dimensions: cell::dimensions(row, first)?, sums });
             }
         }
         Ok(())

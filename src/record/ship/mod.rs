@@ -33,8 +33,10 @@ use partition::Days;
 pub use write::add_to_cells;
 
 /// The tables of the ledger in PostgreSQL.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { name: "ledger", sql: include_str!("../migrations/postgres/0001_ledger.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { name: "ledger", sql: include_str!("../migrations/postgres/0001_ledger.sql") },
+    Migration { name: "verification", sql: include_str!("../migrations/postgres/0002_verification.sql") },
+];
 
 /// The name under which the database knows them.
 pub const ROOM: &str = "ledger";

@@ -76,7 +76,8 @@ impl Days {
         let late = format!("'{first_kept}'");
         transaction
             .batch_execute(&format!(
-                "DELETE FROM entries_default WHERE day < {late}; DELETE FROM attempts_default WHERE day < {late}"
+                "DELETE FROM entries_default WHERE day < {late}; DELETE FROM attempts_default WHERE day < {late}; \
+                 DELETE FROM discarded WHERE entry_day < {late}"
             ))
             .await?;
         transaction.commit().await?;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::batch::{ATTEMPT, ENTRY, Kind};
+use super::batch::{ATTEMPT, DISCARDED, ENTRY, Kind};
 use crate::record::cell::DIMENSIONS;
 use crate::record::sums::{AMOUNTS, COUNTS};
 
@@ -25,6 +25,17 @@ pub static ATTEMPTS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO attempts ({names_there}) SELECT {values} FROM unnest({arrays}) AS u ({names}) \
          ON CONFLICT (day, entry, place) DO NOTHING"
+    )
+});
+
+/// Writes answers that were thrown away. Parameters: the columns.
+pub static DISCARDS: LazyLock<String> = LazyLock::new(|| {
+    let Unnested { names, values, arrays } = Unnested::of(&DISCARDED, 1);
+    let names_there = names.replacen("at_millis", "entry_day", 1);
+    let values = values.replacen("u.at_millis", DAY, 1);
+    format!(
+        "INSERT INTO discarded ({names_there}) SELECT {values} FROM unnest({arrays}) AS u ({names}) \
+         ON CONFLICT (entry_day, entry, place) DO NOTHING"
     )
 });
 

@@ -31,6 +31,9 @@ pub async fn write(connection: &mut Object, replica: &str, batch: &Batch) -> Res
         let attempts: Parameters<'_> = batch.attempts.iter().map(|column| column.parameter()).collect();
         let insert = transaction.prepare_cached(&statement::ATTEMPTS).await?;
         transaction.execute(&insert, &attempts).await?;
+        let discarded: Parameters<'_> = batch.discarded.iter().map(|column| column.parameter()).collect();
+        let insert = transaction.prepare_cached(&statement::DISCARDS).await?;
+        transaction.execute(&insert, &discarded).await?;
         add_to_cells(&transaction, batch.cells(&new)).await?;
     }
     transaction.commit().await?;

@@ -3,7 +3,7 @@
 --
 -- KEYS  life, live, mine, then for each window its hash and its expiries
 -- ARGV  replica, incarnation, number of this word, channel, beat, lease, grace, gap (all ms), count of windows,
---       then for each window: id, limit, keep (ms), spent, floor, held, idle, want, unit, count of holds, holds …
+--       then for each window: id, limit, keep (ms), spent, since, held, idle, want, unit, count of holds, holds …
 -- gives 1 (0: overtaken by a later word), epoch, ms of calm left, live replicas, version of the revocations, and for each
 --       window: granted, a bit for each hold …
 local function whole(number) return string.format('%.0f', number) end
@@ -48,11 +48,11 @@ local key, at = 4, 10
 for number = 1, tonumber(ARGV[9]) do
   local hash, expiries = KEYS[key], KEYS[key + 1]
   local id, limit, keep, spent = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local floor, held, idle = ARGV[at + 4] == '1', tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+  local since_start, held, idle = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
   local want, unit, holds = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 9])
   local known = redis.call('HMGET', hash, 'spent', 'leased', 'idle', 'low', 's:' .. me, 'l:' .. me, 'd:' .. me, 'since',
-    'limit')
-  for field = 1, 9 do known[field] = tonumber(known[field] or '0') end
+    'limit', 'b:' .. me, 'i:' .. me)
+  for field = 1, 11 do known[field] = tonumber(known[field] or '0') end
   local total, leased, spare, low, since = known[1], known[2], known[3], known[4], known[8]
 
   -- Whoever returns to what an earlier process left there does not know how much there is.
@@ -72,8 +72,15 @@ for number = 1, tonumber(ARGV[9]) do
 
   -- Less than nothing spent: not known, what was told before stays.
   if spent < 0 then spent = known[5] end
-  -- A replica that has just started and whose ledger does not go back far enough takes over what it had told.
-  if floor then spent = math.max(spent, known[5]) end
+  -- A replica that has just started and whose ledger does not go back far enough takes over what it had told before it
+  -- started, and what it spent since comes on top. It may say so several times before it hears the answer.
+  if since_start >= 0 then
+    local before = known[5]
+    if known[11] == incarnation then before = known[10] end
+    before = math.max(spent - since_start, before)
+    redis.call('HSET', hash, 'b:' .. me, whole(before), 'i:' .. me, whole(incarnation))
+    spent = before + since_start
+  end
   total = total - known[5] + spent
   leased = leased - known[6] + held + idle
   spare = spare - known[7] + idle

@@ -30,6 +30,8 @@ const WAITING: &str = "SELECT id, alert, body, created_millis, attempts, next_mi
 const CLAIM: &str = "UPDATE messages SET claim = $1, claimed_until = $2, attempts = attempts + 1 WHERE id = $3 \
                      AND sent_millis IS NULL AND given_up_millis IS NULL AND claimed_until <= $4 AND next_millis <= $4";
 const SENT: &str = "UPDATE messages SET sent_millis = $1, claim = NULL, problem = NULL WHERE id = $2 AND claim = $3";
+const GIVE_UP: &str = "UPDATE messages SET given_up_millis = $1, problem = $2 WHERE id = $3 AND sent_millis IS NULL \
+                       AND given_up_millis IS NULL AND claimed_until <= $1";
 const LATER: &str = "UPDATE messages SET next_millis = $1, given_up_millis = $2, problem = $3, claim = NULL, \
                      claimed_until = 0 WHERE id = $4 AND claim = $5";
 
@@ -40,7 +42,7 @@ pub struct Delivered {
     pub sent: u64,
     /// Not taken; tried again later.
     pub failed: u64,
-    /// Not taken for a whole day, and given up.
+    /// Not taken for a whole day, or not sent for so long, and given up.
     pub given_up: u64,
     /// When the next is due, in milliseconds since 1970 UTC; `None`: none waits.
     pub next_millis: Option<i64>,
@@ -76,6 +78,15 @@ where
         }
         let now = now_millis();
         let due = message.next_millis.max(message.claimed_until);
+        let is_old = now - message.created_millis >= PATIENCE_MILLIS;
+        if is_old && due <= now {
+            // Nobody could be told in time: there was no receiver, or no process.
+            let problem = "it was not sent within a day";
+            let parameters = vec![now.into(), problem.into(), message.id.into()];
+            delivered.given_up += store.execute(GIVE_UP, parameters).await?;
+            tracing::warn!(alert = message.alert, problem, "an alert was not told");
+            continue;
+        }
         let next = if due > now {
             Some(due)
         } else {

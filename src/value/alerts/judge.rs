@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::message::dollars;
-use super::{Condition, CostAlert, Finding, Kind, Watched};
+use super::{Condition, CostAlert, EscalationAlert, Finding, Kind, Watched};
 use crate::domain::Pico;
 use crate::value::cost::{Sample, together};
 
@@ -109,6 +109,57 @@ fn length(time: Duration) -> String {
         .find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit))
         .map_or((seconds, "second"), |(unit, name)| (seconds / unit, name));
     if number == 1 { format!("1 {unit}") } else { format!("{number} {unit}s") }
+}
+
+/// What the verified requests of one rule came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verified {
+    /// The rule.
+    pub rule: String,
+    /// Requests.
+    pub requests: u64,
+    /// Answers that were thrown away.
+    pub discarded: u64,
+    /// What the requests cost, answers that were thrown away included.
+    pub cost: Pico,
+    /// What they would have cost, had they gone straight to the tier that they escalate to.
+    pub straight: Pico,
+}
+
+/// Holds what each rule's verified requests cost against what they would have cost on the tier that they escalate to.
+pub fn escalations(alert: EscalationAlert, rules: &[Verified]) -> Vec<Finding> {
+    rules.iter().map(|rule| dear(alert, rule)).collect()
+}
+
+fn dear(alert: EscalationAlert, verified: &Verified) -> Finding {
+    let Verified { rule, requests, discarded, cost, straight } = verified;
+    let is_dearer = *cost > *straight;
+    let is_below = cost.get().saturating_mul(100) < straight.get().saturating_mul(CLEARS_AT_PERCENT);
+    let condition = if *discarded == 0 {
+        Condition::Good("nothing was escalated in the window any more".into())
+    } else if is_below {
+        Condition::Good(format!("it costs less than {CLEARS_AT_PERCENT}% of that again"))
+    } else if is_dearer && *discarded >= alert.min_discarded {
+        Condition::Bad
+    } else {
+        Condition::Between
+    };
+    let share = *discarded as f64 * 100.0 / (*requests).max(1) as f64;
+    Finding {
+        id: format!("escalations/{rule}"),
+        name: rule.clone(),
+        kind: Kind::Escalations,
+        subject: format!("rule {rule}"),
+        condition,
+        summary: format!(
+            "Escalations of rule {rule}: {discarded} of {requests} verified answers ({share:.1}%) were thrown away in the last \
+             {}; together they cost {} USD, and {} USD had they gone straight to the tier that they escalate to.",
+            length(alert.window),
+            dollars(*cost),
+            dollars(*straight)
+        ),
+        until_millis: None,
+    }
 }
 
 /// How it stands with one budget of one holder.
@@ -250,6 +301,30 @@ mod tests {
         check(5_699, 4, "good");
         check(900_000, 2, "between");
         check(900, 2, "good");
+    }
+
+    #[test]
+    fn escalations_are_told_when_they_make_a_rule_dearer_than_going_straight() {
+        let alert = EscalationAlert { min_discarded: 5, ..EscalationAlert::default() };
+        let check = |discarded, cost, straight, expected: &str| {
+            let (cost, straight) = (Pico::new(cost), Pico::new(straight));
+            let rule = Verified { rule: "everything-else".into(), requests: 20, discarded, cost, straight };
+            let found = &escalations(alert, &[rule])[0];
+            let condition = match found.condition {
+                Condition::Bad => "bad",
+                Condition::Between => "between",
+                Condition::Good(_) => "good",
+            };
+            assert_eq!(condition, expected, "{discarded} {cost} {straight}");
+            assert_eq!(found.id, "escalations/everything-else");
+        };
+        check(5, 1_001, 1_000, "bad");
+        check(4, 1_001, 1_000, "between");
+        check(5, 1_000, 1_000, "between");
+        check(5, 950, 1_000, "between");
+        check(5, 949, 1_000, "good");
+        check(0, 2_000, 1_000, "good");
+        check(5, i128::MAX, 1, "bad");
     }
 
     #[test]

@@ -27,11 +27,33 @@ pub struct Settings {
     pub every: Duration,
     /// Alerts about the cost of outcomes.
     pub cost_per_outcome: Vec<CostAlert>,
+    /// The alert about escalations that do not pay; `None`: nobody wants it.
+    pub escalations: Option<EscalationAlert>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { webhook: None, every: Duration::from_secs(60), cost_per_outcome: Vec::new() }
+        Self {
+            webhook: None,
+            every: Duration::from_secs(60),
+            cost_per_outcome: Vec::new(),
+            escalations: Some(EscalationAlert::default()),
+        }
+    }
+}
+
+/// An alert when a rule's escalations make it dearer than going straight to the tier that it escalates to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EscalationAlert {
+    /// The time that is looked at.
+    pub window: Duration,
+    /// Answers that must have been thrown away in it: before, a rule had bad luck.
+    pub min_discarded: u64,
+}
+
+impl Default for EscalationAlert {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(7 * 86_400), min_discarded: 20 }
     }
 }
 
@@ -73,6 +95,8 @@ pub enum Kind {
     Budget,
     /// That an experiment ended before its date.
     Experiment,
+    /// What escalations cost.
+    Escalations,
 }
 
 impl Kind {
@@ -82,12 +106,13 @@ impl Kind {
             Kind::CostPerOutcome => "cost_per_outcome",
             Kind::Budget => "budget",
             Kind::Experiment => "experiment",
+            Kind::Escalations => "escalations",
         }
     }
 
     /// The word's meaning; `None` if it is none of them.
     pub fn parse(word: &str) -> Option<Self> {
-        [Kind::CostPerOutcome, Kind::Budget, Kind::Experiment].into_iter().find(|kind| kind.as_str() == word)
+        [Kind::CostPerOutcome, Kind::Budget, Kind::Experiment, Kind::Escalations].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

@@ -119,8 +119,11 @@ async fn what_is_not_taken_is_tried_again_later_and_given_up_after_a_day() {
     let (mut now, mut pauses) = (0, Vec::new());
     let gave_up = loop {
         let (told, delivered) = round(&book, now, true).await;
+        let Some(next) = delivered.next_millis else {
+            assert!(told.is_empty(), "what is a day old is of no use");
+            break delivered;
+        };
         assert_eq!(told.len(), 1);
-        let Some(next) = delivered.next_millis else { break delivered };
         assert!(round(&book, next - 1, true).await.0.is_empty(), "not before its time");
         pauses.push(next - now);
         now = next;
@@ -130,6 +133,22 @@ async fn what_is_not_taken_is_tried_again_later_and_given_up_after_a_day() {
     assert!((24 * 60 * MINUTE..25 * 60 * MINUTE).contains(&now), "{now}");
     assert_eq!((gave_up.given_up, gave_up.failed), (1, 0));
     assert!(round(&book, now * 2, false).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn what_waited_for_a_receiver_for_a_day_is_not_sent_to_the_first_that_comes() {
+    let (_folder, book) = book().await;
+    take_in(&Register::new(book.clone()), &[finding("a", Condition::Bad)], 0).await;
+    let bad = [finding("a", Condition::Bad), finding("b", Condition::Bad)];
+    take_in(&Register::new(book.clone()), &bad, 20 * 60 * MINUTE).await;
+    let (told, delivered) = round(&book, 24 * 60 * MINUTE, false).await;
+    assert_eq!((told, delivered.given_up), (vec!["b#1:firing".to_owned()], 1));
+    let left = book
+        .store()
+        .await
+        .unwrap()
+        .query("SELECT id FROM messages WHERE given_up_millis IS NULL AND sent_millis IS NULL", Vec::new());
+    assert!(left.await.unwrap().is_empty(), "nothing waits any more");
 }
 
 #[tokio::test]
