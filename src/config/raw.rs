@@ -22,9 +22,8 @@ use super::located::Located;
 
 pub use assess::{RawAssess, RawTag, TagText};
 pub use conversations::RawConversations;
-pub use books::{RawAlerts, RawBranchOf, RawCostPerOutcome, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord};
 pub use books::{
-    RawAlerts, RawBranchOf, RawCostPerOutcome, RawEscalations, RawOutcomes, RawShared, RawUrl, StanceWord,
+    RawAlerts, RawBranchOf, RawCostPerOutcome, RawEscalations, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord,
 };
 pub use money::{ExceededWord, RawBudget, RawLimit, RawOverride, RawPriceOverride, RawPrices, RawScope, WindowWord};
 pub use people::{RawAdmin, RawClaims, RawIssuer, RoleWord};
