@@ -76,8 +76,15 @@ impl Model {
     }
 }
 
-/// What to call it, and how surely that is right. `judgeable` is false where the text has nothing that is understood.
-pub(super) fn level(model: &Model, features: &[f32], dial: Dial, judgeable: bool) -> (Risk, Confidence) {
+/// What to call it, and how surely that is right. `least` is the level below which the configuration lets nothing be
+/// called; `judgeable` is false where the text has nothing that is understood.
+pub(super) fn level(
+    model: &Model,
+    features: &[f32],
+    dial: Dial,
+    least: Option<Risk>,
+    judgeable: bool,
+) -> (Risk, Confidence) {
     let (at_least_medium, high) = model.likelihoods(features);
     let [high_from, medium_from] =
         [HIGH, MEDIUM].map(|[careful, middle, thrifty]| dial.between(careful, middle, thrifty));
@@ -85,6 +92,12 @@ pub(super) fn level(model: &Model, features: &[f32], dial: Dial, judgeable: bool
         () if high >= high_from => (Risk::High, high),
         () if at_least_medium >= medium_from => (Risk::Medium, at_least_medium - high),
         () => (Risk::Low, 1.0 - at_least_medium),
+    };
+    let (risk, likely) = match least.filter(|least| *least >= risk) {
+        // By the company's word it is no less: what is open is whether it is more.
+        Some(Risk::High) => (Risk::High, 1.0),
+        Some(Risk::Medium) => (Risk::Medium, 1.0 - high),
+        _ => (risk, likely),
     };
     let confidence = Confidence::of_percent((likely * 100.0).round() as u8);
     (risk, if judgeable { confidence } else { confidence.min(GUESS) })
@@ -111,7 +124,7 @@ mod tests {
     #[test]
     fn the_dial_moves_the_level_one_way() {
         let model = Model { medium: vec![0.0], high: vec![-0.5] };
-        let levels = Dial::POSITIONS.map(|dial| level(&model, &[1.0], dial, true).0);
+        let levels = Dial::POSITIONS.map(|dial| level(&model, &[1.0], dial, None, true).0);
         assert!(levels.is_sorted_by(|careful, thrifty| careful >= thrifty), "{levels:?}");
         assert_eq!((levels[0], levels[4]), (Risk::High, Risk::Low));
     }
@@ -119,7 +132,15 @@ mod tests {
     #[test]
     fn what_cannot_be_judged_is_a_guess() {
         let model = Model { medium: vec![-9.0], high: vec![-9.0] };
-        assert_eq!(level(&model, &[1.0], Dial::default(), true), (Risk::Low, Confidence::of_percent(100)));
-        assert_eq!(level(&model, &[1.0], Dial::default(), false), (Risk::Low, GUESS));
+        assert_eq!(level(&model, &[1.0], Dial::default(), None, true), (Risk::Low, Confidence::of_percent(100)));
+        assert_eq!(level(&model, &[1.0], Dial::default(), None, false), (Risk::Low, GUESS));
+    }
+
+    #[test]
+    fn nothing_is_called_less_than_the_least() {
+        let model = Model { medium: vec![-9.0], high: vec![-9.0] };
+        for risk in [Risk::Medium, Risk::High] {
+            assert_eq!(level(&model, &[1.0], Dial::default(), Some(risk), true), (risk, Confidence::of_percent(100)));
+        }
     }
 }

@@ -138,12 +138,8 @@ impl Assessor {
     fn level(&self, weighed: &Weighed<'_>, tags: &TagSet, dial: Dial) -> (Risk, Confidence) {
         let middle = weighed.scales.tags(Dial::default());
         let features = level::features(&weighed.scales, &middle, weighed.kind);
-        let (risk, confidence) = level::level(&self.model, &features, dial, weighed.judgeable);
-        let demanded = tags.iter().filter_map(|tag| self.settings.least_risk(&tag)).max();
-        match demanded.filter(|demanded| *demanded > risk) {
-            Some(demanded) => (demanded, Confidence::of_percent(100)),
-            None => (risk, confidence),
-        }
+        let least = tags.iter().filter_map(|tag| self.settings.least_risk(&tag)).max();
+        level::level(&self.model, &features, dial, least, weighed.judgeable)
     }
 
     /// What the human's own stretches of a turn say; of a long turn both ends are looked at.

@@ -73,8 +73,7 @@ pub(super) fn own_words(text: &str) -> Vec<Range<usize>> {
     }
     let mut own = Vec::new();
     let mut from = 0;
-    let mut search = memchr::memchr_iter(b'<', text.as_bytes());
-    while let Some(at) = search.next() {
+    for at in memchr::memchr_iter(b'<', text.as_bytes()) {
         if at < from {
             continue;
         }

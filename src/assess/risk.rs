@@ -17,8 +17,6 @@ const LONG: f32 = 500.0;
 const REPEATED: f32 = 0.3;
 /// What calm counts that stands elsewhere than where the wish is told.
 const CALM_ASIDE: f32 = 0.25;
-/// What calm counts against a company's own tags: their words are never those of a textbook.
-const CALM_OF_OWN: f32 = 0.5;
 /// How far a tag may stay behind the strongest one.
 const SECONDARY: f32 = 0.6;
 /// A tag this strong asks no more of the others.
@@ -43,6 +41,8 @@ pub(super) struct Scales<'a> {
     own: Vec<f32>,
     /// What speaks against every tag.
     pub(super) calm: f32,
+    /// What of it speaks against a company's own tags, too: their words are never those of a textbook.
+    calm_of_own: f32,
     /// What speaks for damage.
     pub(super) stakes: f32,
     /// How many bytes of prose the human turns have, older ones counted less.
@@ -55,7 +55,16 @@ impl<'a> Scales<'a> {
     /// Nothing heard yet.
     pub(super) fn new(own_tags: &'a [OwnTag]) -> Self {
         let own = vec![0.0; own_tags.len()];
-        Self { own_tags, tags: Default::default(), own, calm: 0.0, stakes: 0.0, prose: 0.0, evidence: Vec::new() }
+        Self {
+            own_tags,
+            tags: Default::default(),
+            own,
+            calm: 0.0,
+            calm_of_own: 0.0,
+            stakes: 0.0,
+            prose: 0.0,
+            evidence: Vec::new(),
+        }
     }
 
     /// Adds what was heard in one turn.
@@ -90,8 +99,10 @@ impl<'a> Scales<'a> {
                 self.own[usize::from(number)] += weight;
                 Signal::Tag(AnyTag::Own(self.own_tags[usize::from(number)].clone()))
             }
-            Says::Calm => {
-                self.calm += if hit.central { weight } else { weight * CALM_ASIDE };
+            Says::Calm | Says::Textbook => {
+                let weight = if hit.central { weight } else { weight * CALM_ASIDE };
+                self.calm += weight;
+                self.calm_of_own += if says == Says::Calm { weight } else { 0.0 };
                 Signal::Risk(Risk::Low)
             }
             Says::Stakes => {
@@ -109,7 +120,7 @@ impl<'a> Scales<'a> {
         let needed = self.enough() * dial.between(CAREFUL, 1.0, THRIFTY);
         let least = needed.max(self.strongest().min(STRONG) * SECONDARY);
         let known = Tag::ALL.iter().copied().filter(|tag| self.score(*tag) >= least).map(AnyTag::Known);
-        let own = self.own_tags.iter().zip(&self.own).filter(|(_, weight)| *weight - self.calm * CALM_OF_OWN >= needed);
+        let own = self.own_tags.iter().zip(&self.own).filter(|(_, weight)| *weight - self.calm_of_own >= needed);
         known.chain(own.map(|(name, _)| AnyTag::Own(name.clone()))).collect()
     }
 

@@ -136,7 +136,7 @@ impl ContentSet {
     }
 
     /// How many flags are in the set.
-    pub fn len(self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.count_ones() as usize
     }
 

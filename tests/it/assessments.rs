@@ -92,7 +92,7 @@ fn rules_ask_for_tags_of_their_own_and_for_confidence() {
     .unwrap();
     let explained = weighbridge(folder.path(), &["explain", "--request", "body.json", "--json"]);
     let explained: Value = serde_json::from_slice(&explained.stdout).unwrap();
-    assert_eq!(explained["facts"]["tags"], json!(["pricing-engine"]));
+    assert_eq!(explained["facts"]["tags"], json!(["money", "pricing-engine"]));
     assert_eq!((&explained["facts"]["risk"], &explained["facts"]["confidence"]), (&json!("high"), &json!(1.0)));
 }
 

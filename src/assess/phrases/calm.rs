@@ -1,6 +1,8 @@
 //! What speaks against every tag: edits that cannot change behaviour, looks, textbook questions, tests, tooling.
 
-use super::{CALM, CONCURRENCY, DATA, Group, INFRA, MONEY, PERFORMANCE, Pair, RELIABILITY, SECURITY, group, pair};
+use super::{
+    CALM, CONCURRENCY, DATA, Group, INFRA, MONEY, PERFORMANCE, Pair, RELIABILITY, SECURITY, TEXTBOOK, group, pair,
+};
 
 pub(super) const GROUPS: &[Group] = &[
     group(
@@ -23,7 +25,7 @@ pub(super) const GROUPS: &[Group] = &[
     ),
     group(
         "textbook",
-        &[(CALM, 1.0)],
+        &[(TEXTBOOK, 1.0)],
         "what is the difference between | what's the difference between | difference between | what is a | what is an | what are | what does | explain what | explain how | explain the | explain to me | explain for | for a beginner | for beginners | in simple terms | everyday life | eli5 | \
         how does | why does | meaning of | what is the use of | when to use | can someone explain | just curious | only curious | wondering why | interview question | homework | exam question | was ist | was macht | erkläre | nur erklären | qué es | qué hace | explica | 什么是 | 有什么区别 | 是什么 | 解释 | とは | 違いは | 教えて | 初心者",
     ),

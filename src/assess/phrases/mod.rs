@@ -29,6 +29,8 @@ pub(super) enum Says {
     Own(u16),
     /// Against every tag: the work cannot change what the product does.
     Calm,
+    /// Likewise, but only where nothing of the asker's own is named.
+    Textbook,
     /// For damage, whatever the tag.
     Stakes,
     /// A sort of work.
@@ -69,6 +71,7 @@ const MONEY: Says = Says::Tag(Tag::Money);
 const COMPLIANCE: Says = Says::Tag(Tag::Compliance);
 const INFRA: Says = Says::Tag(Tag::ProductionInfra);
 const CALM: Says = Says::Calm;
+const TEXTBOOK: Says = Says::Textbook;
 const STAKES: Says = Says::Stakes;
 
 /// A group as the lists below write it.

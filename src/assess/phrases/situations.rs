@@ -3,7 +3,7 @@
 
 use super::{
     ARCHITECTURE, CALM, COMPLIANCE, CONCURRENCY, DATA, Group, INFRA, MONEY, PERFORMANCE, Pair, RELIABILITY, SECURITY,
-    group, pair,
+    TEXTBOOK, group, pair,
 };
 
 pub(super) const GROUPS: &[Group] = &[
@@ -151,7 +151,7 @@ pub(super) const GROUPS: &[Group] = &[
 
 pub(super) const PAIRS: &[Pair] = &[
     // A question as in a textbook, but about the asker's own.
-    pair("textbook", "ours", 400, &[(CALM, -0.7)]),
+    pair("textbook", "ours", 400, &[(TEXTBOOK, -0.7)]),
     pair("whoever", "reaches", 60, &[(SECURITY, 0.85)]),
     pair("whoever", "by-tampering", 100, &[(SECURITY, 0.3)]),
     pair("reaches", "by-tampering", 80, &[(SECURITY, 0.4)]),
