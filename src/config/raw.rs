@@ -21,7 +21,6 @@ use toml::value::Datetime;
 use super::located::Located;
 
 pub use assess::{RawAssess, RawTag, TagText};
-pub use conversations::RawConversations;
 pub use books::{
     RawAlerts, RawBranchOf, RawCostPerOutcome, RawEscalations, RawFeedback, RawOutcomes, RawShared, RawUrl, StanceWord,
 };

@@ -131,7 +131,7 @@ impl ContentSet {
     }
 
     /// Whether no flag is in the set.
-    pub fn is_empty(&self) -> bool {
+    pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
@@ -152,7 +152,6 @@ impl ContentSet {
     }
 }
 
-#[expect(clippy::derivable_impls, reason = "the macro that makes the list knows no usual word")]
 #[expect(clippy::derivable_impls, reason = "the list of words cannot mark one of them")]
 impl Default for Kind {
     fn default() -> Self {

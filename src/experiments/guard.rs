@@ -95,7 +95,7 @@ mod tests {
     fn few_sessions_are_not_judged_however_many_requests_they_had() {
         let mut small = ArmObserved::default();
         (0..500).for_each(|place| {
-            small.add(Some(&format!("s{}", place % 9)), Request { failed: true, ..Request::default() })
+            small.add(Some(&format!("s{}", place % 9)), Request { failed: true, ..Request::default() });
         });
         assert_eq!(judge(&guard(1000), &observed(arm(200, 10), small), "control", 0), None);
     }
@@ -118,7 +118,7 @@ mod tests {
             draw ^= draw << 13;
             draw ^= draw >> 7;
             draw ^= draw << 17;
-            draw % 10 == 0
+            draw.is_multiple_of(10)
         };
         let mut ended = 0;
         for _ in 0..400 {
