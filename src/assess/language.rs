@@ -1,5 +1,10 @@
 //! Whether a text is in a language for which there are phrases. No evidence says nothing about a text in any other.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// So many common words are enough, whatever else stands there.
+const PLENTY: usize = 4;
 /// How much of a text is looked at.
 const LOOK: usize = 600;
 /// Fewer words than this tell no language.
@@ -26,6 +31,9 @@ pub(super) fn is_known(prose: &str) -> bool {
             0x0000..=0x024f => {
                 words += 1;
                 common += usize::from(is_common(word));
+                if common >= PLENTY {
+                    return true;
+                }
             }
             _ => foreign += 1,
         }
@@ -37,8 +45,11 @@ pub(super) fn is_known(prose: &str) -> bool {
 }
 
 fn is_common(word: &str) -> bool {
-    let lower = word.to_lowercase();
-    COMMON.split(' ').any(|common| common == lower)
+    static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| COMMON.split_whitespace().collect());
+    match word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        true => WORDS.contains(word),
+        false => WORDS.contains(word.to_lowercase().as_str()),
+    }
 }
 
 #[cfg(test)]

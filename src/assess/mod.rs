@@ -129,7 +129,7 @@ impl Assessor {
         let (kind, of_kind) = heard.first().map_or((Kind::Other, Vec::new()), |last| kind::kind(&self.lexicon, last));
         let last = heard.first().and_then(|last| Some((last, texts.iter().find(|(turn, _)| *turn == last.turn)?)));
         let judgeable = last.is_some_and(|(last, (_, text))| {
-            last.prose > 0 && (language::is_known(text) || !scales.tags(Dial::default()).is_empty())
+            last.prose > 0 && (!scales.tags(Dial::default()).is_empty() || language::is_known(text))
         });
         Weighed { scales, kind, of_kind, judgeable }
     }
