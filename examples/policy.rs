@@ -24,16 +24,7 @@ fn main() {
         let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let body = json!({"model": "auto", "messages": [{"role": "user", "content": line["prompt"]}]});
         let prompt = parse(Door::Chat, body.to_string().into(), &Limits { max_depth: 128 }).unwrap();
-        let caller = Caller {
-            key: None,
-            engineer: None,
-            team: None,
-            feature: None,
-            branch: None,
-            pull_request: None,
-            app: App::OTHER,
-            tiers: None,
-        };
+        let caller = Caller::unknown(App::OTHER);
         let headers = HeaderFacts::new();
         let trial = Trial { prompt, caller, may_choose: true, requested_tier: None, headers, budget_used: None };
         let (facts, _) = trial.facts(&config.rules, &|prompt| config.assessor.assess(prompt), 0);

@@ -131,7 +131,7 @@ impl ContentSet {
     }
 
     /// Whether no flag is in the set.
-    pub fn is_empty(self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0 == 0
     }
 

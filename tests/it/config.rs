@@ -253,11 +253,7 @@ fn the_tests_in_what_we_ship_pass() {
     let assessor = Assessor::default();
     for path in shipped() {
         let millis = u64::try_from(now().duration_since(SystemTime::UNIX_EPOCH).expect("later").as_millis());
-        let results = rule_tests::run(
-            &loaded(&path),
-            &|prompt, settings| assessor.assess(prompt, settings),
-            millis.expect("fits"),
-        );
+        let results = rule_tests::run(&loaded(&path), &|prompt| assessor.assess(prompt), millis.expect("fits"));
         let failed: Vec<&TestResult> = results.iter().filter(|result| !result.passed).collect();
         assert!(failed.is_empty(), "{path:?}: {failed:#?}");
     }
