@@ -6,6 +6,8 @@
 //! The files hold lines of `{"id", "prompt" | "messages", "risk", "source"}`. The first word of `source` names where a
 //! prompt comes from; without one it is the file's name. Sources with few prompts are taken together.
 
+#![expect(clippy::print_stdout, reason = "an example is read on the terminal")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

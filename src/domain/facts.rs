@@ -218,8 +218,8 @@ mod tests {
             "conversation":"ongoing","budget_used":1250,"headers":{"x-team":"search \u00fc"}}"#,
         r#"{"at_millis":1795305600000,"dialect":"anthropic-messages","door":"messages","requested_model":"auto",
             "key":null,"engineer":null,"team":null,"feature":null,"app":"claude-code",
-            "tokens":{"low":1900,"expected":2000,"high":2100},"max_output":null,"answers":1,"tags":[],"risk":"low",
-            "kind":"other","content":[],"tools":2,"images":0,"audio":false,"output":"text","stream":true,"turn":"tool",
+            "tokens":{"low":1900,"expected":2000,"high":2100},"max_output":null,"answers":1,"tags":["pricing"],"risk":"low",
+            "confidence":0.8,"difficulty":{"score":0.42,"known":true},"kind":"other","content":[],"tools":2,"images":0,"audio":false,"output":"text","stream":true,"turn":"tool",
             "conversation":"ongoing","session":"0123456789abcdef","thread":"00000000000000ff","human_turns":2,
             "replies":7,"repeats":1,"cache_life":"1h"}"#,
     ];
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn what_other_versions_write_beside_it_is_passed_over() {
         let newer = read(
-            r#"{"mood":{"deep":[1,2]},"tags":["money"],"kind":"prophecy","content":["song"],"output":"opera",
+            r#"{"mood":{"deep":[1,2]},"tags":["money","vibes"],"kind":"prophecy","content":["song"],"output":"opera",
                 "turn":"ghost","conversation":"endless","app":"a-tool-of-tomorrow"}"#,
         );
         // A tag that is not built in is a company's own, though its configuration may no longer name it.
