@@ -328,7 +328,7 @@ impl Begun {
                     // An answer that is only watched goes on as if it were not.
                     Step::Flow if has_content || self.held_bytes > MAX_HELD_BYTES => return Ok(hearing),
                     Step::Fail(_) if scrutiny.holds => {
-                        self.to_the_end(wire, scrutiny, limits.deadline).await;
+                        self.read_to_the_end(wire, scrutiny, limits.deadline).await;
                         return Ok(hearing);
                     }
                     Step::Fail(_) => return Ok(hearing),
@@ -355,7 +355,7 @@ impl Begun {
     }
 
     /// Reads on until the answer has ended, or that takes too long.
-    async fn to_the_end(&mut self, wire: Wire, scrutiny: &Scrutiny, deadline: Instant) {
+    async fn read_to_the_end(&mut self, wire: Wire, scrutiny: &Scrutiny, deadline: Instant) {
         let by = deadline.min(Instant::now() + TO_THE_END);
         loop {
             while let Some(frame) = self.next_frame() {
