@@ -26,6 +26,7 @@ use crate::support::upstream::within;
 use crate::support::{Postgres, Process, Proxy, Reply, Upstream, asked, chat, streamed};
 
 #[path = "../../src/record/sample.rs"]
+#[expect(dead_code, reason = "made for the unit tests, which need more of it")]
 mod sample;
 
 /// The routes of a proxy that ships to this server.
