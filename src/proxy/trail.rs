@@ -3,6 +3,9 @@
 //! A response outlives the function that began it, and a caller may hang up at any await, so a request's ending belongs
 //! to its trail: answered, refused, or (in its `Drop`) abandoned. Whichever comes first appends the one entry.
 
+mod line;
+mod spent;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,22 +15,22 @@ use super::spending;
 use super::together::Together;
 use super::unfinished::{Kept, Unfinished};
 use crate::admit::{Admitted, Pass, Remainder};
-use crate::assess::tokens;
 use crate::budget::{Budgets, Reservation};
 use crate::config::Config;
 use crate::domain::{
     App, Decision, Dialect, Door as Kind, Evidence, Facts, Failure, FailureKind, Fault, Mark, Pico, RequestId,
-    TierName, Usage, UsageSource, Verdict,
+    TierName, Verdict,
 };
-use crate::forward::{Endpoint, Tried, Used};
+use crate::forward::{Endpoint, Tried};
 use crate::listen::{Lifecycle, Phase};
 use crate::meter::Tally;
-use crate::observe::{Metrics, RequestEnded, TriedEvent};
+use crate::observe::Metrics;
 use crate::recall::{Holder, Recall};
-use crate::record::entry::{Attempt, Charge, Ending, Entry, TOLD};
+use crate::record::entry::{Ending, Entry};
 use crate::record::{Ledger, Receipt};
 use crate::sessions::Sessions;
 use crate::shared::{Shared, Told};
+pub use spent::Spent;
 
 /// For how long other replicas know who holds a response. Providers keep them for a month; most are gone on from within
 /// a day.
@@ -151,50 +154,6 @@ impl End<'_> {
     fn refused(failure: &Failure, status: u16) -> Self {
         let failure = Some((failure.kind.as_str(), failure.kind.fault()));
         End { status, ending: Ending::Refused, failure, upstream: None, tally: None, streamed: false }
-    }
-}
-
-/// What an answer used and cost.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    /// Tokens, and who counted them.
-    pub usage: Option<(Usage, UsageSource)>,
-    /// What they cost; `None`: unpriced, or nothing was used.
-    pub cost: Option<Pico>,
-    /// What they cost by the provider's own word.
-    pub provider_cost: Option<Pico>,
-    /// Whether the provider's word is all that is known of the cost.
-    pub is_told: bool,
-    /// Whether it is only known what they can have cost at most.
-    pub is_ceiling: bool,
-    /// What they would have cost on the baseline tier.
-    pub baseline: Option<Pico>,
-    /// What they would have cost on the tier that is asked if the answer fails its verification.
-    pub straight: Option<Pico>,
-    /// What is known to have been spent, also where not all of it is.
-    pub known: Pico,
-}
-
-impl Spent {
-    /// Together with what an answer used that was thrown away. That would not have been asked for on another tier, so
-    /// there is nothing to compare it with.
-    fn with(self, more: &Spent) -> Self {
-        let both = |one: Option<Pico>, other: Option<Pico>| one.zip(other).map(|(one, other)| one + other);
-        let Some((usage, source)) = self.usage else {
-            return Self { baseline: None, straight: None, ..*more };
-        };
-        let Some((other, other_source)) = more.usage else { return self };
-        let is_estimated = [source, other_source].contains(&UsageSource::Estimated);
-        Self {
-            usage: Some((usage + other, if is_estimated { UsageSource::Estimated } else { UsageSource::Provider })),
-            cost: both(self.cost, more.cost),
-            provider_cost: both(self.provider_cost, more.provider_cost),
-            is_told: self.is_told,
-            is_ceiling: self.is_ceiling,
-            baseline: self.baseline,
-            straight: self.straight,
-            known: self.known + more.known,
-        }
     }
 }
 
@@ -415,16 +374,6 @@ impl Trail {
         Some((mark, kept))
     }
 
-    /// Whether an answer without usage is counted here: where tokens are what is paid for, and the model has answered.
-    fn is_countable(&self, tally: &Tally, ending: Ending) -> bool {
-        match self.kind {
-            Some(Kind::Chat | Kind::Messages | Kind::Completions | Kind::Embeddings | Kind::Rerank) => true,
-            // Begun in the background, it has said nothing yet, or goes on although nobody listens.
-            Some(Kind::Responses) => !tally.text.is_empty() && (!self.is_background || ending == Ending::Complete),
-            _ => false,
-        }
-    }
-
     /// What became of its conversation, in a word; `None` where it is none, or was asked the same before.
     fn turn(&self) -> Option<&'static str> {
         let talk = self.talk.as_ref().filter(|talk| !talk.is_retry)?;
@@ -433,224 +382,10 @@ impl Trail {
         word.or_else(|| talk.standing.is_none().then_some("new"))
     }
 
-    /// What an answer used and cost. Usage that the provider did not tell is counted here.
-    fn spent(&self, endpoint: &Endpoint, tally: &Tally, told_cost: Option<Pico>, ending: Ending) -> Spent {
-        if let Billing::AtCeiling(_) = self.billing {
-            let cost = self.reservation.as_ref().map(Reservation::amount);
-            return Spent { cost, is_ceiling: true, ..Spent::default() };
-        }
-        let is_told_here = match self.billing {
-            // A batch tells its usage each time it is looked at, and at another price than ours.
-            Billing::Usual if matches!(self.kind, Some(Kind::Files | Kind::Batches)) => false,
-            Billing::Usual => tally.usage.is_some() || self.is_countable(tally, ending),
-            Billing::Once(mark) => tally.usage.is_some() && self.books.recall.close(mark),
-            Billing::Elsewhere | Billing::AtCeiling(_) => false,
-        };
-        if !is_told_here || self.kind.is_some_and(Kind::is_counting) {
-            return Spent::default();
-        }
-        let (usage, source) = match tally.usage {
-            // A provider that counts the prompt first and the answer last has not counted one that broke off.
-            Some(usage) if usage.total_output() > 0 || tally.text.is_empty() => (usage, UsageSource::Provider),
-            Some(usage) => {
-                let output = self.counted(endpoint, tally).output;
-                (Usage { output, ..usage }, UsageSource::Estimated)
-            }
-            None => (self.counted(endpoint, tally), UsageSource::Estimated),
-        };
-        let tier = tally.service_tier.as_deref();
-        let baseline = self.config.baseline.as_ref().and_then(|name| self.config.endpoints.get(name));
-        let ours = endpoint.price.cost(&usage, self.at, tier);
-        let provider_cost = tally.cost.or(told_cost);
-        // A gateway's word is better than none. A cost of 0 is no word: what nobody prices must not look free.
-        let told = provider_cost.filter(|cost| ours.is_none() && *cost > Pico::ZERO);
-        let cost = ours.or(told);
-        Spent {
-            usage: Some((usage, source)),
-            cost,
-            provider_cost,
-            is_told: told.is_some(),
-            is_ceiling: false,
-            baseline: baseline.and_then(|baseline| baseline.price.cost(&usage, self.at, None)),
-            straight: None,
-            known: cost.unwrap_or(Pico::ZERO),
-        }
-    }
-
-    /// What an answer that was verified costs on the tier that is asked if it fails: there it costs what it cost.
-    fn straight(&self, spent: &Spent, endpoint: &Endpoint, tier: Option<&TierName>) -> Option<Pico> {
-        let other = self.straight_to.as_ref()?;
-        let first = self.decision.as_ref().and_then(|decision| decision.tier.as_ref());
-        if tier != first || endpoint.name == other.name {
-            return spent.cost;
-        }
-        spent.usage.and_then(|(usage, _)| other.price.cost(&usage, self.at, None))
-    }
-
-    /// What each try used whose answer goes to nobody.
-    fn in_vain(&self) -> Vec<Option<Spent>> {
-        let spent = |tried: &Tried| {
-            let used = tried.used_in_vain()?;
-            let endpoint = self.config.endpoints.get(&tried.endpoint)?;
-            let Used { usage, cost, service_tier, text } = used;
-            let tally = Tally { usage, cost, service_tier, text, ..Tally::default() };
-            Some(self.spent(endpoint, &tally, None, Ending::Complete)).filter(|spent| spent.usage.is_some())
-        };
-        self.tried.iter().map(spent).collect()
-    }
-
     /// Takes note of what the verification of the answer found on its way.
     pub fn note_verdict(&mut self, verdict: Option<Verdict>) {
         if let Some(tried) = self.tried.iter_mut().rfind(|tried| tried.is_answer) {
             tried.verdict = verdict.or(tried.verdict);
-        }
-    }
-
-    fn counted(&self, endpoint: &Endpoint, tally: &Tally) -> Usage {
-        let encoding = tokens::Encoding::for_model(&endpoint.model);
-        // Up to a quarter of a second, and more the first time: no other request must wait for it.
-        let written = tokio::task::block_in_place(|| tokens::count_text(&tally.text, encoding));
-        // What was not kept is as dense as what was.
-        let kept = (tally.text.len() as u64).max(1);
-        let output = written + written * tally.uncounted_bytes / kept;
-        let expected = || self.facts.as_ref().map_or(0, |facts| facts.tokens.expected);
-        let input = self.prompt_tokens.unwrap_or_else(expected);
-        Usage { input, output, ..Usage::default() }
-    }
-
-    fn entry(&self, end: &End<'_>, spent: &Spent, in_vain: &[Option<Spent>], now: Instant) -> Entry {
-        let caller = self.admitted.as_ref().map(|admitted| &admitted.caller);
-        let endpoint = end.upstream.map(|(endpoint, _)| endpoint);
-        let first_content = end.tally.as_ref().and_then(|tally| tally.first_content);
-        let since = |moment: Instant| micros(moment.saturating_duration_since(self.arrived));
-        let is_paid = spent.usage.is_some() || spent.is_ceiling;
-        Entry {
-            id: self.id,
-            at_millis: millis(self.at),
-            door: self.door,
-            dialect: self.facts.as_ref().map(|facts| facts.dialect),
-            key: caller.and_then(|caller| caller.key.clone()),
-            engineer: caller.and_then(|caller| caller.engineer.clone()),
-            team: caller.and_then(|caller| caller.team.clone()),
-            feature: caller.and_then(|caller| caller.feature.clone()),
-            branch: caller.and_then(|caller| caller.branch.clone()),
-            pull_request: caller.and_then(|caller| caller.pull_request.clone()),
-            app: self.app,
-            facts: self.facts.clone(),
-            evidence: self.evidence.clone(),
-            decision: self.decision.clone(),
-            rules_version: self.config.version.clone(),
-            attempts: self.attempts(in_vain, now),
-            endpoint: endpoint.map(|endpoint| endpoint.name.clone()),
-            tier: end.upstream.and_then(|(_, tier)| tier.cloned()),
-            model: endpoint.map(|endpoint| Arc::clone(&endpoint.model)),
-            usage: spent.usage.map(|(usage, _)| usage),
-            usage_source: spent.usage.map(|(_, source)| source).or(spent.is_ceiling.then_some(UsageSource::Estimated)),
-            service_tier: end.tally.as_ref().and_then(|tally| tally.service_tier.clone()),
-            price_version: is_paid.then(|| match spent.is_told {
-                true => TOLD.into(),
-                false => Arc::clone(&self.config.price_version),
-            }),
-            cost: spent.cost,
-            // What is settled late was told as reserved by the entry of its request.
-            reserved: self.reservation.as_ref().map(Reservation::amount).filter(|_| !spent.is_ceiling),
-            provider_cost: spent.provider_cost,
-            baseline: spent.baseline,
-            straight: spent.straight,
-            status: end.status,
-            ending: end.ending,
-            failure: end.failure.map(|(word, _)| word),
-            fault: end.failure.map(|(_, fault)| fault),
-            streamed: end.streamed,
-            total_us: since(now),
-            first_byte_us: first_content.map(since),
-            overhead_us: micros(self.overhead(now)),
-            request_bytes: self.request_bytes,
-            response_bytes: end.tally.as_ref().map_or(0, |tally| tally.bytes),
-            closes: self.closes(spent),
-            held: end
-                .tally
-                .as_ref()
-                .filter(|_| self.kind == Some(Kind::Responses))
-                .map_or_else(Vec::new, |tally| tally.marks.clone()),
-        }
-    }
-
-    /// What we added before an upstream was asked: from arrival on, less the time in which the body arrived.
-    fn overhead(&self, now: Instant) -> Duration {
-        let asked = self.tried.first().map_or(now, |first| first.started);
-        if let Billing::AtCeiling(_) = self.billing {
-            return Duration::ZERO;
-        }
-        asked.saturating_duration_since(self.arrived).saturating_sub(self.body_wait)
-    }
-
-    fn attempts(&self, in_vain: &[Option<Spent>], now: Instant) -> Vec<Attempt> {
-        let last = self.tried.len();
-        let attempt = |(place, tried): (usize, &Tried)| {
-            // The last attempt's answer ends with the request; the others ended when they failed.
-            let ended = if place + 1 == last { now } else { tried.ended.unwrap_or(now) };
-            Attempt {
-                endpoint: tried.endpoint.clone(),
-                tier: tried.tier.clone(),
-                model: Arc::clone(&tried.model),
-                started_us: micros(tried.started.saturating_duration_since(self.arrived)),
-                duration_us: micros(ended.saturating_duration_since(tried.started)),
-                status: tried.status.map(|status| status.as_u16()),
-                outcome: tried.outcome,
-                provider_request_id: tried.provider_request_id.clone(),
-                verdict: tried.verdict,
-                charge: in_vain.get(place).and_then(Option::as_ref).and_then(|spent| self.charge(tried, spent)),
-            }
-        };
-        self.tried.iter().enumerate().map(attempt).collect()
-    }
-
-    fn charge(&self, tried: &Tried, spent: &Spent) -> Option<Charge> {
-        let (usage, source) = spent.usage?;
-        Some(Charge {
-            usage,
-            source,
-            service_tier: tried.used_in_vain().and_then(|used| used.service_tier),
-            price_version: if spent.is_told { TOLD.into() } else { Arc::clone(&self.config.price_version) },
-            cost: spent.cost,
-            provider_cost: spent.provider_cost,
-        })
-    }
-
-    fn event(&self, entry: &Entry, end: &End<'_>) -> RequestEnded {
-        let event = |tried: &Tried| TriedEvent {
-            endpoint: tried.endpoint.clone(),
-            outcome: tried.outcome,
-            verdict: tried.verdict,
-            is_discarded: !tried.is_answer && tried.verdict.is_some_and(|verdict| verdict.check().is_some()),
-        };
-        RequestEnded {
-            id: self.id,
-            door: self.door,
-            key: entry.key.clone(),
-            app: entry.app,
-            rule: self.decision.as_ref().and_then(|decision| decision.rule.clone()),
-            turn: self.turn(),
-            tier: entry.tier.clone(),
-            endpoint: entry.endpoint.clone(),
-            tags: self.facts.as_ref().map_or_else(Default::default, |facts| facts.tags.clone()),
-            risk: self.facts.as_ref().map(|facts| facts.risk),
-            status: end.status,
-            ending: end.ending.as_str(),
-            failure: entry.failure,
-            fault: entry.fault,
-            tried: self.tried.iter().map(event).collect(),
-            streamed: end.streamed,
-            usage: entry.usage,
-            usage_source: entry.usage_source,
-            cost: entry.cost,
-            // There is nothing to compare it with where it stands for our own.
-            provider_cost: entry.provider_cost.filter(|_| entry.price_version.as_deref() != Some(TOLD)),
-            baseline: entry.baseline,
-            total: Duration::from_micros(entry.total_us),
-            first_byte: entry.first_byte_us.map(Duration::from_micros),
-            overhead: Duration::from_micros(entry.overhead_us),
         }
     }
 }
